@@ -1,0 +1,1 @@
+"""Driver for generators that speak Modbus, as a profile describes them."""

@@ -1,0 +1,61 @@
+"""The only place with raw clocks: what a clock offers, and the clock of the machine."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import Protocol
+
+NS_PER_S = 1_000_000_000
+NS_PER_MS = 1_000_000
+
+
+class Clock(Protocol):
+    """Time as the system sees it.
+
+    Durations and deadlines use ``monotonic_ns``; ``boottime_ns`` goes on while the machine is suspended; ``utc`` is
+    only a label. ``scale`` names the relation to the wall: ``"real"``, ``"virtual"`` or ``"paced:X"``.
+    """
+
+    scale: str
+
+    def monotonic_ns(self) -> int:
+        """Nanoseconds of a clock that never jumps; the time of the event loop."""
+        ...
+
+    def boottime_ns(self) -> int:
+        """Nanoseconds since boot, suspend included."""
+        ...
+
+    def utc(self) -> datetime:
+        """Wall time, time zone aware, in UTC. A label, never a deadline."""
+        ...
+
+    def hold(self) -> AbstractContextManager[None]:
+        """While entered, virtual time does not advance: real work is outstanding (an fsync, a child). Nothing on the
+        real clock."""
+        ...
+
+
+class RealClock:
+    """The machine's own clocks."""
+
+    scale = "real"
+
+    def monotonic_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def boottime_ns(self) -> int:
+        return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def utc(self) -> datetime:
+        return datetime.now(UTC)
+
+    def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+
+def wall_ns() -> int:
+    """Nanoseconds of the wall's monotonic clock, whatever clock the system runs on: for measuring what a run cost."""
+    return time.perf_counter_ns()

@@ -1,0 +1,148 @@
+"""The ports to a generator: a Reader that can only look, and a Controller that can act. Drivers implement them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rfctl.model.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTraits:
+    """What a generator states of one channel's thermocouple input.
+
+    Attributes:
+        temperature_resolution_k: Smallest step of the temperature, K.
+        temperature_noise_k: Standard deviation of the temperature at rest, K; not-a-number when not stated.
+    """
+
+    temperature_resolution_k: float
+    temperature_noise_k: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who answered.
+
+    Attributes:
+        map_id: Name of the register map it speaks.
+        map_version: (major, minor).
+        simulated: It says of itself that it is a simulator.
+        model: Maker's model name.
+        serial: Serial number.
+        firmware: Firmware version.
+        channels: Number of channels.
+        rated_power_w: Rated power of one channel, W.
+        reply_ms: The generator's stated maximum time to answer, ms.
+        sample_period_ms: Time between its measurements, ms.
+        pad_monitored: It has a monitor for the dispersive electrode.
+        traits: One entry a channel.
+    """
+
+    map_id: int
+    map_version: tuple[int, int]
+    simulated: bool
+    model: str
+    serial: str
+    firmware: str
+    channels: int
+    rated_power_w: float
+    reply_ms: int
+    sample_period_ms: int
+    pad_monitored: bool
+    traits: tuple[ChannelTraits, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LesionSettings:
+    """Set points of one thermal lesion, all within the envelope of its permit.
+
+    Attributes:
+        set_temperature_c: Set temperature, degC.
+        ramp_c_per_s: Ramp rate, degC/s.
+        max_on_s: The generator's own lesion timer: RF off by itself after so long, s.
+        power_limit_w: Power limit at the generator's terminals, W.
+    """
+
+    set_temperature_c: float
+    ramp_c_per_s: float
+    max_on_s: float
+    power_limit_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class StimulationSettings:
+    """A stimulator setting; the amplitude is set apart, in steps, once the output is on.
+
+    Attributes:
+        unit: ``"V"`` or ``"mA"``.
+        rate_hz: Pulse rate, Hz.
+        width_us: Pulse width, us.
+        amplitude_limit: The generator's own ceiling for the amplitude, in ``unit``.
+    """
+
+    unit: str
+    rate_hz: float
+    width_us: int
+    amplitude_limit: float
+
+
+class Reader(Protocol):
+    """What an observer may do. Every method raises LinkError or DeviceError."""
+
+    async def identify(self) -> Identity:
+        """Read who answers, and refuse a map, a word order or a number format that is not the profile's (WrongDevice)."""
+        ...
+
+    async def read(self) -> Reading:
+        """One sample of the whole generator, from one consistent answer."""
+        ...
+
+
+class Controller(Reader, Protocol):
+    """What a station may do. Every write is read back; a difference raises ReadBackMismatch, a refusal DeviceRefused.
+
+    None of these methods grants anything: without a live permit the link refuses the frame (RefusedError).
+    """
+
+    def off_frames(self) -> tuple[bytes, ...]:
+        """The frames that turn everything off, the all-channels frame first; asked for once, at load."""
+        ...
+
+    async def claim(self, session: int) -> None:
+        """Take ownership for this session (1 to 65535) and clear what an expired lease left."""
+        ...
+
+    async def release(self) -> None:
+        """Give ownership back."""
+        ...
+
+    async def renew(self) -> None:
+        """Renew the lease. Called only by the code that has just decided."""
+        ...
+
+    async def configure_lesion(self, channel: int, settings: LesionSettings) -> None:
+        """Write and read back the set points of a lesion, output off."""
+        ...
+
+    async def lower_power_limit(self, channel: int, power_limit_w: float) -> None:
+        """Lower the power limit while RF is on, W at the generator's terminals."""
+        ...
+
+    async def arm(self, channel: int) -> int:
+        """First act: arm the channel for a lesion. Returns the generator's token, valid once and for 5 s."""
+        ...
+
+    async def fire(self, channel: int, token: int) -> None:
+        """Second act: RF on."""
+        ...
+
+    async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
+        """Set mode, rate, width and ceiling at amplitude 0, read them back, and switch the stimulator on."""
+        ...
+
+    async def set_amplitude(self, channel: int, amplitude: float) -> None:
+        """Set the stimulation amplitude, in the unit of the running setting."""
+        ...

@@ -1,0 +1,1 @@
+"""Simulated radiofrequency lesion generators that speak the wire protocol byte for byte."""
