@@ -1,0 +1,69 @@
+"""Async tests run in virtual time, on the machine's clock where marked ``real_time``; nothing may outlive its test."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+from pytest_asyncio import is_async_test
+
+from rfctl.clock import Clock, RealClock
+from rfctl.virtual import VirtualClock, VirtualLoop
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+# A task or thread whose last steps are due still gets to make them.
+LAST_STEPS_S = 0.001
+THREAD_END_S = 1.0
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    if item.get_closest_marker("real_time"):
+        return {"real": asyncio.SelectorEventLoop}
+    return {"virtual": VirtualLoop}
+
+
+@pytest.fixture
+async def clock(request: pytest.FixtureRequest) -> Clock:
+    """The clock of the test's loop."""
+    if not is_async_test(request.node):
+        pytest.fail("the clock fixture is the clock of the test's loop: make the test async, or use run_virtual")
+    loop = asyncio.get_running_loop()
+    return VirtualClock(loop) if isinstance(loop, VirtualLoop) else RealClock()
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_thread() -> Iterator[None]:
+    """Fails a test that leaves a thread running."""
+    before = set(threading.enumerate())
+    yield
+    leaked = set(threading.enumerate()) - before
+    for thread in leaked:
+        thread.join(THREAD_END_S)
+    alive = sorted(repr(thread) for thread in leaked if thread.is_alive())
+    if alive:
+        pytest.fail(f"leaked {len(alive)} thread(s): {'; '.join(alive)}", pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def no_leaked_task(request: pytest.FixtureRequest, no_leaked_thread: None) -> None:
+    """Fails an async test that leaves a task pending. Threads are counted later: the loop's own end with the loop."""
+    if is_async_test(request.node):
+        request.getfixturevalue("tasks_end_with_the_test")
+
+
+@pytest.fixture
+async def tasks_end_with_the_test() -> AsyncIterator[None]:
+    yield
+    if _others():
+        await asyncio.sleep(LAST_STEPS_S)
+    leaked = sorted(repr(task) for task in _others())
+    if leaked:
+        pytest.fail(f"leaked {len(leaked)} task(s): {'; '.join(leaked)}", pytrace=False)
+
+
+def _others() -> set[asyncio.Task[object]]:
+    return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
