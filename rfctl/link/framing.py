@@ -1,0 +1,45 @@
+"""What the link asks of a framing: how a request travels, how replies are cut from a stream, when one fits."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Frame(NamedTuple):
+    """One reply, cut from the stream.
+
+    Attributes:
+        transaction: The number that its request travelled under. A framing without numbers on the wire fills in the
+            one it wrapped last.
+        unit: Unit identifier of the sender.
+        pdu: The reply, from its function code.
+    """
+
+    transaction: int
+    unit: int
+    pdu: bytes
+
+
+class Framing(Protocol):
+    """A way of putting requests on a wire: Modbus TCP now, a serial line as another implementation."""
+
+    def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
+        """The bytes that go on the wire."""
+        ...
+
+    def cut(self, received: bytes) -> tuple[int, Frame | None]:
+        """The first reply in ``received``, and how many bytes it took; ``(0, None)`` while it is incomplete.
+
+        Raises:
+            BadReply: The bytes cannot be the start of a reply.
+        """
+        ...
+
+    def check(self, request: bytes, reply: bytes) -> None:
+        """Accept a reply as the answer to its request.
+
+        Raises:
+            BadReply: It answers something else.
+            DeviceRefused: It answers, with a refusal.
+        """
+        ...

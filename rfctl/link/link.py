@@ -1,0 +1,459 @@
+"""One connection to a generator: transactions, one in flight, and the off that overtakes them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl.errors import (
+    BadReply,
+    ConfigError,
+    DeviceRefused,
+    LinkClosed,
+    LinkError,
+    LinkPreempted,
+    LinkTimeout,
+    RefusedError,
+    RfctlError,
+)
+from rfctl.link.gate import Gate
+from rfctl.link.port import open_port
+from rfctl.model.permit import Intent
+
+if TYPE_CHECKING:
+    from rfctl.clock import Clock
+    from rfctl.link.framing import Frame, Framing
+    from rfctl.link.write_table import Action, WriteTable
+    from rfctl.model.permit import Permit
+
+REPLY_NS = 100 * NS_PER_MS
+TRACE_LENGTH = 256
+DRAIN_DEADLINES = 4  # a line that does not fall silent for so many reply deadlines is babbled on, not late
+CHUNK = 65536
+OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's
+
+
+class Traced(NamedTuple):
+    """Bytes that crossed the wire.
+
+    Attributes:
+        at_ns: The station's monotonic clock.
+        direction: ``tx`` or ``rx``.
+        data: The bytes.
+    """
+
+    at_ns: int
+    direction: Literal["tx", "rx"]
+    data: bytes
+
+
+class Transactions(Protocol):
+    """All that a driver gets to see of a link: requests and their replies."""
+
+    received_ns: int
+    """The station's monotonic clock when the last bytes arrived."""
+
+    async def transact(self, pdu: bytes, intent: Intent, *, unit: int) -> bytes:
+        """Send one request and return the checked reply.
+
+        Args:
+            pdu: The request, from its function code.
+            intent: What the caller believes it does.
+            unit: Unit identifier it goes to.
+
+        Raises:
+            RefusedError: The gate does not let it through; nothing was sent.
+            DeviceRefused: The generator refused it.
+            LinkTimeout: No reply within the deadline.
+            BadReply: The reply belongs to another request, or is none.
+            LinkPreempted: An off overtook it.
+            LinkClosed: The connection is gone.
+        """
+        ...
+
+
+class _Expected(NamedTuple):
+    transaction: int
+    unit: int
+    request: bytes
+    actions: tuple[Action, ...]
+
+
+class Link:
+    """A connection from opening to its end. It never comes back: after LinkClosed only a new Link can go on.
+
+    After a time-out, a cancellation, a bad reply or an off the link is dirty: the next request first waits until the
+    replies that are still on their way have come, or the line was silent for one reply deadline, and discards them.
+    """
+
+    def __init__(
+        self, descriptor: int, framing: Framing, clock: Clock, *, address: str, reply_ns: int = REPLY_NS
+    ) -> None:
+        """Take over a connected, non-blocking descriptor, on the running loop.
+
+        Args:
+            descriptor: Owned from now on, and closed with the link.
+            framing: How requests travel.
+            clock: Its ``monotonic_ns`` is the time of the loop.
+            address: For messages.
+            reply_ns: Longest time from a request to its reply.
+        """
+        self.address = address
+        self.reply_ns = reply_ns
+        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
+        self.received_ns = 0
+        self.stale_replies = 0
+        self._loop = asyncio.get_running_loop()
+        self._clock = clock
+        self._framing = framing
+        self._descriptor = descriptor
+        self._why_closed = ""
+        self._gate = Gate()
+        self._offs: tuple[tuple[int, bytes], ...] = ()  # transaction and frame
+        self._transaction = 0
+        self._busy = False
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._expected: _Expected | None = None  # None while draining
+        self._received = b""
+        self._outstanding: set[int] = set()  # transactions whose replies may still come
+        self._aligned = True  # the next byte received starts a frame
+        self._tail = b""  # not yet taken by the kernel
+        self._tail_begun = False  # part of its first frame has been taken
+        self._tail_is_off = False  # it ends with every off frame
+        self._held_back = False  # a cut write waits in the tail; only an off may complete it
+        self._loop.add_reader(descriptor, self._on_readable)
+
+    @classmethod
+    async def open(cls, address: str, framing: Framing, clock: Clock, *, reply_ns: int = REPLY_NS) -> Link:
+        """Connect.
+
+        Args:
+            address: ``tcp:HOST:PORT``.
+            framing: How requests travel.
+            clock: The station's clock.
+            reply_ns: Longest time from a request to its reply.
+
+        Raises:
+            ConfigError: Not an address.
+            LinkClosed: Nobody answers there.
+        """
+        return cls(await open_port(address, clock), framing, clock, address=address, reply_ns=reply_ns)
+
+    @property
+    def closed(self) -> bool:
+        """The connection is gone."""
+        return self._descriptor < 0
+
+    @property
+    def dirty(self) -> bool:
+        """Something may still arrive that the next request must not take for its reply."""
+        return bool(self._outstanding or self._tail or not self._aligned)
+
+    def load(self, table: WriteTable, off_frames: tuple[bytes, ...]) -> None:
+        """Set once what may be written, and how everything is turned off. Without it the link only reads.
+
+        Args:
+            table: What may be written.
+            off_frames: Requests that turn everything off, the all-channels one first.
+
+        Raises:
+            ConfigError: Loaded before, no off frames, one that the table does not classify as off, or a first one
+                that does not turn every channel off.
+        """
+        if self._offs:
+            raise ConfigError("the write table of a link is set once", where=self.address)
+        if not 1 <= len(off_frames) <= len(OFF_TRANSACTIONS) // 2:
+            raise ConfigError(
+                f"{len(off_frames)} off frames",
+                where=self.address,
+                remedy="A driver supplies the all-channels off first.",
+            )
+        for place, pdu in enumerate(off_frames):
+            try:
+                classified = table.classify(pdu)
+            except RefusedError as refused:
+                raise ConfigError(f"off frame {place + 1}: {refused}", where=self.address) from None
+            if classified.intent is not Intent.OFF:
+                raise ConfigError(
+                    f"off frame {place + 1} ({pdu.hex()}) does {classified.intent.value}, not off",
+                    where=self.address,
+                    remedy="Correct the driver or the profile.",
+                )
+            if place == 0 and any(action.target.channel is not None for action in classified.actions):
+                raise ConfigError(
+                    f"the first off frame ({pdu.hex()}) turns only {classified.actions[0].target.place} off",
+                    where=self.address,
+                    remedy="The first off frame turns all channels off.",
+                )
+        twice = [pdu for pdu in off_frames for _ in range(2)]
+        self._offs = tuple(
+            (transaction, self._framing.wrap(table.unit, pdu, transaction))
+            for transaction, pdu in zip(OFF_TRANSACTIONS, twice, strict=False)
+        )
+        self._gate = Gate(table)
+
+    def grant(self, permit: Permit) -> None:
+        """Let a permit open the gate, in place of the channel's present one."""
+        self._gate.grant(permit)
+
+    def withdraw(self, channel: int | None = None) -> None:
+        """Void the permit of a channel, or every permit."""
+        self._gate.withdraw(channel)
+
+    async def transact(self, pdu: bytes, intent: Intent, *, unit: int) -> bytes:
+        """Send one request and return the checked reply; see Transactions."""
+        if self._busy:
+            raise RuntimeError("a second request while one is in flight: a link has one caller")
+        self._busy = True
+        try:
+            if self.dirty:
+                await self._drain()
+            return await self._exchange(pdu, intent, unit)
+        finally:
+            self._busy = False
+
+    def off(self) -> bool:
+        """Turn everything off, now: overtakes what is in flight, withdraws every permit, never raises.
+
+        Does nothing to the output before ``load``. Replies are not awaited: that the output is off is for the
+        ordinary path to measure.
+
+        Returns:
+            Every byte was handed to the operating system. False: they wait in the tail, or the connection is gone.
+        """
+        handed_over = False
+        with contextlib.suppress(Exception):
+            self._gate.turned_off()
+        with contextlib.suppress(Exception):
+            handed_over = self._send_offs()
+        with contextlib.suppress(Exception):
+            self._fail(LinkPreempted("an off overtook the request", where=self.address))
+        return handed_over
+
+    def close(self) -> None:
+        """Close the connection; nothing more is sent. Idempotent."""
+        self._end("closed by this side")
+
+    async def _exchange(self, pdu: bytes, intent: Intent, unit: int) -> bytes:
+        self._require_open()
+        transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
+        frame = self._framing.wrap(unit, pdu, transaction)
+        waiting: asyncio.Future[bytes] = self._loop.create_future()
+        # The gate comes last: between its decision and the bytes nothing else can run.
+        now_ns = self._clock.monotonic_ns()
+        actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
+        self._waiting = waiting
+        self._expected = _Expected(transaction, unit, pdu, actions)
+        self._outstanding.add(transaction)
+        timer = self._loop.call_at((now_ns + self.reply_ns) / NS_PER_S, self._on_deadline, waiting)
+        try:
+            self._send(frame, now_ns)
+            if actions:
+                self._gate.sent(actions)
+            return await waiting
+        except BaseException:
+            self._abandon(transaction, intent, waiting)
+            raise
+        finally:
+            timer.cancel()
+            self._waiting = self._expected = None
+
+    def _send(self, frame: bytes, now_ns: int) -> None:
+        self.trace.append(Traced(now_ns, "tx", frame))
+        try:
+            sent = os.write(self._descriptor, frame)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as problem:
+            self._end(f"writing failed: {problem.strerror}")
+            return
+        if sent < len(frame):
+            self._tail = frame[sent:]
+            self._tail_begun = sent > 0
+            self._loop.add_writer(self._descriptor, self._flush)
+
+    def _flush(self) -> bool:
+        """Hand the tail to the operating system. Returns: all of it was taken."""
+        try:
+            while self._tail:
+                sent = os.write(self._descriptor, self._tail)
+                self._tail = self._tail[sent:]
+                self._tail_begun = True
+        except (BlockingIOError, InterruptedError):
+            self._loop.add_writer(self._descriptor, self._flush)
+            return False
+        except OSError as problem:
+            self._end(f"writing failed: {problem.strerror}")
+            return False
+        self._tail_begun = self._tail_is_off = False
+        self._loop.remove_writer(self._descriptor)
+        return True
+
+    def _send_offs(self) -> bool:
+        if self.closed or not self._offs:
+            return False
+        if not self._tail_is_off:
+            if self._tail and not self._tail_begun:  # a request of which nothing has left never leaves
+                self._tail = b""
+                self._outstanding.discard(self._transaction)
+            frames = b"".join(frame for _, frame in self._offs)
+            self._tail += frames
+            self._tail_is_off = True
+            self._held_back = False
+            self._outstanding.update(transaction for transaction, _ in self._offs)
+            self.trace.append(Traced(self._clock.monotonic_ns(), "tx", frames))
+        return self._flush()
+
+    def _abandon(self, transaction: int, intent: Intent, waiting: asyncio.Future[bytes]) -> None:
+        """A request ended without an accepted answer; decide on what of it has not left yet."""
+        if waiting.done() and not waiting.cancelled():
+            waiting.exception()  # retrieved, also when a cancellation came first
+        if not self._tail or self._tail_is_off or self.closed or intent is Intent.OFF:
+            return
+        if not self._tail_begun:
+            self._tail = b""
+            self._outstanding.discard(transaction)
+            self._loop.remove_writer(self._descriptor)
+        elif intent is not Intent.READ:  # judged under permits that may not hold any more
+            self._held_back = True
+            self._loop.remove_writer(self._descriptor)
+
+    async def _drain(self) -> None:
+        if self._held_back:
+            raise LinkError(
+                f"a write was cut {len(self._tail)} bytes before its end and is not completed later",
+                where=self.address,
+                remedy="Send off, or open a new connection.",
+            )
+        give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * self.reply_ns
+        while self.dirty:
+            self._require_open()
+            if self._clock.monotonic_ns() >= give_up_ns:
+                raise LinkTimeout(
+                    f"the line has not fallen silent for {DRAIN_DEADLINES} reply deadlines of {self._reply_shown}",
+                    where=self.address,
+                    remedy="Something else talks on this connection; open a new one.",
+                )
+            if await self._bytes_before_deadline():
+                continue
+            if self._tail:
+                raise LinkTimeout(
+                    f"{len(self._tail)} bytes not taken for {self._reply_shown}",
+                    where=self.address,
+                    remedy="Check the generator and the network.",
+                )
+            self._received = b""
+            self._outstanding.clear()
+            self._aligned = True
+
+    async def _bytes_before_deadline(self) -> bytes:
+        """What arrives next; empty when nothing does for one reply deadline."""
+        waiting: asyncio.Future[bytes] = self._loop.create_future()
+        self._waiting = waiting
+        deadline = (self._clock.monotonic_ns() + self.reply_ns) / NS_PER_S
+        timer = self._loop.call_at(deadline, self._on_deadline, waiting)
+        try:
+            return await waiting
+        finally:
+            timer.cancel()
+            self._waiting = None
+
+    def _on_deadline(self, waiting: asyncio.Future[bytes]) -> None:
+        if waiting.done():
+            return
+        if self._expected is None:
+            waiting.set_result(b"")
+            return
+        self._fail(
+            LinkTimeout(
+                f"no reply within {self._reply_shown} to {self._expected.request[:16].hex()}",
+                where=self.address,
+                remedy="Check that the generator is on; the state of its output is unknown.",
+            )
+        )
+
+    def _on_readable(self) -> None:
+        try:
+            chunk = os.read(self._descriptor, CHUNK)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as problem:
+            self._end(f"reading failed: {problem.strerror}")
+            return
+        if not chunk:
+            self._end("closed by the generator")
+            return
+        self.received_ns = self._clock.monotonic_ns()
+        self.trace.append(Traced(self.received_ns, "rx", chunk))
+        if self._aligned:
+            self._take(chunk)
+        if self._expected is None and self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(chunk)
+
+    def _take(self, chunk: bytes) -> None:
+        received = self._received + chunk
+        try:
+            while received:
+                used, frame = self._framing.cut(received)
+                if frame is None:
+                    break
+                received = received[used:]
+                self._on_reply(frame)
+        except BadReply as bad:
+            self._aligned = False
+            received = b""
+            if self._expected is not None:
+                self._fail(bad)
+        self._received = received
+
+    def _on_reply(self, reply: Frame) -> None:
+        self._outstanding.discard(reply.transaction)
+        expected, waiting = self._expected, self._waiting
+        if expected is None or waiting is None or waiting.done() or reply.transaction != expected.transaction:
+            self.stale_replies += reply.transaction not in OFF_TRANSACTIONS
+            return
+        try:
+            if reply.unit != expected.unit:
+                raise BadReply(f"a reply of unit {reply.unit} to a request to unit {expected.unit}")
+            self._framing.check(expected.request, reply.pdu)
+        except DeviceRefused as refused:
+            self._fail(refused)
+            return
+        if expected.actions:
+            self._gate.accepted(expected.actions)  # now, not when the caller resumes: an off may come in between
+        waiting.set_result(reply.pdu)
+
+    def _fail(self, problem: RfctlError) -> None:
+        problem.where = problem.where or self.address
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_exception(problem)
+
+    def _end(self, why: str) -> None:
+        if self.closed:
+            return
+        descriptor, self._descriptor = self._descriptor, -1
+        self._why_closed = why
+        self._gate.withdraw()
+        self._loop.remove_reader(descriptor)
+        self._loop.remove_writer(descriptor)
+        os.close(descriptor)
+        self._fail(self._closed_error())
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise self._closed_error()
+
+    def _closed_error(self) -> LinkClosed:
+        return LinkClosed(
+            f"the connection is gone: {self._why_closed}",
+            where=self.address,
+            remedy="Only a new connection can go on; the state of the output is unknown.",
+        )
+
+    @property
+    def _reply_shown(self) -> str:
+        return f"{self.reply_ns / NS_PER_MS:g} ms"

@@ -1,0 +1,132 @@
+"""Modbus: requests, the check of a reply against its request, and the framing over TCP, on pymodbus's codecs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pymodbus.framer import FramerSocket
+from pymodbus.pdu import DecodePDU
+from pymodbus.pdu.register_message import (
+    ReadHoldingRegistersRequest,
+    ReadInputRegistersRequest,
+    WriteMultipleRegistersRequest,
+    WriteSingleRegisterRequest,
+)
+
+from rfctl.errors import BadReply, DeviceRefused
+from rfctl.link.framing import Frame
+from rfctl.link.write_table import READ_FUNCTIONS, WRITE_ONE, WRITE_SEVERAL
+
+if TYPE_CHECKING:
+    from pymodbus.pdu import ModbusPDU
+
+HEADER = 7  # bytes before the PDU: transaction, protocol, length, unit
+SHORTEST = 3  # unit, function, one byte: an exception
+LONGEST = 254  # unit and the longest PDU, by the Modbus specification
+
+EXCEPTIONS = {
+    1: "function not supported",
+    2: "no such address",
+    3: "value not accepted",
+    4: "not possible now",
+    5: "accepted, takes long",
+    6: "busy, or owned by somebody else",
+    10: "gateway has no path",
+    11: "gateway got no answer",
+}
+
+
+class ModbusRefused(DeviceRefused):
+    """The generator answered with a Modbus exception.
+
+    Attributes:
+        code: The exception code, 1 to 255.
+    """
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+        super().__init__(f"refused with exception {code:02d} ({EXCEPTIONS.get(code, 'unknown')})")
+
+
+def read_input(address: int, count: int) -> bytes:
+    """Request to read ``count`` input registers."""
+    return _request(ReadInputRegistersRequest(address=address, count=count))
+
+
+def read_holding(address: int, count: int) -> bytes:
+    """Request to read ``count`` holding registers."""
+    return _request(ReadHoldingRegistersRequest(address=address, count=count))
+
+
+def write(address: int, data: bytes) -> bytes:
+    """Request to write holding registers: function 06 for one, 16 for several.
+
+    Args:
+        address: First register.
+        data: Two bytes a register.
+    """
+    registers = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
+    if len(registers) == 1:
+        return _request(WriteSingleRegisterRequest(address=address, registers=registers))
+    return _request(WriteMultipleRegistersRequest(address=address, registers=registers))
+
+
+def registers_in(reply: bytes) -> bytes:
+    """The register bytes of a checked reply to a read."""
+    return reply[2:]
+
+
+class TcpFraming:
+    """Modbus TCP: every frame carries its transaction number, length and unit."""
+
+    def __init__(self) -> None:
+        self._framer = FramerSocket(DecodePDU(is_server=False))
+
+    def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
+        return self._framer.encode(pdu, unit, transaction)
+
+    def cut(self, received: bytes) -> tuple[int, Frame | None]:
+        if len(received) <= HEADER:
+            return 0, None
+        protocol = received[2] << 8 | received[3]
+        length = received[4] << 8 | received[5]
+        if protocol or not SHORTEST <= length <= LONGEST:
+            raise BadReply(
+                f"not a Modbus TCP frame: protocol {protocol} (0 expected), length {length} "
+                f"({SHORTEST} to {LONGEST} expected), in {received[:16].hex()}",
+                remedy="Check that a Modbus TCP generator listens at this address.",
+            )
+        used, unit, transaction, pdu = self._framer.decode(received)
+        return (used, Frame(transaction, unit, pdu)) if used else (0, None)
+
+    def check(self, request: bytes, reply: bytes) -> None:
+        check_reply(request, reply)
+
+
+def check_reply(request: bytes, reply: bytes) -> None:
+    """Accept a reply as the answer to its request: function, length, and the echo of what was asked.
+
+    Raises:
+        BadReply: Function, byte count, address, value or count differ.
+        ModbusRefused: The reply is an exception.
+    """
+    function = request[0]
+    if reply[0] == function | 0x80 and len(reply) == 2 and reply[1]:
+        raise ModbusRefused(reply[1])
+    if reply[0] != function:
+        raise BadReply(f"a reply of function {reply[0]} to a request of function {function}: {reply[:16].hex()}")
+    if function in READ_FUNCTIONS:
+        expected = 2 * (request[3] << 8 | request[4])
+        if reply[1] != expected or len(reply) != 2 + expected:
+            raise BadReply(
+                f"{expected // 2} registers asked for, byte count {reply[1]} with {len(reply) - 2} bytes answered"
+            )
+    elif function in {WRITE_ONE, WRITE_SEVERAL}:
+        if reply != request[:5]:
+            raise BadReply(f"the echo {reply[:16].hex()} is not of the write {request[:5].hex()}")
+    else:
+        raise BadReply(f"function {function} has no reply that can be checked")
+
+
+def _request(message: ModbusPDU) -> bytes:
+    return bytes((message.function_code,)) + message.encode()
