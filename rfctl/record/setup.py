@@ -1,0 +1,63 @@
+"""A procedure's set-up in the record, so that replay decides by the same plan and the same table."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from rfctl.errors import RecordError
+from rfctl.kernel.limits import ROWS, Row
+from rfctl.kernel.state import Setup
+from rfctl.model.plan import Medium, Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def rows_sha256(rows: tuple[Row, ...]) -> str:
+    """Hash of an interlock table: every value of every row, phases in a fixed order."""
+    text = "\n".join(
+        "|".join(",".join(sorted(item)) if isinstance(item, frozenset) else str(item) for item in row) for row in rows
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def members_of(setup: Setup) -> dict[str, Any]:
+    """The set-up as members of a record line; the interlock table by its hash."""
+    return {
+        "plan": asdict(setup.plan),
+        "medium": str(setup.medium),
+        "session": setup.session,
+        "channels": setup.channels,
+        "rated_power_w": setup.rated_power_w,
+        "simulated": setup.simulated,
+        "rows_sha256": rows_sha256(setup.rows),
+    }
+
+
+def setup_from(members: Mapping[str, Any]) -> Setup:
+    """The set-up back, with this version's interlock table.
+
+    Raises:
+        RecordError: Unreadable, or decided by another interlock table than this version's.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    if members.get("rows_sha256") != rows_sha256(ROWS):
+        raise RecordError(
+            "the record was decided by another interlock table than this version of rfctl has",
+            remedy="Replay it with the version that its first line names.",
+        )
+    try:
+        plan = TypeAdapter(Plan).validate_python(members["plan"])
+        return Setup(
+            plan=plan,
+            medium=Medium(members["medium"]),
+            session=int(members["session"]),
+            channels=int(members["channels"]),
+            rated_power_w=float(members["rated_power_w"]),
+            simulated=bool(members["simulated"]),
+        )
+    except (KeyError, TypeError, ValueError, ValidationError) as problem:
+        raise RecordError(f"the set-up cannot be read: {problem}") from None
