@@ -71,7 +71,7 @@ class _Timeline(PollSelector):
         if timeout is None:
             raise self._deadlock("no timer is set")
         # At least 1 ns: with a timer between two nanoseconds the loop still makes progress.
-        target_ns = self.now_ns + (round(min(timeout, END_NS / NS_PER_S) * NS_PER_S) or 1)
+        target_ns = self.now_ns + (round(timeout * NS_PER_S) or 1)
         if target_ns > END_NS:
             raise self._deadlock(f"no timer is set within the {END_NS // NS_PER_S} s that virtual time lasts")
         if self.pace is not None:
@@ -136,8 +136,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, *, pace: float | None = None, utc_start: datetime | None = None) -> None:
-        if pace is not None and not 0 < pace < float("inf"):
-            raise ValueError(f"pace {pace} is not a positive number of virtual seconds per second")
         self._timeline = _Timeline(pace)
         super().__init__(self._timeline)
         self._clock_resolution = TIMER_RESOLUTION_S
@@ -235,7 +233,10 @@ def run_virtual(main: Coroutine[Any, Any, T], *, pace: float | None = None, utc_
 
     Raises:
         Deadlock: Everything waits for something that cannot happen.
+        ValueError: The pace is not a positive number.
     """
+    if pace is not None and not 0 < pace < float("inf"):
+        raise ValueError(f"pace {pace:g}: give virtual seconds per second on the wall, more than 0")
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(pace=pace, utc_start=utc_start)) as runner:
         return runner.run(main)
 
