@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rfctl.model.reading import Reading
+    from rfctl.model.settings import LesionSettings, StimulationSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,45 +56,11 @@ class Identity:
     traits: tuple[ChannelTraits, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class LesionSettings:
-    """Set points of one thermal lesion, all within the envelope of its permit.
-
-    Attributes:
-        set_temperature_c: Set temperature, degC.
-        ramp_c_per_s: Ramp rate, degC/s.
-        max_on_s: The generator's own lesion timer: RF off by itself after so long, s.
-        power_limit_w: Power limit at the generator's terminals, W.
-    """
-
-    set_temperature_c: float
-    ramp_c_per_s: float
-    max_on_s: float
-    power_limit_w: float
-
-
-@dataclass(frozen=True, slots=True)
-class StimulationSettings:
-    """A stimulator setting; the amplitude is set apart, in steps, once the output is on.
-
-    Attributes:
-        unit: ``"V"`` or ``"mA"``.
-        rate_hz: Pulse rate, Hz.
-        width_us: Pulse width, us.
-        amplitude_limit: The generator's own ceiling for the amplitude, in ``unit``.
-    """
-
-    unit: str
-    rate_hz: float
-    width_us: int
-    amplitude_limit: float
-
-
 class Reader(Protocol):
     """What an observer may do. Every method raises LinkError or DeviceError."""
 
     async def identify(self) -> Identity:
-        """Read who answers, and refuse a map, a word order or a number format that is not the profile's (WrongDevice)."""
+        """Read who answers; refuse a map, word order or number format that is not the profile's (WrongDevice)."""
         ...
 
     async def read(self) -> Reading:

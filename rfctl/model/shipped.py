@@ -1,4 +1,4 @@
-"""Where the shipped configuration is: package data of an installed wheel, else the repository of an editable install."""
+"""Where the shipped configuration is: package data of a wheel, else the repository of an editable install."""
 
 from __future__ import annotations
 

@@ -1,0 +1,82 @@
+"""The command line: a lazy group, so that --help loads no command, and errors as texts with exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
+
+import click
+
+from rfctl import __version__
+from rfctl.errors import EXIT_INTERNAL, EXIT_STOPPED, EXIT_USAGE, RfctlError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": ("rfctl.cli.demo:demo", "One whole procedure on the simulator, over a real socket."),
+    "run": ("rfctl.cli.run:run", "One procedure by station file and plan."),
+    "record": ("rfctl.cli.record:record", "Verify or replay a record."),
+    "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
+}
+CONTRIBUTED = "rfctl.commands"
+
+
+class LazyGroup(click.Group):
+    """Lists its commands by what is written here and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *(point.name for point in entry_points(group=CONTRIBUTED))]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            module, name = COMMANDS[cmd_name][0].split(":")
+            command: click.Command = getattr(importlib.import_module(module), name)
+            return command
+        for point in entry_points(group=CONTRIBUTED, name=cmd_name):
+            contributed: click.Command = point.load()
+            return contributed
+        return None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, text) for name, (_, text) in COMMANDS.items()]
+        rows += [(point.name, f"Contributed by {point.module}.") for point in entry_points(group=CONTRIBUTED)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="rfctl")
+def cli() -> None:
+    """Control and log radiofrequency lesion generators: bench, research and logging software.
+
+    Example: rfctl demo --fast
+
+    Exit codes: 0 done; 1 the verdict is bad; 2 usage, configuration or input; 3 energy was stopped or refused by an
+    interlock or a person; 4 the link or the device; 5 internal error.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``rfctl``; every error becomes a text on standard error and an exit code."""
+    try:
+        code = cli.main(args=arguments, prog_name="rfctl", standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        code = EXIT_USAGE
+    except (click.Abort, KeyboardInterrupt):
+        code = EXIT_STOPPED
+    except RfctlError as problem:
+        click.echo(f"rfctl: {problem}", err=True)
+        code = problem.exit_code
+    except BrokenPipeError:
+        code = EXIT_USAGE
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("rfctl: internal error; please report it with the lines above", err=True)
+        code = EXIT_INTERNAL
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,76 @@
+"""rfctl record: verify and replay."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+PATH = click.argument("path", type=click.Path(path_type=Path))
+JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+
+
+@click.group()
+def record() -> None:
+    """Verify or replay a record, offline.
+
+    Example: rfctl record verify record.jsonl --key record.pub
+    """
+
+
+@record.command()
+@PATH
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The public key file (.pub).")
+@JSON
+def verify(*, path: Path, key: Path, as_json: bool) -> None:
+    """Say whether the record is as it was written: 0 only when it is VALID-*, else 1.
+
+    Example: rfctl record verify record.jsonl --key record.pub
+    """
+    from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
+    from rfctl.record import keys
+    from rfctl.record import verify as verification
+
+    verdict = verification.verify(path, keys.load_public_key(key))
+    if as_json:
+        members = {
+            "path": str(path.resolve()),
+            "verdict": str(verdict.verdict),
+            "records": verdict.records,
+            "first_bad_seq": verdict.first_bad_seq,
+            "anchored_by": verdict.anchored_by,
+            "detail": verdict.detail,
+        }
+        click.echo(json.dumps(members))
+    else:
+        click.echo(f"{verdict.verdict}: {verdict.records} records. {verdict.detail}")
+    sys.exit(EXIT_DONE if verdict.verdict is verification.Outcome.VALID_UNANCHORED else EXIT_BAD_VERDICT)
+
+
+@record.command()
+@PATH
+@JSON
+def replay(*, path: Path, as_json: bool) -> None:
+    """Decide everything again from the recorded events and compare each decision: 0 when all agree, else 1.
+
+    Example: rfctl record replay record.jsonl
+    """
+    from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
+    from rfctl.record.replay import replay as replay_record
+
+    replayed = replay_record(path)
+    if as_json:
+        members = {
+            "path": str(path.resolve()),
+            "decisions": replayed.decisions,
+            "differences": replayed.differences,
+            "first_difference": replayed.first_difference or None,
+        }
+        click.echo(json.dumps(members))
+    elif replayed.differences:
+        click.echo(f"{replayed.differences} of {replayed.decisions} decisions differ. {replayed.first_difference}")
+    else:
+        click.echo(f"{replayed.decisions} decisions, all the same again")
+    sys.exit(EXIT_DONE if replayed.decisions and not replayed.differences else EXIT_BAD_VERDICT)

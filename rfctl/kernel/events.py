@@ -1,0 +1,130 @@
+"""What the kernel hears. Each event carries the monotonic time of the station in integer nanoseconds."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from rfctl.model.reading import Reading
+
+
+class Command(StrEnum):
+    """The acts on the generator that the kernel asks for and hears the end of."""
+
+    CLAIM = "claim"
+    CONFIGURE = "configure"
+    ARM = "arm"
+    FIRE = "fire"
+    START_STIMULATION = "start_stimulation"
+    SET_AMPLITUDE = "set_amplitude"
+    RENEW = "renew"
+    RELEASE = "release"
+
+
+class Cause(StrEnum):
+    """Why there is no sample, or why a command failed."""
+
+    TIMEOUT = "time-out"
+    CLOSED = "connection lost"
+    BAD_REPLY = "bad reply"
+    PREEMPTED = "overtaken by a stop"
+    REFUSED = "refused by the generator"
+    GATE = "refused by the gate"
+
+
+class Question(StrEnum):
+    """What only a person can decide."""
+
+    CHECKLIST = "checklist"
+    SENSORY = "sensory"
+    SENSORY_HIGH = "sensory_high"
+    MOTOR = "motor"
+    REPOSITION = "reposition"
+    ANAESTHETIC = "anaesthetic"
+    ARM = "arm"
+    START = "start"
+
+
+class Choice(StrEnum):
+    """The answers to the questions."""
+
+    CONFIRM = "confirm"
+    DECLINE = "decline"
+    STEP = "step"
+    FELT = "felt"
+    NOT_FELT = "not_felt"
+    NONE = "none"
+    RESPONSE = "response"
+    ACCEPT = "accept"
+    REPOSITION = "reposition"
+    DONE = "done"
+    GIVEN = "given"
+    ARM = "arm"
+    START = "start"
+
+
+class Sampled(NamedTuple):
+    """A reading arrived."""
+
+    now_ns: int
+    reading: Reading
+
+
+class Missed(NamedTuple):
+    """A poll gave no reading."""
+
+    now_ns: int
+    cause: Cause
+    text: str
+
+
+class Answered(NamedTuple):
+    """A person decided."""
+
+    now_ns: int
+    question: Question
+    choice: Choice
+    by: str
+
+
+class Stopped(NamedTuple):
+    """A person or a signal stopped everything; the off frames are already on the wire."""
+
+    now_ns: int
+    by: str
+
+
+class Durable(NamedTuple):
+    """The intent with this number is on disk."""
+
+    now_ns: int
+    intent: int
+
+
+class RecordFailed(NamedTuple):
+    """The record cannot be written."""
+
+    now_ns: int
+    text: str
+
+
+class Completed(NamedTuple):
+    """A command was carried out and read back. ``value`` is the token of ARM, else 0."""
+
+    now_ns: int
+    command: Command
+    channel: int
+    value: int
+
+
+class Failed(NamedTuple):
+    """A command was not carried out."""
+
+    now_ns: int
+    command: Command
+    channel: int
+    cause: Cause
+    text: str
+
+
+Event = Sampled | Missed | Answered | Stopped | Durable | RecordFailed | Completed | Failed

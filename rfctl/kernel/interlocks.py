@@ -1,0 +1,204 @@
+"""Interlocks: the signals of a channel derived from a reading, and the rows of the table judged against them."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from rfctl.kernel.limits import AT_ONCE, DURATION_MAX_S, GENERATOR_WIDE, Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
+from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Trip
+
+if TYPE_CHECKING:
+    from rfctl.model.reading import ChannelReading, Reading
+
+HISTORY_NS = 1_100_000_000
+"""The longest window of the table is 1 s; a little more, so that its first sample is there."""
+STEP_NS = 100_000_000
+SLOPE_NS = 1_000_000_000
+HALF_SECOND_NS = 500_000_000
+IMPEDANCE_CHECK_NS = 5_000_000_000
+RF_BAND_CURRENT_MA = 20.0
+RF_BAND_POWER_W = 0.5
+
+_FIELD = {quantity: Sample._fields.index(quantity) for quantity in Quantity if quantity not in GENERATOR_WIDE}
+
+
+def derive(state: KernelState, number: int, reading: Reading, now_ns: int) -> Sample:
+    """The signals of channel ``number`` in this reading, as the rows compare them."""
+    channel = state.channels[number - 1]
+    measured = reading.channels[number - 1]
+    phase = channel.phase
+    temperature_c = measured.temperature_c
+    series_ohm = channel.reference.series_ohm if channel.reference else 0.0
+    tissue_ohm = measured.impedance_ohm - series_ohm
+    slope = rise = step = mean = None
+    recent = channel.history
+    if recent:
+        step = 0.0
+        for sample in reversed(recent):
+            if now_ns - sample.now_ns > STEP_NS:
+                break
+            step = max(step, abs(temperature_c - sample.temperature_c))
+    rf_on_s = 0.0
+    if phase in LESION and channel.figures:
+        rf_on_s = (now_ns - channel.figures.rf_on_ns) / 1e9
+        if phase in HEATING:
+            slope = _slope_pct_per_s(recent, now_ns, tissue_ohm, channel.figures.rf_on_ns)
+            half = half_second_mean(recent, now_ns, tissue_ohm, channel.figures.rf_on_ns)
+            least = channel.figures.impedance_min_ohm
+            if half is not None and least > 0.0:
+                rise = (half / least - 1.0) * 100.0
+    elif phase is Phase.IMPEDANCE and now_ns - channel.since_ns >= IMPEDANCE_CHECK_NS and channel.mean.samples:
+        mean = channel.mean.impedance_sum / channel.mean.samples
+    output = has_output(measured)
+    return Sample(
+        now_ns,
+        temperature_c,
+        step,
+        1.0 if measured.thermocouple_open or temperature_c != temperature_c else 0.0,
+        measured.impedance_ohm,
+        mean,
+        slope,
+        rise,
+        tissue_ohm,
+        (measured.current_ma_rms * 1e-3) ** 2 * tissue_ohm if measured.rf_on else 0.0,
+        rf_on_s,
+        1.0 if phase in HEATING and not measured.rf_on else 0.0,
+        1.0 if phase in STIMULATION and not measured.stimulating else 0.0,
+        1.0 if phase not in LESION and has_rf(measured) else 0.0,
+        (now_ns - channel.off_ns) / 1e9 if output and (phase in OFF_VERIFYING or phase is Phase.ENDED) else 0.0,
+        float(measured.fault_bits),
+        1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
+    )
+
+
+def has_rf(measured: ChannelReading) -> bool:
+    """RF by either witness: the output stage's own state, or current in the RF band with power. Not-a-number counts."""
+    return measured.rf_on or not (
+        measured.rf_band_current_ma_rms <= RF_BAND_CURRENT_MA or measured.power_w <= RF_BAND_POWER_W
+    )
+
+
+def has_output(measured: ChannelReading) -> bool:
+    """RF or stimulation is measured at the channel's output."""
+    return measured.stimulating or has_rf(measured)
+
+
+def half_second_mean(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float, since_ns: int) -> float | None:
+    """Mean of the tissue's impedance over the last 0.5 s, ohm; None until RF has been on for so long."""
+    if now_ns - since_ns < HALF_SECOND_NS:
+        return None
+    total, count = tissue_ohm, 1
+    for sample in reversed(recent):
+        if now_ns - sample.now_ns >= HALF_SECOND_NS:
+            break
+        total += sample.impedance_tissue_ohm
+        count += 1
+    return total / count
+
+
+def _slope_pct_per_s(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float, since_ns: int) -> float | None:
+    """Regression of the tissue's impedance over the last second, in percent of its mean a second."""
+    if now_ns - since_ns < SLOPE_NS:
+        return None
+    count, sum_t, sum_z, sum_tt, sum_tz = 1, 0.0, tissue_ohm, 0.0, 0.0
+    for sample in reversed(recent):
+        t = (sample.now_ns - now_ns) * 1e-9
+        if t < -1.0:
+            break
+        z = sample.impedance_tissue_ohm
+        count += 1
+        sum_t += t
+        sum_z += z
+        sum_tt += t * t
+        sum_tz += t * z
+    spread = count * sum_tt - sum_t * sum_t
+    if spread <= 0.0:
+        return None
+    return 100.0 * (count * sum_tz - sum_t * sum_z) / spread * count / sum_z
+
+
+def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
+    """The row's limit for this channel, in the row's unit."""
+    if row.basis is Basis.ABSOLUTE:
+        return row.offset
+    if channel.site < 0:
+        return math.nan
+    site = setup.plan.sites[channel.site]
+    if row.basis is Basis.SET_TEMPERATURE:
+        return row.factor * site.lesion.set_temperature_c + row.offset
+    if row.basis is Basis.POWER_CAP:
+        return row.factor * site.electrode.power_cap_w + row.offset
+    return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset
+
+
+def _beyond(value: float, limit: float, side: Side) -> bool:
+    return not (value <= limit) if side is Side.ABOVE else not (value >= limit)
+
+
+def acts(row: Row, setup: Setup, channel: ChannelState) -> float | None:
+    """The measured value if the row acts on the channel's newest sample, else None."""
+    field = _FIELD[row.quantity]
+    history = channel.history
+    value = history[-1][field]
+    if value is None:
+        return None
+    limit = limit_of(row, setup, channel)
+    beyond = _beyond(value, limit, row.side)
+    window = row.window
+    if window is AT_ONCE:
+        return value if beyond else None
+    if window.ns:
+        return value if beyond and _sustained(history, field, limit, row) else None
+    last = [sample[field] for sample in history[-window.of_last :]]
+    count = sum(1 for other in last if other is not None and _beyond(other, limit, row.side))
+    return value if beyond and count >= window.needed else None
+
+
+def _sustained(history: tuple[Sample, ...], field: int, limit: float, row: Row) -> bool:
+    now_ns = history[-1].now_ns
+    for sample in reversed(history):
+        value = sample[field]
+        if value is None or not _beyond(value, limit, row.side):
+            return False
+        if now_ns - sample.now_ns >= row.window.ns:
+            return True
+    return False
+
+
+def judge_channel(state: KernelState, number: int) -> list[Trip]:
+    """Every row in force on the channel that acts on its newest sample, in the order of the table."""
+    setup = state.setup
+    channel = state.channels[number - 1]
+    verdicts: list[Trip] = []
+    for row in setup.channel_rows[channel.phase]:
+        measured = acts(row, setup, channel)
+        if measured is not None and not (row.action is Action.WARN and row.code in channel.warned):
+            verdicts.append(verdict(row, number, measured, limit_of(row, setup, channel), channel.history[-1].now_ns))
+    return verdicts
+
+
+def judge_generator(state: KernelState, sample_age_s: float, now_ns: int) -> list[Trip]:
+    """The rows on the generator as a whole, also on an event that brought no sample."""
+    phases = {channel.phase for channel in state.channels}
+    values = {Quantity.SAMPLE_AGE: sample_age_s, Quantity.COUNTER_AGE: (now_ns - state.counter_ns) / 1e9}
+    return [
+        verdict(row, 0, values[row.quantity], row.offset, now_ns)
+        for row in state.setup.generator_rows
+        if _beyond(values[row.quantity], row.offset, row.side) and not phases.isdisjoint(row.phases)
+    ]
+
+
+def verdict(row: Row, channel: int, measured: float, limit: float, now_ns: int) -> Trip:
+    """The verdict of a row, its text filled in with the numbers."""
+    text = row.text.format(
+        measured=f"{measured:.4g}", limit=f"{limit:.4g}", window=_window_text(row.window), channel=channel
+    )
+    return Trip(row.code, row.hazard, channel, measured, limit, row.unit, now_ns, text, row.action, row.origin)
+
+
+def _window_text(window: Window) -> str:
+    if window.ns:
+        return f"{window.ns / 1e9:g} s"
+    return f"{window.needed} of {window.of_last} samples" if window.of_last > 1 else "one sample"

@@ -1,0 +1,315 @@
+"""The one table of interlock limits. A row says what is compared with what, in which phases, how long, what follows.
+
+Every number is this project's own choice, computed where its source says so. A procedure, a station or a plan may only
+tighten what is here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from rfctl.kernel.phase import (
+    ALL,
+    ENERGISED,
+    HEATING,
+    LESION,
+    OFF_VERIFYING,
+    ON_SITE,
+    STIMULATION,
+    WITHOUT_RF,
+    Phase,
+)
+
+SET_TEMPERATURE_MIN_C = 42.0
+SET_TEMPERATURE_MAX_C = 90.0
+TEMPERATURE_MAX_C = 95.0
+HOLD_MAX_S = 600.0
+DURATION_MAX_S = 720.0
+RAMP_MIN_C_PER_S = 0.5
+RAMP_MAX_C_PER_S = 5.0
+SENSORY_MAX_V = 3.0
+MOTOR_MAX_V = 3.0
+STIMULATION_STEP_V = 0.1
+STIMULATION_SLEW_V_PER_S = 0.5
+SERIES_RESISTANCE_MAX_OHM = 200.0
+POWER_LIMIT_TISSUE_MIN_OHM = 15.0
+LEASE_MS = 500
+PERMIT_NS = 300_000_000
+"""A permit outlives the decision that gave it by as long as a sample may age."""
+ARM_TOKEN_NS = 4_500_000_000
+"""The token is valid 5 s; the last half second is not used, so that a fire on the wire still finds it valid."""
+REMOVE_BELOW_C = 45.0
+
+
+class Quantity(StrEnum):
+    """What a row compares: a field of the channel's sample, or of the generator's."""
+
+    TEMPERATURE = "temperature_c"
+    TEMPERATURE_STEP = "temperature_step_k"
+    THERMOCOUPLE_OPEN = "thermocouple_open"
+    IMPEDANCE = "impedance_ohm"
+    IMPEDANCE_MEAN = "impedance_mean_ohm"
+    IMPEDANCE_SLOPE = "impedance_slope_pct_per_s"
+    IMPEDANCE_RISE = "impedance_rise_pct"
+    POWER_TISSUE = "power_tissue_w"
+    RF_ON = "rf_on_s"
+    RF_MISSING = "rf_missing"
+    STIMULATION_MISSING = "stimulation_missing"
+    UNCOMMANDED_RF = "uncommanded_rf"
+    OUTPUT_AFTER_OFF = "output_after_off_s"
+    FAULT_BITS = "fault_bits"
+    SAMPLE_AGE = "sample_age_s"
+    COUNTER_AGE = "counter_age_s"
+    LEASE_LOST = "lease_lost"
+
+
+class Basis(StrEnum):
+    """What a limit is relative to."""
+
+    ABSOLUTE = "absolute"
+    SET_TEMPERATURE = "set temperature"
+    POWER_CAP = "power cap of the electrode"
+    DURATION = "planned duration"
+
+
+class Side(StrEnum):
+    """On which side of the limit the row acts. The comparison is written so that not-a-number acts."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+class Action(StrEnum):
+    """What follows."""
+
+    WARN = "warn"
+    REFUSE = "refuse"
+    TRIP = "trip"
+
+
+class Origin(StrEnum):
+    """Where the cause of a trip lies; decides the exit code of the command."""
+
+    PROCESS = "process"
+    DEVICE = "device"
+
+
+class Window(NamedTuple):
+    """How long a value must be beyond its limit.
+
+    Attributes:
+        ns: Every sample of so long a stretch, 0 for no such condition.
+        of_last: With ``ns`` 0: beyond the limit in ``needed`` of the last ``of_last`` samples.
+        needed: See ``of_last``.
+    """
+
+    ns: int
+    of_last: int = 1
+    needed: int = 1
+
+
+AT_ONCE = Window(0)
+TWO_OF_THREE = Window(0, of_last=3, needed=2)
+
+
+def sustained(milliseconds: int) -> Window:
+    """Beyond the limit in every sample for so long."""
+    return Window(milliseconds * 1_000_000)
+
+
+class Row(NamedTuple):
+    """One interlock.
+
+    Attributes:
+        code: Its name, for ever: records and scripts refer to it.
+        hazard: The hazard it controls.
+        phases: Phases of the channel in which it is in force.
+        quantity: What it compares.
+        side: Beyond which side of the limit it acts.
+        basis: What the limit is relative to.
+        factor: Multiplies the basis.
+        offset: Is added.
+        window: How long the value must be beyond the limit.
+        action: What follows.
+        origin: Where the cause lies.
+        unit: Unit of value and limit, UCUM.
+        text: What a person reads; ``{measured}``, ``{limit}``, ``{window}`` and ``{channel}`` are filled in.
+        setting: What governs the limit.
+    """
+
+    code: str
+    hazard: str
+    phases: frozenset[Phase]
+    quantity: Quantity
+    side: Side
+    basis: Basis
+    factor: float
+    offset: float
+    window: Window
+    action: Action
+    origin: Origin
+    unit: str
+    text: str
+    setting: str
+
+
+ROWS: tuple[Row, ...] = (
+    Row(
+        "sample_age", "HZ-17", ENERGISED, Quantity.SAMPLE_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "s",
+        "no valid sample for {measured} s while an output is on, limit {limit} s", "limits: sample age",
+    ),
+    Row(
+        "link_silent", "HZ-17", ALL, Quantity.SAMPLE_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 2.0, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "s",
+        "no valid sample for {measured} s, limit {limit} s with every output off", "limits: sample age",
+    ),
+    Row(
+        "counter_frozen", "HZ-05", ENERGISED, Quantity.COUNTER_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "s",
+        "the generator's sample counter has not advanced for {measured} s, limit {limit} s", "limits: frozen",
+    ),
+    Row(
+        "lease_lost", "HZ-20", STIMULATION | HEATING, Quantity.LEASE_LOST, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "1",
+        "channel {channel}: the generator no longer holds this station's lease or ownership", "limits: lease",
+    ),
+    Row(
+        "uncommanded_rf", "HZ-14", WITHOUT_RF, Quantity.UNCOMMANDED_RF, Side.ABOVE, Basis.ABSOLUTE, 0, 0, TWO_OF_THREE,
+        Action.TRIP, Origin.DEVICE, "1",
+        "channel {channel}: RF is on without command (RF bit, or above 20 mA in the RF band with more than 0.5 W, in "
+        "{window})", "limits: RF on without command",
+    ),
+    Row(
+        "off_not_verified", "HZ-15", OFF_VERIFYING | {Phase.ENDED}, Quantity.OUTPUT_AFTER_OFF, Side.ABOVE,
+        Basis.ABSOLUTE, 0, 0.25, AT_ONCE, Action.TRIP, Origin.DEVICE, "s",
+        "channel {channel}: OFF NOT CONFIRMED, output still measured {measured} s after off, limit {limit} s",
+        "limits: off verified",
+    ),
+    Row(
+        "thermocouple_open", "HZ-02", ON_SITE, Quantity.THERMOCOUPLE_OPEN, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
+        Action.TRIP, Origin.PROCESS, "1",
+        "channel {channel}: the thermocouple is open; check electrode and cable", "limits: implausible",
+    ),
+    Row(
+        "temperature_max", "HZ-01", ON_SITE, Quantity.TEMPERATURE, Side.ABOVE, Basis.ABSOLUTE, 0, TEMPERATURE_MAX_C,
+        AT_ONCE, Action.TRIP, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is above the hard maximum of {limit} degC", "limits: set temperature",
+    ),
+    Row(
+        "temperature_implausible_low", "HZ-02", ON_SITE, Quantity.TEMPERATURE, Side.BELOW, Basis.ABSOLUTE, 0, 0.0,
+        AT_ONCE, Action.TRIP, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is below {limit} degC and cannot be true", "limits: implausible",
+    ),
+    Row(
+        "temperature_step", "HZ-02", ON_SITE, Quantity.TEMPERATURE_STEP, Side.ABOVE, Basis.ABSOLUTE, 0, 15.0, AT_ONCE,
+        Action.TRIP, Origin.PROCESS, "K",
+        "channel {channel}: the temperature stepped by {measured} K within 100 ms, limit {limit} K",
+        "limits: implausible",
+    ),
+    Row(
+        "over_set_fast", "HZ-01", LESION, Quantity.TEMPERATURE, Side.ABOVE, Basis.SET_TEMPERATURE, 1, 8.0, TWO_OF_THREE,
+        Action.TRIP, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is above set temperature + 8 K ({limit} degC) in {window}",
+        "limits: over set",
+    ),
+    Row(
+        "over_set", "HZ-01", LESION, Quantity.TEMPERATURE, Side.ABOVE, Basis.SET_TEMPERATURE, 1, 5.0, sustained(500),
+        Action.TRIP, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is above set temperature + 5 K ({limit} degC) for {window}",
+        "limits: over set",
+    ),
+    Row(
+        "over_set_warning", "HZ-01", LESION, Quantity.TEMPERATURE, Side.ABOVE, Basis.SET_TEMPERATURE, 1, 3.0,
+        sustained(1000), Action.WARN, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is above set temperature + 3 K ({limit} degC) for {window}",
+        "limits: over set",
+    ),
+    Row(
+        "power_cap", "HZ-30", LESION, Quantity.POWER_TISSUE, Side.ABOVE, Basis.POWER_CAP, 1.15, 0.5, TWO_OF_THREE,
+        Action.TRIP, Origin.PROCESS, "W",
+        "channel {channel}: {measured} W in the tissue is above 1.15 x the electrode's cap + 0.5 W ({limit} W) in "
+        "{window}", "limits: power cap",
+    ),
+    Row(
+        "impedance_start_low", "HZ-11", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.BELOW,
+        Basis.ABSOLUTE, 0, 50.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is below {limit} ohm; look for contact of cannula and cable",
+        "limits: impedance, start",
+    ),
+    Row(
+        "impedance_start_high", "HZ-10", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.ABOVE,
+        Basis.ABSOLUTE, 0, 1000.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is above {limit} ohm; check electrode, cable and dispersive "
+        "electrode", "limits: impedance, start",
+    ),
+    Row(
+        "impedance_start_low_warning", "HZ-11", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.BELOW,
+        Basis.ABSOLUTE, 0, 100.0, AT_ONCE, Action.WARN, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is below the usual {limit} ohm", "limits: impedance, start",
+    ),
+    Row(
+        "impedance_start_high_warning", "HZ-10", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.ABOVE,
+        Basis.ABSOLUTE, 0, 700.0, AT_ONCE, Action.WARN, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is above the usual {limit} ohm", "limits: impedance, start",
+    ),
+    Row(
+        "impedance_low", "HZ-11", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.BELOW, Basis.ABSOLUTE, 0, 30.0,
+        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is below {limit} ohm in {window}", "limits: impedance, running",
+    ),
+    Row(
+        "impedance_high", "HZ-10", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.ABOVE, Basis.ABSOLUTE, 0, 1200.0,
+        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is above {limit} ohm in {window}", "limits: impedance, running",
+    ),
+    Row(
+        "impedance_rising", "HZ-12", HEATING, Quantity.IMPEDANCE_SLOPE, Side.ABOVE, Basis.ABSOLUTE, 0, 15.0,
+        sustained(200), Action.TRIP, Origin.PROCESS, "%/s",
+        "channel {channel}: tissue impedance rises by {measured} %/s, limit {limit} %/s for {window}",
+        "limits: impedance, running",
+    ),
+    Row(
+        "impedance_falling", "HZ-11", HEATING, Quantity.IMPEDANCE_SLOPE, Side.BELOW, Basis.ABSOLUTE, 0, -15.0,
+        sustained(200), Action.TRIP, Origin.PROCESS, "%/s",
+        "channel {channel}: tissue impedance changes by {measured} %/s, limit {limit} %/s for {window}",
+        "limits: impedance, running",
+    ),
+    Row(
+        "impedance_over_minimum", "HZ-12", HEATING, Quantity.IMPEDANCE_RISE, Side.ABOVE, Basis.ABSOLUTE, 0, 20.0,
+        sustained(200), Action.TRIP, Origin.PROCESS, "%",
+        "channel {channel}: tissue impedance is {measured} % over its minimum, limit {limit} % for {window}",
+        "limits: impedance, running",
+    ),
+    Row(
+        "impedance_over_minimum_warning", "HZ-12", HEATING, Quantity.IMPEDANCE_RISE, Side.ABOVE, Basis.ABSOLUTE, 0,
+        12.0, sustained(200), Action.WARN, Origin.PROCESS, "%",
+        "channel {channel}: tissue impedance is {measured} % over its minimum, warned from {limit} %",
+        "limits: impedance, running",
+    ),
+    Row(
+        "duration", "HZ-29", LESION, Quantity.RF_ON, Side.ABOVE, Basis.DURATION, 1, 0, AT_ONCE, Action.TRIP,
+        Origin.PROCESS, "s",
+        "channel {channel}: RF has been on for {measured} s, limit {limit} s", "limits: duration",
+    ),
+    Row(
+        "generator_fault", "HZ-15", ENERGISED, Quantity.FAULT_BITS, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "1",
+        "channel {channel}: the generator reports a fault of its own (bits {measured})", "the generator",
+    ),
+    Row(
+        "rf_stopped", "HZ-16", HEATING, Quantity.RF_MISSING, Side.ABOVE, Basis.ABSOLUTE, 0, 0, TWO_OF_THREE,
+        Action.TRIP, Origin.DEVICE, "1",
+        "channel {channel}: the generator stopped RF by itself", "the generator",
+    ),
+    Row(
+        "stimulation_stopped", "HZ-16", STIMULATION, Quantity.STIMULATION_MISSING, Side.ABOVE, Basis.ABSOLUTE, 0, 0,
+        TWO_OF_THREE, Action.TRIP, Origin.DEVICE, "1",
+        "channel {channel}: the generator stopped the stimulation by itself", "the generator",
+    ),
+)  # fmt: skip
+"""In the order of evaluation: the first row that acts names the cause."""
+
+GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE})
+"""Quantities of the generator as a whole; judged on every event, also on one that brought no sample."""

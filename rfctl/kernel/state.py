@@ -1,0 +1,279 @@
+"""The kernel's state: immutable tuples, one ChannelState a channel, and the set-up that a procedure never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from rfctl.kernel.effects import Ask, Outcome
+from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Origin, Row
+from rfctl.kernel.phase import Phase
+from rfctl.model.plan import Medium, Plan
+from rfctl.model.reading import Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a procedure is decided by, beside its events. It is in the record's first line, so that replay has it.
+
+    Attributes:
+        plan: The plan.
+        medium: What the electrodes stand in.
+        session: Number under which the station owns the generator.
+        channels: Number of channels of the generator.
+        rated_power_w: Rated power of a channel, W.
+        simulated: The generator is a simulator.
+        rows: The interlock table.
+    """
+
+    plan: Plan
+    medium: Medium
+    session: int
+    channels: int
+    rated_power_w: float
+    simulated: bool
+    rows: tuple[Row, ...] = ROWS
+    channel_rows: dict[Phase, tuple[Row, ...]] = field(init=False, repr=False, compare=False)
+    generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        by_phase = {
+            phase: tuple(row for row in self.rows if phase in row.phases and row.quantity not in GENERATOR_WIDE)
+            for phase in Phase
+        }
+        object.__setattr__(self, "channel_rows", by_phase)
+        object.__setattr__(self, "generator_rows", tuple(row for row in self.rows if row.quantity in GENERATOR_WIDE))
+
+
+class Sample(NamedTuple):
+    """One channel's signals as the rows compare them. None: not applicable now, so the row says nothing.
+
+    The field names are the values of limits.Quantity.
+    """
+
+    now_ns: int
+    temperature_c: float
+    temperature_step_k: float | None
+    thermocouple_open: float
+    impedance_ohm: float
+    impedance_mean_ohm: float | None
+    impedance_slope_pct_per_s: float | None
+    impedance_rise_pct: float | None
+    impedance_tissue_ohm: float
+    power_tissue_w: float
+    rf_on_s: float
+    rf_missing: float
+    stimulation_missing: float
+    uncommanded_rf: float
+    output_after_off_s: float
+    fault_bits: float
+    lease_lost: float
+
+
+class Mean(NamedTuple):
+    """A running mean of impedance and temperature."""
+
+    samples: int = 0
+    impedance_sum: float = 0.0
+    temperature_sum: float = 0.0
+
+
+class Reference(NamedTuple):
+    """What the impedance check found.
+
+    Attributes:
+        impedance_ohm: Z_pre, mean of 5 s.
+        temperature_c: T0, mean of the same 5 s.
+        series_ohm: R_series = Z_pre - Z0(T0), clipped to 0-200 ohm.
+        after_ohm: Z_post: mean of the last 5 s of the anaesthetic wait, or Z_pre without one.
+    """
+
+    impedance_ohm: float
+    temperature_c: float
+    series_ohm: float
+    after_ohm: float
+
+
+class CheckResult(NamedTuple):
+    """Result of one stimulation check.
+
+    Attributes:
+        performed: False when the plan does not use it.
+        amplitude_v: Sensory: the threshold. Motor: no response up to here. V; None when not performed.
+        width_us: Pulse width, us; None when not performed.
+    """
+
+    performed: bool
+    amplitude_v: float | None
+    width_us: int | None
+
+
+class Figures(NamedTuple):
+    """What one lesion delivered, summed sample by sample.
+
+    Attributes:
+        rf_on_ns: When RF was commanded on.
+        start_c: T_start, mean of the last second before RF on.
+        hold_ns: When set temperature was reached, 0 before.
+        peak_c: Highest reading.
+        ramp_s: Time from RF on to set temperature, s.
+        energy_j: Energy in the tissue, J.
+        generator_energy_j: Energy at the generator's terminals, J.
+        held_s: Time in hold, s.
+        held_k_s: Integral of temperature over it, K s.
+        within_2c_s: Time in hold within 2 degC of set, s.
+        impedance_min_ohm: Least half-second mean of the tissue's impedance since RF on, 0 before the first.
+        last_ns: The sample before.
+    """
+
+    rf_on_ns: int
+    start_c: float
+    hold_ns: int
+    peak_c: float
+    ramp_s: float
+    energy_j: float
+    generator_energy_j: float
+    held_s: float
+    held_k_s: float
+    within_2c_s: float
+    impedance_min_ohm: float
+    last_ns: int
+
+
+class SiteResult(NamedTuple):
+    """What was done at one site."""
+
+    site: int
+    sensory: CheckResult | None
+    motor: CheckResult | None
+    reference: Reference | None
+    figures: Figures | None
+    end_reason: str
+
+
+class ChannelState(NamedTuple):
+    """One channel.
+
+    Attributes:
+        phase: Where it is.
+        since_ns: Since when.
+        site: Index of its site in the plan, -1 when it has none.
+        history: Samples of the last 1.1 s, oldest first.
+        mean: Running mean of the phase.
+        off_ns: When off was last sent.
+        amplitude_v: Stimulation amplitude commanded, V.
+        stepped_ns: When it was last raised.
+        token: Arm token, 0 for none.
+        power_limit_w: Power limit at the generator's terminals, W.
+        duration_s: Longest RF-on time, s.
+        reference: Result of the impedance check.
+        sensory: Result of the sensory check.
+        motor: Result of the motor check.
+        figures: The running lesion.
+        warned: Codes that have been warned of in this phase.
+    """
+
+    phase: Phase = Phase.IDLE
+    since_ns: int = 0
+    site: int = -1
+    history: tuple[Sample, ...] = ()
+    mean: Mean = Mean()
+    off_ns: int = 0
+    amplitude_v: float = 0.0
+    stepped_ns: int = 0
+    token: int = 0
+    power_limit_w: float = 0.0
+    duration_s: float = 0.0
+    reference: Reference | None = None
+    sensory: CheckResult | None = None
+    motor: CheckResult | None = None
+    figures: Figures | None = None
+    warned: frozenset[str] = frozenset()
+
+
+class Trip(NamedTuple):
+    """An interlock's verdict.
+
+    Attributes:
+        code: Name of the row, or of the event that ended the procedure.
+        hazard: The hazard it controls.
+        channel: Channel number, 0 for the whole generator.
+        measured: The value, not-a-number where there is none.
+        limit: The limit it was compared with, not-a-number where there is none.
+        unit: UCUM unit of both.
+        t_ns: When.
+        text: What a person reads.
+        action: What followed.
+        origin: Where the cause lies.
+    """
+
+    code: str
+    hazard: str
+    channel: int
+    measured: float
+    limit: float
+    unit: str
+    t_ns: int
+    text: str
+    action: Action
+    origin: Origin
+
+
+class Stage(StrEnum):
+    """Where the procedure is."""
+
+    STARTING = "verifying that everything is off"
+    CLAIMING = "taking ownership"
+    CHECKLIST = "checklist"
+    TREATING = "treating"
+    ENDING = "ending: verifying off"
+    RELEASING = "giving ownership back"
+    ENDED = "ended"
+
+
+class KernelState(NamedTuple):
+    """The whole state.
+
+    Attributes:
+        setup: What never changes.
+        stage: Where the procedure is.
+        since_ns: Since when.
+        started_ns: Time of the first event.
+        channels: One ChannelState a channel, channel 1 first.
+        reading: The last good reading.
+        received_ns: When it arrived, 0 before the first.
+        counter_ns: When its sample counter last advanced.
+        question: What the operator has been asked and not answered.
+        intent: Number of the last intent.
+        trips: Verdicts so far, the cause first.
+        results: Sites that are over.
+        outcome: How it will end, once that is known.
+        ending: Why it ends, in words.
+        off_verified: Off has been verified at the end.
+        off_ns: When off was last asked for at the end.
+        exit_code: What the command will exit with, once that is known.
+    """
+
+    setup: Setup
+    stage: Stage = Stage.STARTING
+    since_ns: int = 0
+    started_ns: int = 0
+    channels: tuple[ChannelState, ...] = ()
+    reading: Reading | None = None
+    received_ns: int = 0
+    counter_ns: int = 0
+    question: Ask | None = None
+    intent: int = 0
+    trips: tuple[Trip, ...] = ()
+    results: tuple[SiteResult, ...] = ()
+    outcome: Outcome = Outcome.COMPLETE
+    ending: str = ""
+    off_verified: bool = False
+    off_ns: int = 0
+    exit_code: int = 0
+
+
+def initial(setup: Setup) -> KernelState:
+    """The state before the first event: everything is unknown, so the first act will be off."""
+    return KernelState(setup=setup, channels=(ChannelState(),) * setup.channels)

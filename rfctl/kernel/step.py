@@ -1,0 +1,413 @@
+"""The kernel's one function: step(state, event) -> (state, effects)."""
+
+from __future__ import annotations
+
+from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
+from rfctl.kernel.actions import permit, site_result, with_channel
+from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
+from rfctl.kernel.events import (
+    Answered,
+    Cause,
+    Choice,
+    Command,
+    Completed,
+    Durable,
+    Event,
+    Failed,
+    Missed,
+    Question,
+    RecordFailed,
+    Sampled,
+    Stopped,
+)
+from rfctl.kernel.guards import site_of
+from rfctl.kernel.interlocks import (
+    HISTORY_NS,
+    IMPEDANCE_CHECK_NS,
+    derive,
+    half_second_mean,
+    has_output,
+    judge_channel,
+    judge_generator,
+)
+from rfctl.kernel.limits import Action, Origin
+from rfctl.kernel.phase import LESION, PERMITTED, Phase
+from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
+from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
+
+OFF_UNVERIFIED_NS = 250_000_000
+OFF_AGAIN_NS = 200_000_000
+GIVE_UP_NS = 5_000_000_000
+"""How long off is commanded and looked for before a procedure ends with OFF NOT CONFIRMED."""
+CLOSED_STAGES = frozenset({Stage.ENDING, Stage.RELEASING, Stage.ENDED})
+
+Step = tuple[KernelState, tuple[Effect, ...]]
+
+
+def step(state: KernelState, event: Event) -> Step:
+    """Decide. Pure: the same state and event give the same result for ever.
+
+    Args:
+        state: From ``initial``, or from the step before.
+        event: What happened, with its time.
+
+    Returns:
+        The new state, and the effects in the order in which they are to be carried out.
+    """
+    if state.stage is Stage.ENDED:
+        return state, ()
+    if not state.started_ns:
+        return _begin(state, event)
+    match event:
+        case Sampled():
+            return _sampled(state, event)
+        case Missed():
+            return _missed(state, event)
+        case Answered():
+            return _answered(state, event)
+        case Completed():
+            return _completed(state, event)
+        case Failed():
+            return _failed(state, event)
+        case Durable():
+            return _transit_all(state, DURABLE, event.now_ns, 0)
+        case Stopped():
+            return _stopped(state, event)
+        case RecordFailed():
+            text = f"the record cannot be written: {event.text}; no energy without a record"
+            return _trip(state, [_event_trip("record_failed", "HZ-35", text, event.now_ns, Origin.DEVICE)])
+
+
+def _begin(state: KernelState, event: Event) -> Step:
+    """First act, whatever the event: everything is unknown, so off."""
+    now_ns = event.now_ns
+    state = state._replace(
+        started_ns=now_ns, since_ns=now_ns, off_ns=now_ns, received_ns=now_ns, counter_ns=now_ns, stage=Stage.STARTING
+    )
+    if isinstance(event, Stopped):
+        state, effects = _stopped(state, event)
+        return state, effects
+    return state, (Off("start: everything is unknown"),)
+
+
+# samples
+
+
+def _sampled(state: KernelState, event: Sampled) -> Step:
+    now_ns, reading = event
+    age_s = (now_ns - state.received_ns) / 1e9
+    before = state.reading
+    advanced = before is None or reading.sample_counter != before.sample_counter
+    channels = tuple(_observe(state, number, event) for number in range(1, state.setup.channels + 1))
+    state = state._replace(
+        reading=reading,
+        received_ns=now_ns,
+        counter_ns=now_ns if advanced else state.counter_ns,
+        channels=channels,
+    )
+    verdicts = judge_generator(state, age_s, now_ns)
+    for number in range(1, state.setup.channels + 1):
+        verdicts += judge_channel(state, number)
+    state, effects = _take_verdicts(state, verdicts)
+    if state.stage in CLOSED_STAGES:
+        state, more = _ending(state, now_ns)
+        return state, (*effects, *more)
+    if state.stage is Stage.STARTING:
+        state, more = _starting(state, now_ns)
+        return state, (*effects, *more)
+    state, more = _transit_all(state, SAMPLE, now_ns, 0)
+    effects = (*effects, *more)
+    if state.stage is Stage.TREATING:
+        state, more = _schedule(state, now_ns)
+        effects = (*effects, *more)
+    return state, (*effects, *_permits(state, now_ns))
+
+
+def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
+    """The channel with the new sample in its history, its means and its figures."""
+    now_ns, reading = event
+    channel = state.channels[number - 1]
+    sample = derive(state, number, reading, now_ns)
+    history = channel.history
+    if history and now_ns - history[0].now_ns > HISTORY_NS:
+        history = history[1:]
+    measured = reading.channels[number - 1]
+    mean = channel.mean
+    if measured.impedance_fresh and _averages(state, number, now_ns):
+        mean = Mean(
+            mean.samples + 1, mean.impedance_sum + measured.impedance_ohm, mean.temperature_sum + measured.temperature_c
+        )
+    figures = channel.figures
+    if figures is not None and channel.phase in LESION:
+        figures = _add(figures, state, number, sample, measured.power_w)
+    return channel._replace(history=(*history, sample), mean=mean, figures=figures)
+
+
+def _averages(state: KernelState, number: int, now_ns: int) -> bool:
+    """Impedance is averaged over the impedance check, and over the last 5 s of the anaesthetic wait."""
+    channel = state.channels[number - 1]
+    if channel.phase is Phase.IMPEDANCE:
+        return True
+    if channel.phase is Phase.ANAESTHETIC_WAIT:
+        remaining_ns = site_of(state, number).anaesthetic.wait_s * 1e9 - (now_ns - channel.since_ns)
+        return remaining_ns <= IMPEDANCE_CHECK_NS
+    return False
+
+
+def _add(figures: Figures, state: KernelState, number: int, sample: Sample, power_w: float) -> Figures:
+    channel = state.channels[number - 1]
+    dt_s = (sample.now_ns - figures.last_ns) / 1e9
+    temperature_c = sample.temperature_c
+    half = half_second_mean(channel.history, sample.now_ns, sample.impedance_tissue_ohm, figures.rf_on_ns)
+    least = figures.impedance_min_ohm
+    if half is not None and (least == 0.0 or half < least):
+        least = half
+    held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s
+    if channel.phase is Phase.HOLD:
+        held_s += dt_s
+        held_k_s += temperature_c * dt_s
+        if abs(temperature_c - site_of(state, number).lesion.set_temperature_c) <= 2.0:
+            within_s += dt_s
+    return figures._replace(
+        peak_c=max(figures.peak_c, temperature_c),
+        energy_j=figures.energy_j + sample.power_tissue_w * dt_s,
+        generator_energy_j=figures.generator_energy_j + power_w * dt_s,
+        held_s=held_s,
+        held_k_s=held_k_s,
+        within_2c_s=within_s,
+        impedance_min_ohm=least,
+        last_ns=sample.now_ns,
+    )
+
+
+def _permits(state: KernelState, now_ns: int) -> tuple[Effect, ...]:
+    """This decision is complete and found nothing: the permits live on, and so does the lease."""
+    grants = tuple(
+        permit(state, number, now_ns)
+        for number, channel in enumerate(state.channels, start=1)
+        if channel.phase in PERMITTED
+    )
+    return (*grants, Renew()) if grants else ()
+
+
+def _missed(state: KernelState, event: Missed) -> Step:
+    now_ns = event.now_ns
+    if event.cause is Cause.CLOSED and state.stage not in CLOSED_STAGES:
+        text = f"connection to the generator lost ({event.text}); its own lease must stop it"
+        return _trip(state, [_event_trip("link_lost", "HZ-17", text, now_ns, Origin.DEVICE)])
+    if state.stage in CLOSED_STAGES:
+        return _ending(state, now_ns)
+    return _take_verdicts(state, judge_generator(state, (now_ns - state.received_ns) / 1e9, now_ns))
+
+
+# transitions of the channels
+
+
+def _transit_all(state: KernelState, trigger: str, now_ns: int, value: int) -> Step:
+    effects: tuple[Effect, ...] = ()
+    for number, channel in enumerate(state.channels, start=1):
+        if channel.site >= 0:
+            state, more = _transit(state, number, trigger, now_ns, value)
+            effects = (*effects, *more)
+    return state, effects
+
+
+def _transit(state: KernelState, number: int, trigger: str, now_ns: int, value: int) -> Step:
+    channel = state.channels[number - 1]
+    row = find(channel.phase, trigger, state, number, now_ns)
+    if row is None:
+        return state, ()
+    notes: tuple[Effect, ...] = ()
+    question = state.question
+    if row.to is not channel.phase:
+        channel = channel._replace(phase=row.to, since_ns=now_ns, warned=frozenset())
+        notes = (Note(Level.INFO, number, "phase", str(row.to)),)
+        if question is not None and question.channel == number:
+            state = state._replace(question=None)
+    state, effects = row.act(with_channel(state, number, channel), number, now_ns, value)
+    if notes:
+        state = with_channel(state, number, state.channels[number - 1]._replace(mean=Mean()))
+    return state, (*notes, *effects)
+
+
+def _schedule(state: KernelState, now_ns: int) -> Step:
+    """Site by site: the next site begins when the one before is done; after the last the procedure ends."""
+    channels = tuple(
+        channel._replace(phase=Phase.IDLE, site=-1) if channel.phase is Phase.DONE else channel
+        for channel in state.channels
+    )
+    state = state._replace(channels=channels)
+    if any(channel.site >= 0 for channel in channels):
+        return state, ()
+    index = len(state.results)
+    sites = state.setup.plan.sites
+    if index == len(sites):
+        return _end(state, Outcome.COMPLETE, 0, "delivered as planned", now_ns)
+    site = sites[index]
+    fresh = ChannelState(
+        phase=Phase.IMPEDANCE, since_ns=now_ns, site=index, history=state.channels[site.channel - 1].history
+    )
+    text = f"{site.name}: channel {site.channel}, {site.electrode.gauge} G {site.electrode.tip_mm:g} mm"
+    note = Note(Level.INFO, site.channel, "site", text)
+    return with_channel(state, site.channel, fresh), (note,)
+
+
+# start and people
+
+
+def _starting(state: KernelState, now_ns: int) -> Step:
+    if state.reading and not any(has_output(channel) for channel in state.reading.channels):
+        return state._replace(stage=Stage.CLAIMING, since_ns=now_ns), (Claim(),)
+    if now_ns - state.since_ns > OFF_UNVERIFIED_NS:
+        text = "an output is on at the start and does not go off"
+        return _trip(state, [_event_trip("off_not_verified", "HZ-15", text, now_ns, Origin.DEVICE)])
+    return state, ()
+
+
+def _answered(state: KernelState, event: Answered) -> Step:
+    asked = state.question
+    if asked is None or asked.question is not event.question or event.choice not in asked.choices:
+        text = f"answer {event.choice!s} to {event.question!s} was not asked for and is ignored"
+        return state, (Note(Level.WARNING, 0, "answer_ignored", text),)
+    if event.question is Question.CHECKLIST:
+        state = state._replace(question=None)
+        if event.choice is Choice.DECLINE:
+            return _end(state, Outcome.REFUSED, EXIT_STOPPED, "the checklist was not confirmed", event.now_ns)
+        note = Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}")
+        return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), (note,)
+    return _transit(state, asked.channel, answer(event.choice), event.now_ns, 0)
+
+
+def _completed(state: KernelState, event: Completed) -> Step:
+    if event.command is Command.CLAIM:
+        if state.stage is not Stage.CLAIMING:
+            return state, ()
+        text = "Confirm the checklist: " + "; ".join(state.setup.plan.checklist)
+        ask = Ask(0, Question.CHECKLIST, (Choice.CONFIRM, Choice.DECLINE), text)
+        return state._replace(stage=Stage.CHECKLIST, since_ns=event.now_ns, question=ask), (ask,)
+    if event.command is Command.RELEASE:
+        return _finish(state)
+    return _transit(state, event.channel, done(event.command), event.now_ns, event.value)
+
+
+def _failed(state: KernelState, event: Failed) -> Step:
+    if state.stage in CLOSED_STAGES:
+        return _finish(state) if event.command is Command.RELEASE else (state, ())
+    if event.command is Command.RENEW and event.cause in {Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED}:
+        return state, (Note(Level.WARNING, 0, "renew_failed", event.text),)
+    if event.cause is Cause.CLOSED:
+        return _missed(state, Missed(event.now_ns, event.cause, event.text))
+    origin = Origin.PROCESS if event.cause is Cause.GATE else Origin.DEVICE
+    text = f"{event.command!s} failed ({event.cause!s}): {event.text}"
+    return _trip(state, [_event_trip("command_failed", "HZ-32", text, event.now_ns, origin)])
+
+
+def _stopped(state: KernelState, event: Stopped) -> Step:
+    if state.stage in CLOSED_STAGES:
+        return state, (Off(f"stop by {event.by}"),)
+    return _end(state, Outcome.STOPPED, EXIT_STOPPED, f"stopped by {event.by}", event.now_ns)
+
+
+# verdicts and the end
+
+
+def _event_trip(code: str, hazard: str, text: str, now_ns: int, origin: Origin) -> Trip:
+    """A verdict on something that happened, rather than on a measured value."""
+    nan = float("nan")
+    return Trip(code, hazard, 0, nan, nan, "1", now_ns, text, Action.TRIP, origin)
+
+
+def _take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
+    if not verdicts:
+        return state, ()
+    effects: list[Effect] = []
+    ending: list[Trip] = []
+    for verdict in verdicts:
+        if verdict.action is Action.WARN:
+            effects.append(Note(Level.WARNING, verdict.channel, verdict.code, verdict.text))
+            channel = state.channels[verdict.channel - 1]
+            state = with_channel(state, verdict.channel, channel._replace(warned=channel.warned | {verdict.code}))
+        else:
+            ending.append(verdict)
+    if ending:
+        state, more = _trip(state, ending)
+        return state, (*more, *effects)
+    return state, tuple(effects)
+
+
+def _trip(state: KernelState, verdicts: list[Trip]) -> Step:
+    """Off first; then the words. The first verdict of the procedure decides how it ends."""
+    known = {trip.code for trip in state.trips}
+    verdicts = [verdict for verdict in verdicts if verdict.code not in known]
+    if not verdicts:
+        return state, ()
+    cause = verdicts[0]
+    notes = tuple(Note(Level.TRIP, verdict.channel, verdict.code, verdict.text) for verdict in verdicts)
+    state = state._replace(trips=(*state.trips, *verdicts))
+    if state.stage in CLOSED_STAGES:
+        if state.outcome is Outcome.COMPLETE:
+            state = state._replace(outcome=Outcome.FAILED, exit_code=EXIT_DEVICE, ending=cause.text)
+        return state, notes
+    if cause.action is Action.REFUSE:
+        outcome, exit_code = Outcome.REFUSED, EXIT_STOPPED
+    elif cause.origin is Origin.PROCESS:
+        outcome, exit_code = Outcome.STOPPED, EXIT_STOPPED
+    else:
+        outcome, exit_code = Outcome.FAILED, EXIT_DEVICE
+    state, effects = _end(state, outcome, exit_code, cause.text, cause.t_ns)
+    return state, (*effects, *notes)
+
+
+def _end(state: KernelState, outcome: Outcome, exit_code: int, ending: str, now_ns: int) -> Step:
+    """Everything off, whatever the reason; sites under way keep what they delivered."""
+    unfinished = tuple(
+        site_result(channel, ending)
+        for channel in state.channels
+        if channel.site >= 0 and channel.phase is not Phase.DONE
+    )
+    channels = tuple(
+        channel._replace(phase=Phase.ENDED, since_ns=now_ns, site=-1, off_ns=now_ns, amplitude_v=0.0, token=0)
+        for channel in state.channels
+    )
+    state = state._replace(
+        stage=Stage.ENDING,
+        since_ns=now_ns,
+        off_ns=now_ns,
+        channels=channels,
+        results=(*state.results, *unfinished),
+        question=None,
+        outcome=outcome,
+        exit_code=exit_code,
+        ending=ending,
+    )
+    return state, (Off(ending),)
+
+
+def _ending(state: KernelState, now_ns: int) -> Step:
+    """Off is done when the measured output says so; until then it is commanded again, and said."""
+    if state.stage is not Stage.ENDING:
+        return state, ()
+    reading = state.reading
+    if reading and state.received_ns > state.since_ns and not any(has_output(c) for c in reading.channels):
+        return state._replace(stage=Stage.RELEASING, since_ns=now_ns, off_verified=True), (Release(),)
+    effects: tuple[Effect, ...] = ()
+    if now_ns - state.since_ns > OFF_UNVERIFIED_NS and state.received_ns <= state.since_ns:
+        text = "OFF NOT CONFIRMED: no answer from the generator since off was sent; treat its outputs as on"
+        state, effects = _trip(state, [_event_trip("off_uncertain", "HZ-16", text, now_ns, Origin.DEVICE)])
+    if now_ns - state.since_ns > GIVE_UP_NS:
+        state, more = _finish(state)
+        return state, (*effects, *more)
+    if now_ns - state.off_ns >= OFF_AGAIN_NS:
+        state = state._replace(off_ns=now_ns)
+        effects = (Off("off not verified yet"), *effects)
+    return state, effects
+
+
+def _finish(state: KernelState) -> Step:
+    exit_code = state.exit_code
+    outcome = state.outcome
+    text = state.ending
+    if not state.off_verified:
+        outcome, exit_code = Outcome.FAILED, EXIT_DEVICE
+        text = f"{text}. OFF NOT CONFIRMED: switch the generator off at its mains and check it"
+    return state._replace(stage=Stage.ENDED), (Finish(outcome, exit_code, state.off_verified, text),)

@@ -1,0 +1,112 @@
+"""The procedure on one channel as a table: in which phase, on what, on which condition, where to, doing what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfctl.kernel import actions, guards
+from rfctl.kernel.events import Choice, Command
+from rfctl.kernel.phase import Phase
+
+if TYPE_CHECKING:
+    from rfctl.kernel.actions import Act
+    from rfctl.kernel.guards import Guard
+    from rfctl.kernel.state import KernelState
+
+SAMPLE = "sample"
+DURABLE = "durable"
+
+
+def answer(choice: Choice) -> str:
+    """Trigger: the operator gave this answer to the open question."""
+    return f"answer {choice}"
+
+
+def done(command: Command) -> str:
+    """Trigger: the generator carried this command out."""
+    return f"done {command}"
+
+
+class Transition(NamedTuple):
+    """One row. Rows of one phase and trigger are tried in order; the first whose guard holds is taken."""
+
+    phase: Phase
+    trigger: str
+    guard: Guard
+    to: Phase
+    act: Act
+
+
+_P = Phase
+_T = Transition
+_sure = guards.always
+
+TRANSITIONS: tuple[Transition, ...] = (
+    _T(_P.IMPEDANCE, SAMPLE, guards.impedance_measured, _P.SENSORY_NEXT, actions.take_impedance),
+    # sensory check
+    _T(_P.SENSORY_NEXT, SAMPLE, guards.sensory_not_used, _P.MOTOR_NEXT, actions.skip_sensory),
+    _T(_P.SENSORY_NEXT, SAMPLE, _sure, _P.SENSORY_INTENT, actions.intend_stimulation),
+    _T(_P.SENSORY_INTENT, DURABLE, _sure, _P.SENSORY_SETUP, actions.start_stimulation),
+    _T(_P.SENSORY_SETUP, done(Command.START_STIMULATION), _sure, _P.SENSORY, actions.ask_sensory),
+    _T(_P.SENSORY, answer(Choice.STEP), guards.may_step, _P.SENSORY, actions.raise_amplitude),
+    _T(_P.SENSORY, answer(Choice.FELT), guards.amplitude_delivered, _P.SENSORY_OFF, actions.take_threshold),
+    _T(_P.SENSORY, answer(Choice.NOT_FELT), _sure, _P.REPOSITION_OFF, actions.off),
+    _T(_P.SENSORY, answer(Choice.REPOSITION), _sure, _P.REPOSITION_OFF, actions.off),
+    _T(_P.SENSORY_OFF, SAMPLE, guards.off_and_threshold_met, _P.MOTOR_NEXT, actions.nothing),
+    _T(_P.SENSORY_OFF, SAMPLE, guards.output_is_off, _P.SENSORY_HIGH, actions.ask_sensory_high),
+    _T(_P.SENSORY_HIGH, answer(Choice.ACCEPT), _sure, _P.MOTOR_NEXT, actions.nothing),
+    _T(_P.SENSORY_HIGH, answer(Choice.REPOSITION), _sure, _P.REPOSITION, actions.ask_reposition),
+    # motor check
+    _T(_P.MOTOR_NEXT, SAMPLE, guards.motor_not_used, _P.ANAESTHETIC_NEXT, actions.skip_motor),
+    _T(_P.MOTOR_NEXT, SAMPLE, _sure, _P.MOTOR_INTENT, actions.intend_stimulation),
+    _T(_P.MOTOR_INTENT, DURABLE, _sure, _P.MOTOR_SETUP, actions.start_stimulation),
+    _T(_P.MOTOR_SETUP, done(Command.START_STIMULATION), _sure, _P.MOTOR, actions.ask_motor),
+    _T(_P.MOTOR, answer(Choice.STEP), guards.may_step, _P.MOTOR, actions.raise_amplitude),
+    _T(_P.MOTOR, answer(Choice.NONE), guards.motor_target_delivered, _P.MOTOR_OFF, actions.take_motor),
+    _T(_P.MOTOR, answer(Choice.RESPONSE), _sure, _P.REPOSITION_OFF, actions.off),
+    _T(_P.MOTOR, answer(Choice.REPOSITION), _sure, _P.REPOSITION_OFF, actions.off),
+    _T(_P.MOTOR_OFF, SAMPLE, guards.output_is_off, _P.ANAESTHETIC_NEXT, actions.nothing),
+    # reposition: impedance and sensory check come first again
+    _T(_P.REPOSITION_OFF, SAMPLE, guards.output_is_off, _P.REPOSITION, actions.ask_reposition),
+    _T(_P.REPOSITION, answer(Choice.DONE), _sure, _P.IMPEDANCE, actions.forget_checks),
+    # anaesthetic
+    _T(_P.ANAESTHETIC_NEXT, SAMPLE, guards.anaesthetic_not_used, _P.ARM_READY, actions.skip_anaesthetic),
+    _T(_P.ANAESTHETIC_NEXT, SAMPLE, _sure, _P.ANAESTHETIC, actions.ask_anaesthetic),
+    _T(_P.ANAESTHETIC, answer(Choice.GIVEN), _sure, _P.ANAESTHETIC_WAIT, actions.nothing),
+    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.wait_is_over, _P.ARM_READY, actions.take_reference),
+    # lesion: arm and start are two acts
+    _T(_P.ARM_READY, answer(Choice.ARM), _sure, _P.LESION_INTENT, actions.intend_lesion),
+    _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
+    _T(_P.CONFIGURING, done(Command.CONFIGURE), _sure, _P.ARMING, actions.arm),
+    _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, actions.ask_start),
+    _T(_P.ARMED, answer(Choice.START), guards.token_valid, _P.FIRING, actions.fire),
+    _T(_P.ARMED, SAMPLE, guards.token_expired, _P.DISARM_OFF, actions.off),
+    _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.ARM_READY, actions.ask_arm),
+    _T(_P.FIRING, done(Command.FIRE), _sure, _P.RAMP, actions.nothing),
+    _T(_P.RAMP, SAMPLE, guards.set_temperature_reached, _P.HOLD, actions.begin_hold),
+    _T(_P.HOLD, SAMPLE, guards.hold_is_over, _P.LESION_OFF, actions.off),
+    _T(_P.LESION_OFF, SAMPLE, guards.output_is_off, _P.COOLING, actions.nothing),
+    _T(_P.COOLING, SAMPLE, guards.cool_enough, _P.DONE, actions.finish_site),
+)  # fmt: skip
+
+BY_PHASE_AND_TRIGGER: dict[tuple[Phase, str], tuple[Transition, ...]] = {}
+for _row in TRANSITIONS:
+    _key = (_row.phase, _row.trigger)
+    BY_PHASE_AND_TRIGGER[_key] = (*BY_PHASE_AND_TRIGGER.get(_key, ()), _row)
+
+
+def find(phase: Phase, trigger: str, state: KernelState, number: int, now_ns: int) -> Transition | None:
+    """The transition that channel ``number`` takes now, or None."""
+    for row in BY_PHASE_AND_TRIGGER.get((phase, trigger), ()):
+        if row.guard(state, number, now_ns):
+            return row
+    return None
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for the documentation."""
+    lines = ["stateDiagram-v2", *(f"    {phase.name}: {phase.value}" for phase in Phase)]
+    for row in TRANSITIONS:
+        condition = "" if row.guard is _sure else f" [{row.guard.__name__.replace('_', ' ')}]"
+        lines.append(f"    {row.phase.name} --> {row.to.name}: {row.trigger}{condition}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,129 @@
+"""The plan of a procedure: sites in order, and at each site the checks and the lesion, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rfctl.model.electrode import Electrode
+
+
+class Use(StrEnum):
+    """What a plan says of a check."""
+
+    REQUIRED = "required"
+    NOT_USED = "not used"
+
+
+class Medium(StrEnum):
+    """What the electrode stands in."""
+
+    TISSUE = "tissue"
+    PHANTOM = "phantom"
+    LOAD = "load"
+
+
+class TimerDefinition(StrEnum):
+    """What the hold time counts from."""
+
+    SET_TEMPERATURE = "set temperature reached"
+    RF_ON = "RF on"
+
+
+@dataclass(frozen=True, slots=True)
+class StimulationCheck:
+    """One stimulation check, sensory or motor.
+
+    Attributes:
+        use: Required, or not used.
+        reason: Why it is not used; empty when it is.
+        rate_hz: Pulse rate, Hz.
+        width_us: Pulse width, us.
+        target_v: Sensory: at or below this, felt is met. Motor: at least this amplitude is reached. V.
+        maximum_v: Highest amplitude, V.
+    """
+
+    use: Use
+    reason: str
+    rate_hz: float
+    width_us: int
+    target_v: float
+    maximum_v: float
+
+
+@dataclass(frozen=True, slots=True)
+class Anaesthetic:
+    """Local anaesthetic before the lesion.
+
+    Attributes:
+        use: Required, or not used.
+        reason: Why it is not used; empty when it is.
+        agent: What is injected.
+        volume_ml: How much, mL.
+        wait_s: Time between injection and lesion, s.
+    """
+
+    use: Use
+    reason: str
+    agent: str
+    volume_ml: float
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Lesion:
+    """One thermal lesion.
+
+    Attributes:
+        set_temperature_c: Set temperature, degC.
+        hold_s: Hold time, s.
+        ramp_c_per_s: Ramp rate, degC/s.
+        timer: What the hold time counts from.
+    """
+
+    set_temperature_c: float
+    hold_s: float
+    ramp_c_per_s: float
+    timer: TimerDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One site of the plan.
+
+    Attributes:
+        name: Level and side, as people say it.
+        channel: Generator channel, from 1.
+        electrode: Row of the electrode table.
+        sensory: Sensory check.
+        motor: Motor check.
+        anaesthetic: Local anaesthetic.
+        lesion: The lesion.
+    """
+
+    name: str
+    channel: int
+    electrode: Electrode
+    sensory: StimulationCheck
+    motor: StimulationCheck
+    anaesthetic: Anaesthetic
+    lesion: Lesion
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole procedure.
+
+    Attributes:
+        title: What the plan is called.
+        checklist: Items that a person confirms before anything.
+        sites: Sites in order.
+        sha256: Hash of the file it was read from.
+    """
+
+    title: str
+    checklist: tuple[str, ...]
+    sites: tuple[Site, ...]
+    sha256: str

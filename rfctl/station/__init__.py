@@ -1,0 +1,1 @@
+"""One station: composition, poll loop, permits and the priority stop path."""

@@ -1,0 +1,147 @@
+"""Answers from a file: the operator and the patient of a simulated or bench procedure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from rfctl.errors import ConfigError
+from rfctl.kernel import guards
+from rfctl.kernel.events import Answered, Choice, Question, Stopped
+from rfctl.kernel.limits import STIMULATION_STEP_V
+from rfctl.model import shipped, strict_toml
+
+if TYPE_CHECKING:
+    from rfctl.kernel.effects import Ask
+    from rfctl.kernel.state import KernelState
+    from rfctl.model.plan import Plan
+
+THINK_NS = 400_000_000
+"""A scripted operator takes so long over each answer: long enough for every step to be delivered and felt."""
+
+
+class SiteAnswers(strict_toml.Strict):
+    """``[[site]]``: what is felt at this site.
+
+    Attributes:
+        name: Name of the site in the plan.
+        felt_at_v: Sensory threshold, V; None: never felt.
+        response_at_v: Motor response, V; None: none.
+        accept_high: Accept a threshold above the target instead of repositioning.
+    """
+
+    name: str
+    felt_at_v: float | None = Field(default=None, gt=0.0)
+    response_at_v: float | None = Field(default=None, gt=0.0)
+    accept_high: bool = False
+
+
+class AnswersSection(strict_toml.Strict):
+    """``[answers]``."""
+
+    operator: str = Field(min_length=1)
+    checklist: Literal["confirm", "decline"] = "confirm"
+
+
+class AnswersFile(strict_toml.Strict):
+    """The whole file."""
+
+    answers: AnswersSection
+    site: list[SiteAnswers] = Field(default_factory=list)
+
+
+@dataclass(slots=True)
+class ScriptedOperator:
+    """Answers what it is asked, one answer at a time, at a person's pace.
+
+    Attributes:
+        name: Who it says it is.
+    """
+
+    name: str
+    checklist: Choice
+    sites: dict[str, SiteAnswers]
+    _asked: Ask | None = None
+    _ready_ns: int = 0
+
+    def decide(self, state: KernelState, now_ns: int) -> Answered | Stopped | None:
+        """The next answer, or None while it is thinking or has not been asked.
+
+        A file answers for one position of each electrode: where another one is needed, it stops the procedure.
+        """
+        asked = state.question
+        if asked is None:
+            self._asked = None
+            return None
+        if asked is not self._asked:
+            self._asked, self._ready_ns = asked, now_ns + THINK_NS
+        if now_ns < self._ready_ns:
+            return None
+        if asked.question is Question.REPOSITION:
+            name = guards.site_of(state, asked.channel).name
+            return Stopped(now_ns, f"{self.name}: the answers know no second position at {name!r}")
+        choice = self._choose(state, asked, now_ns)
+        if choice is None:
+            return None
+        self._ready_ns = now_ns + THINK_NS
+        return Answered(now_ns, asked.question, choice, self.name)
+
+    def _choose(self, state: KernelState, asked: Ask, now_ns: int) -> Choice | None:
+        match asked.question:
+            case Question.CHECKLIST:
+                return self.checklist
+            case Question.SENSORY | Question.MOTOR:
+                return self._feel(state, asked, now_ns)
+            case Question.SENSORY_HIGH:
+                return Choice.ACCEPT if self._site(state, asked).accept_high else Choice.REPOSITION
+            case Question.ANAESTHETIC:
+                return Choice.GIVEN
+            case Question.ARM:
+                return Choice.ARM
+            case Question.START:
+                return Choice.START
+            case Question.REPOSITION:
+                return None
+
+    def _feel(self, state: KernelState, asked: Ask, now_ns: int) -> Choice | None:
+        number, channel = asked.channel, state.channels[asked.channel - 1]
+        answers = self._site(state, asked)
+        sensory = asked.question is Question.SENSORY
+        felt_at_v = answers.felt_at_v if sensory else answers.response_at_v
+        if not guards.amplitude_delivered(state, number, now_ns):
+            return Choice.STEP if channel.amplitude_v == 0.0 else None
+        if felt_at_v is not None and channel.amplitude_v >= felt_at_v - 1e-9:
+            return Choice.FELT if sensory else Choice.RESPONSE
+        if channel.amplitude_v + STIMULATION_STEP_V <= guards.ceiling_v(state, number) + 1e-9:
+            return Choice.STEP
+        if sensory:
+            return Choice.NOT_FELT
+        return Choice.NONE if guards.motor_target_delivered(state, number, now_ns) else None
+
+    def _site(self, state: KernelState, asked: Ask) -> SiteAnswers:
+        return self.sites[guards.site_of(state, asked.channel).name]
+
+
+def load(path_text: str, plan: Plan) -> ScriptedOperator:
+    """Read an answers file for a plan.
+
+    Raises:
+        ConfigError: As rfctl.model.strict_toml.read; a site that the plan lacks, or a site of the plan without answers.
+    """
+    path = shipped.find("plans", path_text)
+    file = strict_toml.read(path, AnswersFile)
+    sites = {site.name: site for site in file.site}
+    names = [site.name for site in plan.sites]
+    unknown = [name for name in sites if name not in names]
+    if unknown:
+        raise ConfigError(
+            f"site {unknown[0]!r} is not in the plan", where=str(path), remedy=f"The plan has: {', '.join(names)}."
+        )
+    missing = [name for name in names if name not in sites]
+    if missing:
+        raise ConfigError(
+            f"no answers for site {missing[0]!r}", where=str(path), remedy=f"Add [[site]] with name = {missing[0]!r}."
+        )
+    return ScriptedOperator(file.answers.operator, Choice(file.answers.checklist), sites)

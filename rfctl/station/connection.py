@@ -1,0 +1,113 @@
+"""The connection to the generator: one link and one driver, replaced as a whole when the link is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfctl.clock import NS_PER_MS
+from rfctl.errors import LinkClosed, LinkError, WrongDevice
+from rfctl.link.link import Link
+from rfctl.link.modbus import TcpFraming
+from rfctl.station import registry
+
+if TYPE_CHECKING:
+    from rfctl.clock import Clock
+    from rfctl.generator import Controller, Identity
+    from rfctl.profile import Profile
+
+REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
+"""Added to the generator's stated time to answer."""
+REPLY_BEFORE_KNOWN_NS = 200 * NS_PER_MS
+"""Deadline until the generator has said how long it may take."""
+
+
+class Connection:
+    """Reaches the generator. Everything is unknown after each ``open``; the caller's first act is off.
+
+    Attributes:
+        identity: Who answered at the first open; a later open that finds another one is refused.
+    """
+
+    identity: Identity
+
+    def __init__(self, address: str, profile: Profile, clock: Clock, *, simulated: bool) -> None:
+        self._address = address
+        self._profile = profile
+        self._clock = clock
+        self._simulated = simulated
+        self._known: Identity | None = None
+        self._link: Link | None = None
+        self._generator: Controller | None = None
+
+    @property
+    def link(self) -> Link:
+        """The present link."""
+        if self._link is None:
+            raise LinkClosed("not connected", where=self._address)
+        return self._link
+
+    @property
+    def generator(self) -> Controller:
+        """The driver on the present link."""
+        if self._generator is None:
+            raise LinkClosed("not connected", where=self._address)
+        return self._generator
+
+    @property
+    def closed(self) -> bool:
+        """There is no living link."""
+        return self._link is None or self._link.closed
+
+    async def open(self) -> None:
+        """Connect, load table and off frames, send off, and only then ask who answers.
+
+        Raises:
+            LinkError: Nobody there, or no sensible answer.
+            WrongDevice: Not the generator that station and profile describe.
+        """
+        self.close()
+        link = await Link.open(self._address, TcpFraming(), self._clock, reply_ns=REPLY_BEFORE_KNOWN_NS)
+        try:
+            generator = registry.driver(self._profile.driver)(link, self._profile)
+            link.load(self._profile.write_table(), generator.off_frames())
+            self._link, self._generator = link, generator
+            identity = await generator.identify()
+            self._require_expected(identity)
+        except BaseException:
+            link.close()
+            raise
+        link.reply_ns = identity.reply_ms * NS_PER_MS + REPLY_ALLOWANCE_NS
+        self._known = self.identity = identity
+
+    def off(self) -> None:
+        """Everything off at once, by the synchronous path; never raises."""
+        if self._link is not None:
+            self._link.off()
+
+    def close(self) -> None:
+        """Close the link; nothing more is sent."""
+        if self._link is not None:
+            self._link.close()
+
+    def why_closed(self) -> LinkError:
+        """The reason to give for a missing sample while there is no link."""
+        return LinkClosed("connection lost", where=self._address, remedy="Check cable and generator.")
+
+    def _require_expected(self, identity: Identity) -> None:
+        if identity.simulated != self._simulated:
+            said, expected = (_kind(flag) for flag in (identity.simulated, self._simulated))
+            raise WrongDevice(
+                f"the generator says it is a {said}, the station file says {expected}",
+                where=self._address,
+                remedy=f"Connect the right one, or state station.backend = {said!r}.",
+            )
+        if self._known is not None and identity != self._known:
+            raise WrongDevice(
+                f"another generator answers: serial {identity.serial}, before {self._known.serial}",
+                where=self._address,
+                remedy="Connect the generator that the procedure began with.",
+            )
+
+
+def _kind(simulated: bool) -> str:
+    return "simulated" if simulated else "device"

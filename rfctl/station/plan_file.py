@@ -1,0 +1,139 @@
+"""Plan files: the procedure as a person writes it, checked against the hard limits when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from rfctl.errors import ConfigError
+from rfctl.kernel import limits
+from rfctl.model import shipped, strict_toml
+from rfctl.model.electrode import find_electrode
+from rfctl.model.plan import Anaesthetic, Lesion, Plan, Site, StimulationCheck, TimerDefinition, Use
+
+
+class PlanSection(strict_toml.Strict):
+    """``[plan]``."""
+
+    title: str = Field(min_length=1)
+    checklist: list[str] = Field(min_length=1)
+
+
+class ElectrodeSection(strict_toml.Strict):
+    """``[site.electrode]``."""
+
+    gauge: int
+    tip_mm: float
+
+
+class _Usable(strict_toml.Strict):
+    use: Literal["required", "not used"] = "required"
+    reason: str = ""
+
+    @model_validator(mode="after")
+    def _reason_given(self) -> _Usable:
+        if self.use == "not used" and not self.reason.strip():
+            raise ValueError("use = 'not used' needs a reason")
+        return self
+
+
+class SensorySection(_Usable):
+    """``[site.sensory]``."""
+
+    rate_hz: float = Field(default=50.0, ge=2.0, le=200.0)
+    width_us: int = Field(default=1000, ge=50, le=2000)
+    target_v: float = Field(default=0.5, gt=0.0, le=limits.SENSORY_MAX_V)
+    maximum_v: float = Field(default=1.0, gt=0.0, le=limits.SENSORY_MAX_V)
+
+
+class MotorSection(_Usable):
+    """``[site.motor]``."""
+
+    rate_hz: float = Field(default=2.0, ge=2.0, le=200.0)
+    width_us: int = Field(default=1000, ge=50, le=2000)
+    target_v: float = Field(default=2.0, gt=0.0, le=limits.MOTOR_MAX_V)
+    maximum_v: float = Field(default=limits.MOTOR_MAX_V, gt=0.0, le=limits.MOTOR_MAX_V)
+
+
+class AnaestheticSection(_Usable):
+    """``[site.anaesthetic]``."""
+
+    agent: str = ""
+    volume_ml: float = Field(default=0.0, ge=0.0, le=20.0)
+    wait_s: float = Field(default=60.0, ge=60.0, le=120.0)
+
+
+class LesionSection(strict_toml.Strict):
+    """``[site.lesion]``."""
+
+    set_temperature_c: float = Field(ge=limits.SET_TEMPERATURE_MIN_C, le=limits.SET_TEMPERATURE_MAX_C)
+    hold_s: float = Field(gt=0.0, le=limits.HOLD_MAX_S)
+    ramp_c_per_s: float = Field(default=4.3, ge=limits.RAMP_MIN_C_PER_S, le=limits.RAMP_MAX_C_PER_S)
+    timer: Literal["set temperature reached", "RF on"] = "set temperature reached"
+
+
+class SiteSection(strict_toml.Strict):
+    """``[[site]]``."""
+
+    name: str = Field(min_length=1)
+    channel: int = Field(ge=1, le=4)
+    electrode: ElectrodeSection
+    sensory: SensorySection = SensorySection()
+    motor: MotorSection = MotorSection()
+    anaesthetic: AnaestheticSection
+    lesion: LesionSection
+
+
+class PlanFile(strict_toml.Strict):
+    """The whole file."""
+
+    plan: PlanSection
+    site: list[SiteSection] = Field(min_length=1)
+
+
+def load(name_or_path: str) -> Plan:
+    """Read a plan.
+
+    Raises:
+        ConfigError: As rfctl.model.strict_toml.read; a value beyond a hard limit is named with that limit.
+    """
+    path = shipped.find("plans", name_or_path)
+    file = strict_toml.read(path, PlanFile)
+    try:
+        sites = tuple(_site(section) for section in file.site)
+    except ConfigError as problem:
+        raise ConfigError(problem.what, where=str(path), remedy=problem.remedy) from None
+    return Plan(file.plan.title, tuple(file.plan.checklist), sites, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _site(section: SiteSection) -> Site:
+    lesion = section.lesion
+    if section.electrode.gauge <= 16 and lesion.set_temperature_c >= 90.0 and lesion.ramp_c_per_s > 2.0:
+        raise ConfigError(
+            f"site {section.name!r}: lesion.ramp_c_per_s is {lesion.ramp_c_per_s:g}; a 16 G electrode at 90 degC ramps "
+            f"at most 2 K/s",
+            remedy="Lower the ramp rate.",
+        )
+    return Site(
+        name=section.name,
+        channel=section.channel,
+        electrode=find_electrode(section.electrode.gauge, section.electrode.tip_mm),
+        sensory=_check(section.sensory),
+        motor=_check(section.motor),
+        anaesthetic=Anaesthetic(
+            Use(section.anaesthetic.use),
+            section.anaesthetic.reason,
+            section.anaesthetic.agent,
+            section.anaesthetic.volume_ml,
+            section.anaesthetic.wait_s,
+        ),
+        lesion=Lesion(lesion.set_temperature_c, lesion.hold_s, lesion.ramp_c_per_s, TimerDefinition(lesion.timer)),
+    )
+
+
+def _check(section: SensorySection | MotorSection) -> StimulationCheck:
+    return StimulationCheck(
+        Use(section.use), section.reason, section.rate_hz, section.width_us, section.target_v, section.maximum_v
+    )

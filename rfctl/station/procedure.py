@@ -1,0 +1,328 @@
+"""Runs one procedure: the poll loop, the kernel's decisions, and their effects on the generator and the record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl.errors import (
+    BadReply,
+    DeviceError,
+    LinkClosed,
+    LinkError,
+    LinkPreempted,
+    RecordError,
+    RefusedError,
+    RfctlError,
+)
+from rfctl.kernel import journal
+from rfctl.kernel.effects import (
+    Arm,
+    Claim,
+    Configure,
+    Effect,
+    Finish,
+    Fire,
+    Grant,
+    MakeDurable,
+    Off,
+    Release,
+    Renew,
+    SetAmplitude,
+    StartStimulation,
+)
+from rfctl.kernel.events import (
+    Answered,
+    Cause,
+    Command,
+    Completed,
+    Durable,
+    Event,
+    Failed,
+    Missed,
+    RecordFailed,
+    Sampled,
+    Stopped,
+)
+from rfctl.kernel.state import KernelState, Stage, initial
+from rfctl.kernel.step import step
+
+if TYPE_CHECKING:
+    from rfctl.clock import Clock
+    from rfctl.kernel.state import Setup
+    from rfctl.record.writer import RecordWriter
+    from rfctl.station.connection import Connection
+
+Watch = Callable[[KernelState, tuple[Effect, ...]], None]
+"""Told of every decision with its effects; must not wait."""
+POLL_NS = 50 * NS_PER_MS
+FLUSH_NS = 500 * NS_PER_MS
+BACKLOG_NS = NS_PER_S
+"""A record that is further behind ends the procedure."""
+RECONNECT_NS = 250 * NS_PER_MS
+
+
+class Operator(Protocol):
+    """Whoever decides: a file, a terminal."""
+
+    name: str
+
+    def decide(self, state: KernelState, now_ns: int) -> Answered | Stopped | None:
+        """An answer to ``state.question``, or a stop, or None for now. Called once a cycle; never waits."""
+        ...
+
+
+class Procedure:
+    """One procedure from the first off to the last."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        connection: Connection,
+        record: RecordWriter,
+        clock: Clock,
+        operator: Operator,
+        watch: Watch,
+    ) -> None:
+        """Nothing happens before ``run``.
+
+        Args:
+            setup: What the procedure is decided by.
+            connection: Opened.
+            record: Its header is written.
+            clock: The station's clock.
+            operator: Answers the questions.
+            watch: Told of every decision.
+        """
+        self.state = initial(setup)
+        self.cycles = 0
+        self.overruns = 0
+        self._connection = connection
+        self._record = record
+        self._clock = clock
+        self._operator = operator
+        self._watch = watch
+        self._inbox: deque[Event] = deque()
+        self._stopped = False
+        self._record_lost = False
+        self._flushed_ns = 0
+        self._reconnect_ns = 0
+        self._durable_tasks: set[asyncio.Task[None]] = set()
+
+    def stop(self, by: str) -> None:
+        """Everything off, at once, from any callback of the loop; the kernel hears of it in the next moment."""
+        self._connection.off()
+        self._stopped = True
+        self._inbox.append(Stopped(self._clock.monotonic_ns(), by))
+
+    async def run(self) -> KernelState:
+        """Poll, decide and act until the kernel has finished. Off is sent on every way out."""
+        due_ns = self._clock.monotonic_ns()
+        try:
+            while self.state.stage is not Stage.ENDED:
+                await self._cycle()
+                self.cycles += 1
+                due_ns += POLL_NS
+                now_ns = self._clock.monotonic_ns()
+                if now_ns >= due_ns:
+                    self.overruns += 1
+                    due_ns = now_ns
+                    await asyncio.sleep(0)
+                else:
+                    await asyncio.sleep((due_ns - now_ns) / NS_PER_S)
+        except BaseException:
+            self._connection.off()
+            raise
+        finally:
+            for task in self._durable_tasks:
+                task.cancel()
+            await asyncio.gather(*self._durable_tasks, return_exceptions=True)
+        return self.state
+
+    async def _cycle(self) -> None:
+        await self._drain()
+        await self._handle(await self._sample())
+        await self._drain()
+        answer = self._operator.decide(self.state, self._clock.monotonic_ns())
+        if answer is not None:
+            await self._handle(answer)
+        self._keep_record()
+
+    async def _drain(self) -> None:
+        while self._inbox:
+            await self._handle(self._inbox.popleft())
+
+    async def _sample(self) -> Event:
+        """One reading, or why there is none."""
+        if self._connection.closed and not await self._reconnect():
+            closed = self._connection.why_closed()
+            return Missed(self._clock.monotonic_ns(), Cause.CLOSED, str(closed))
+        try:
+            reading = await self._connection.generator.read()
+        except (LinkError, DeviceError) as problem:
+            return Missed(self._clock.monotonic_ns(), _cause(problem), str(problem))
+        return Sampled(self._clock.monotonic_ns(), reading)
+
+    async def _reconnect(self) -> bool:
+        """A lost link is opened again only to turn off and to look: nothing resumes. First act: off."""
+        now_ns = self._clock.monotonic_ns()
+        if self.state.stage is not Stage.ENDING or now_ns < self._reconnect_ns:
+            return False
+        self._reconnect_ns = now_ns + RECONNECT_NS
+        try:
+            await self._connection.open()
+        except RfctlError as problem:
+            self._record.append("reconnect", now_ns, {"failed": str(problem)})
+            return False
+        self._connection.off()
+        self._record.append("reconnect", now_ns, {"serial": self._connection.identity.serial}, significant=True)
+        return True
+
+    async def _handle(self, event: Event) -> None:
+        """Decide on the event and on everything that its effects bring about."""
+        events = deque([event])
+        while events:
+            commands = self._decide(events.popleft())
+            for command in commands:
+                if self._stopped and not isinstance(command, Release):
+                    break
+                outcome = await self._execute(command)
+                if outcome is not None:
+                    events.append(outcome)
+                if isinstance(outcome, Failed):
+                    break
+            if self._stopped:
+                # The stop is decided on before the failure of the command that it overtook.
+                self._stopped = False
+                events.extendleft(reversed(self._inbox))
+                self._inbox.clear()
+
+    def _decide(self, event: Event) -> list[Effect]:
+        """One step of the kernel, its record and its immediate effects; returns the commands that must be awaited."""
+        self.state, effects = step(self.state, event)
+        commands: list[Effect] = []
+        for effect in effects:
+            match effect:
+                case Off():
+                    self._connection.off()
+                case Grant():
+                    self._connection.link.grant(effect.permit)
+                case Claim() | Release() | Renew() | Configure() | Arm() | Fire() | StartStimulation() | SetAmplitude():
+                    commands.append(effect)
+                case _:
+                    pass
+        self._write(event, effects)
+        for effect in effects:
+            if isinstance(effect, MakeDurable):
+                self._make_durable(effect.intent)
+        self._watch(self.state, effects)
+        return commands
+
+    def _write(self, event: Event, effects: tuple[Effect, ...]) -> None:
+        if isinstance(event, Sampled):
+            routine = journal.routine_values(effects)
+            if routine is not None:
+                values = [journal.reading_values(event.reading), routine]
+                self._record.append_values("sample", event.now_ns, values)
+                return
+        self._record.append(
+            "decision",
+            event.now_ns,
+            {"event": journal.event_values(event), "effects": [journal.effect_values(effect) for effect in effects]},
+            significant=any(isinstance(effect, Off | Finish) for effect in effects),
+        )
+
+    def _make_durable(self, intent: int) -> None:
+        task = asyncio.get_running_loop().create_task(self._durable(intent), name=f"intent {intent}")
+        self._durable_tasks.add(task)
+        task.add_done_callback(self._durable_tasks.discard)
+
+    async def _durable(self, intent: int) -> None:
+        try:
+            await self._record.durable()
+        except RecordError as problem:
+            self._lose_record(str(problem))
+            return
+        self._inbox.append(Durable(self._clock.monotonic_ns(), intent))
+
+    def _keep_record(self) -> None:
+        now_ns = self._clock.monotonic_ns()
+        if self._record.failed is not None:
+            self._lose_record(str(self._record.failed))
+        elif (backlog_ns := self._record.backlog_ns(now_ns)) > BACKLOG_NS:
+            self._lose_record(f"it is {backlog_ns / 1e9:.1f} s behind, limit {BACKLOG_NS / 1e9:g} s")
+        if now_ns - self._flushed_ns >= FLUSH_NS:
+            self._flushed_ns = now_ns
+            self._record.flush()
+
+    def _lose_record(self, why: str) -> None:
+        if not self._record_lost:
+            self._record_lost = True
+            self._inbox.append(RecordFailed(self._clock.monotonic_ns(), why))
+
+    async def _execute(self, effect: Effect) -> Event | None:
+        """Carry a command out. What failed comes back as an event; a renewal that went well brings none."""
+        command, channel = _command_of(effect)
+        try:
+            value = await self._carry_out(effect)
+        except (LinkError, DeviceError, RefusedError) as problem:
+            return Failed(self._clock.monotonic_ns(), command, channel, _cause(problem), str(problem))
+        if command in {Command.RENEW, Command.SET_AMPLITUDE}:
+            return None
+        return Completed(self._clock.monotonic_ns(), command, channel, value)
+
+    async def _carry_out(self, effect: Effect) -> int:
+        generator = self._connection.generator
+        match effect:
+            case Claim():
+                await generator.claim(self.state.setup.session)
+            case Release():
+                await generator.release()
+            case Renew():
+                await generator.renew()
+            case Configure():
+                await generator.configure_lesion(effect.channel, effect.settings)
+            case Arm():
+                return await generator.arm(effect.channel)
+            case Fire():
+                await generator.fire(effect.channel, effect.token)
+            case StartStimulation():
+                await generator.start_stimulation(effect.channel, effect.settings)
+            case SetAmplitude():
+                await generator.set_amplitude(effect.channel, effect.amplitude_v)
+        return 0
+
+
+_COMMANDS: dict[type, Command] = {
+    Claim: Command.CLAIM,
+    Release: Command.RELEASE,
+    Renew: Command.RENEW,
+    Configure: Command.CONFIGURE,
+    Arm: Command.ARM,
+    Fire: Command.FIRE,
+    StartStimulation: Command.START_STIMULATION,
+    SetAmplitude: Command.SET_AMPLITUDE,
+}
+
+
+def _command_of(effect: Effect) -> tuple[Command, int]:
+    return _COMMANDS[type(effect)], getattr(effect, "channel", 0)
+
+
+def _cause(problem: RfctlError) -> Cause:
+    match problem:
+        case LinkClosed():
+            return Cause.CLOSED
+        case LinkPreempted():
+            return Cause.PREEMPTED
+        case BadReply():
+            return Cause.BAD_REPLY
+        case RefusedError():
+            return Cause.GATE
+        case DeviceError():
+            return Cause.REFUSED
+        case _:
+            return Cause.TIMEOUT

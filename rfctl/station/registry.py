@@ -1,0 +1,68 @@
+"""What is installed: drivers and simulators, found by their entry points."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from rfctl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rfctl.clock import Clock
+    from rfctl.generator import Controller
+    from rfctl.link.link import Link
+    from rfctl.profile import Profile
+
+DRIVERS = "rfctl.drivers"
+SIMULATORS = "rfctl.simulators"
+
+
+class OpenDriver(Protocol):
+    """Entry point of a driver."""
+
+    def __call__(self, link: Link, profile: Profile) -> Controller: ...
+
+
+class Simulation(Protocol):
+    """A simulator in this process, as far as the station knows it."""
+
+    @property
+    def address(self) -> str:
+        """Where it listens: ``tcp:HOST:PORT``."""
+        ...
+
+    async def close(self) -> None:
+        """Stop it."""
+        ...
+
+
+class StartSimulator(Protocol):
+    """Entry point of a simulator."""
+
+    async def __call__(self, clock: Clock, *, channels: int = 2, seed: int = 0) -> Simulation: ...
+
+
+def driver(name: str) -> OpenDriver:
+    """The driver that a profile names.
+
+    Raises:
+        ConfigError: Not installed.
+    """
+    return cast("OpenDriver", _load(DRIVERS, name, "driver"))
+
+
+def simulator(name: str) -> StartSimulator:
+    """The simulator that a ``sim:NAME`` link names.
+
+    Raises:
+        ConfigError: Not installed.
+    """
+    return cast("StartSimulator", _load(SIMULATORS, name, "simulator"))
+
+
+def _load(group: str, name: str, what: str) -> Any:
+    found = {point.name: point for point in entry_points(group=group)}
+    if name not in found:
+        known = ", ".join(sorted(found)) or "none"
+        raise ConfigError(f"no {what} named {name!r} is installed", remedy=f"Installed: {known}.")
+    return found[name].load()

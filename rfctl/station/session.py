@@ -1,0 +1,253 @@
+"""One session of a station: lock, record, connection, procedure, seal, and the document of what happened."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import signal
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from rfctl import __version__
+from rfctl.clock import wall_ns
+from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, ConfigError, LinkError, RfctlError
+from rfctl.kernel.effects import Outcome
+from rfctl.kernel.state import Setup, Stage
+from rfctl.record import keys, pointer
+from rfctl.record.boot import boot_id
+from rfctl.record.layout import origin_of
+from rfctl.record.reader import read_lines
+from rfctl.record.setup import members_of
+from rfctl.record.writer import RecordWriter
+from rfctl.station import registry, summary
+from rfctl.station.connection import Connection
+from rfctl.station.procedure import Operator, Procedure, Watch
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rfctl.clock import Clock
+    from rfctl.model.plan import Plan
+    from rfctl.profile import Profile
+    from rfctl.station.station_file import Station
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a session ended.
+
+    Attributes:
+        exit_code: Of the command.
+        document: The JSON document of cli run and demo.
+        error: What a person reads when it did not complete; empty when it did.
+    """
+
+    exit_code: int
+    document: dict[str, Any]
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What a session is to do.
+
+    Attributes:
+        station: The station.
+        profile: The generator's profile.
+        plan: The procedure.
+        operator: Who answers.
+        out: Folder under which the session's own folder is made.
+        seed: Seed of an in-process simulator.
+        watch: Told of every decision; must not wait.
+    """
+
+    station: Station
+    profile: Profile
+    plan: Plan
+    operator: Operator
+    out: Path
+    seed: int
+    watch: Watch
+
+
+async def run(order: Order, clock: Clock) -> Result:
+    """Run one session to its end. Whatever happens after the record was opened, the record is closed.
+
+    Raises:
+        ConfigError: The station is in use, or its folders cannot be used.
+    """
+    station = order.station
+    started = clock.utc()
+    procedure_id = f"{station.id}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    with pointer.StateFolder.claim(station.state_folder) as state_folder:
+        folder = _make_folder(order.out / procedure_id)
+        path = folder / "record.jsonl"
+        unclean = _unclean_end(station.state_folder)
+        key = keys.generate()
+        public_key = folder / "record.pub"
+        keys.write_public_key(public_key, keys.public_half(key, origin_of(station.id)))
+        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
+        header = {
+            "station": station.id,
+            "backend": "simulated" if station.simulated else "device",
+            "medium": str(station.medium),
+            "procedure_id": procedure_id,
+            "station_sha256": station.sha256,
+            "profile_sha256": order.profile.sha256,
+            "plan_sha256": order.plan.sha256,
+            "operator": order.operator.name,
+            "key": "throw-away, made for this record",
+            "previous_record_unclean": unclean,
+        }
+        record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
+        document = _blank_document(order, procedure_id, clock)
+        document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
+        begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
+        try:
+            exit_code, found, error = await _procedure(order, clock, record)
+            document |= found
+        except RfctlError as problem:
+            exit_code, error = problem.exit_code, str(problem)
+            refused = problem.exit_code != EXIT_INTERNAL and not isinstance(problem, LinkError)
+            document["outcome"] = str(Outcome.REFUSED if refused else Outcome.FAILED)
+            document["ending"] = error
+            record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+        finally:
+            document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
+            document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
+            sealed = await _seal(record)
+        if sealed:
+            state_folder.clear()
+        elif exit_code == EXIT_DONE:
+            exit_code, error = EXIT_INTERNAL, f"the record could not be sealed: {record.failed}"
+        return Result(exit_code, document, error)
+
+
+async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[int, dict[str, Any], str]:
+    async with AsyncExitStack() as stack:
+        address = order.station.link
+        if order.station.in_process:
+            start = registry.simulator(address.removeprefix("sim:"))
+            channels = max(2, *(site.channel for site in order.plan.sites))
+            simulation = await start(clock, channels=channels, seed=order.seed)
+            stack.push_async_callback(simulation.close)
+            address = simulation.address
+        connection = Connection(address, order.profile, clock, simulated=order.station.simulated)
+        stack.callback(connection.close)
+        await connection.open()
+        setup = _setup(order, connection)
+        record.append("identity", clock.monotonic_ns(), _identity_members(connection))
+        record.append("setup", clock.monotonic_ns(), members_of(setup))
+        await record.durable()
+        procedure = Procedure(setup, connection, record, clock, order.operator, order.watch)
+        _listen(procedure, stack)
+        state = await procedure.run()
+        assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
+        document = summary.of_state(state)
+        document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}
+        exit_code = state.exit_code if state.off_verified else LinkError.exit_code
+        error = "" if exit_code == EXIT_DONE else state.ending
+        return exit_code, document, error
+
+
+def _setup(order: Order, connection: Connection) -> Setup:
+    identity = connection.identity
+    too_high = [site for site in order.plan.sites if site.channel > identity.channels]
+    if too_high:
+        raise ConfigError(
+            f"site {too_high[0].name!r} uses channel {too_high[0].channel}, the generator has {identity.channels}",
+            remedy="Correct the plan.",
+        )
+    return Setup(
+        plan=order.plan,
+        medium=order.station.medium,
+        session=secrets.randbelow(0xFFFF) + 1,
+        channels=identity.channels,
+        rated_power_w=identity.rated_power_w,
+        simulated=identity.simulated,
+    )
+
+
+def _identity_members(connection: Connection) -> dict[str, Any]:
+    identity = connection.identity
+    return {
+        "model": identity.model,
+        "serial": identity.serial,
+        "firmware": identity.firmware,
+        "simulated": identity.simulated,
+        "map_version": list(identity.map_version),
+        "channels": identity.channels,
+        "rated_power_w": identity.rated_power_w,
+    }
+
+
+def _listen(procedure: Procedure, stack: AsyncExitStack) -> None:
+    """SIGINT and SIGTERM turn everything off before anything else happens."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
+            loop.add_signal_handler(number, procedure.stop, signal.Signals(number).name)
+            stack.callback(loop.remove_signal_handler, number)
+
+
+async def _seal(record: RecordWriter) -> bool:
+    if record.failed is not None:
+        await record.close()
+        return False
+    try:
+        await record.seal()
+    except RfctlError:
+        return False
+    return True
+
+
+def _unclean_end(state_folder: Path) -> dict[str, Any] | None:
+    """What an earlier session left: its record, how far it goes, and the hash of its last whole line."""
+    left = pointer.left_open(state_folder)
+    if left is None:
+        return None
+    from hashlib import sha256
+    from pathlib import Path
+
+    lines, head = 0, ""
+    with suppress(RfctlError):
+        for line in read_lines(Path(left.path)):
+            if line.complete:
+                lines, head = lines + 1, sha256(line.raw).hexdigest()
+    return {"record": left.path, "boot_id": left.boot_id, "pid": left.pid, "records": lines, "head": head}
+
+
+def _make_folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as problem:
+        raise ConfigError(
+            f"cannot be made: {problem.strerror}", where=str(folder), remedy="Give --out a folder that can be written."
+        ) from None
+    return folder.resolve()
+
+
+def _blank_document(order: Order, procedure_id: str, clock: Clock) -> dict[str, Any]:
+    """The document with everything that is known before anything has happened; what never happens stays null."""
+    return {
+        "outcome": str(Outcome.FAILED),
+        "backend": "simulated" if order.station.simulated else "device",
+        "medium": str(order.station.medium),
+        "time_scale": clock.scale,
+        "procedure_id": procedure_id,
+        "software": f"rfctl {__version__}",
+        "plan": order.plan.title,
+        "sites": [],
+        "trips": [],
+        **dict.fromkeys(summary.LATER),
+    }
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """The document as the one line that ``--json`` prints."""
+    return json.dumps(document, allow_nan=False)

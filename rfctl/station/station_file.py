@@ -1,0 +1,133 @@
+"""The station file: one computer, one generator, what its electrodes stand in."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from rfctl.errors import ConfigError
+from rfctl.model import shipped, strict_toml
+from rfctl.model.plan import Medium
+
+SCHEMES = ("tcp:", "sim:")
+
+
+class StationSection(strict_toml.Strict):
+    """``[station]``."""
+
+    id: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    title: str = ""
+    backend: Literal["device", "simulated"] = "device"
+    medium: Medium
+
+    @field_validator("medium", mode="before")
+    @classmethod
+    def _medium(cls, value: object) -> object:
+        return Medium(value) if isinstance(value, str) and value in set(Medium) else value
+
+
+class GeneratorSection(strict_toml.Strict):
+    """``[generator]``."""
+
+    link: str
+    profile: str = "rfctl-reference"
+
+    @field_validator("link")
+    @classmethod
+    def _link(cls, value: str) -> str:
+        if not value.startswith(SCHEMES):
+            raise ValueError("a link is tcp:HOST:PORT, or sim:NAME for the simulator in process")
+        return value
+
+
+class RecordSection(strict_toml.Strict):
+    """``[record]``."""
+
+    folder: str | None = None
+    state_folder: str | None = None
+
+
+class StationFile(strict_toml.Strict):
+    """The whole file."""
+
+    station: StationSection
+    generator: GeneratorSection
+    record: RecordSection = RecordSection()
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A station as the rest of the system sees it.
+
+    Attributes:
+        id: Its name, for ever.
+        title: What people call it.
+        simulated: The station file says that the generator is a simulator.
+        medium: What the electrodes stand in.
+        link: ``tcp:HOST:PORT`` or ``sim:NAME``.
+        profile: Name or path of the generator's profile.
+        record_folder: Where records go.
+        state_folder: Where the station keeps its lock and what it must know after a crash.
+        sha256: Hash of the file.
+        folder: Folder of the file, for the paths in it.
+    """
+
+    id: str
+    title: str
+    simulated: bool
+    medium: Medium
+    link: str
+    profile: str
+    record_folder: Path
+    state_folder: Path
+    sha256: str
+    folder: Path
+
+    @property
+    def in_process(self) -> bool:
+        """The simulator runs in this process, so that time may be virtual."""
+        return self.link.startswith("sim:")
+
+
+def load(name_or_path: str) -> Station:
+    """Read a station file.
+
+    Raises:
+        ConfigError: As rfctl.model.strict_toml.read, or a link that does not fit the backend.
+    """
+    path = shipped.find("stations", name_or_path)
+    file = strict_toml.read(path, StationFile)
+    simulated = file.station.backend == "simulated"
+    link = file.generator.link
+    if link.startswith("sim:") and not simulated:
+        raise ConfigError(
+            f"generator.link is {link!r}, but station.backend is 'device'",
+            where=str(path),
+            remedy="A simulator is used only where station.backend = 'simulated' says so.",
+        )
+    state = file.record.state_folder
+    folder = path.parent
+    return Station(
+        id=file.station.id,
+        title=file.station.title or file.station.id,
+        simulated=simulated,
+        medium=file.station.medium,
+        link=link,
+        profile=file.generator.profile,
+        record_folder=(folder / file.record.folder) if file.record.folder else Path.cwd() / "rfctl-out",
+        state_folder=(folder / state) if state else default_state_folder(file.station.id, link),
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        folder=folder,
+    )
+
+
+def default_state_folder(station_id: str, link: str) -> Path:
+    """One folder for each station and link, in the user's state folder (XDG_STATE_HOME)."""
+    root = os.environ.get("XDG_STATE_HOME")
+    base = Path(root) if root else Path.home() / ".local" / "state"
+    return base / "rfctl" / f"{station_id}-{hashlib.sha256(link.encode()).hexdigest()[:8]}"

@@ -1,0 +1,96 @@
+"""The document that a procedure ends in: what was asked for, what was delivered, how it ended."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rfctl.kernel.effects import Outcome
+
+if TYPE_CHECKING:
+    from rfctl.kernel.state import CheckResult, KernelState, SiteResult, Trip
+    from rfctl.model.plan import Site, StimulationCheck
+
+LATER = ("report", "telemetry_published", "telemetry_received")
+"""Keys of the document whose parts do not exist yet."""
+
+
+def of_state(state: KernelState) -> dict[str, Any]:
+    """Outcome, sites and trips of a finished procedure, ready for JSON."""
+    return {
+        "outcome": str(Outcome.FAILED if not state.off_verified else state.outcome),
+        "ending": state.ending,
+        "off_verified": state.off_verified,
+        "sites": [_site(state.setup.plan.sites[result.site], result) for result in state.results],
+        "trips": [_trip(trip, state.started_ns) for trip in state.trips],
+    }
+
+
+def _trip(trip: Trip, started_ns: int) -> dict[str, Any]:
+    return {
+        "code": trip.code,
+        "hazard": trip.hazard,
+        "channel": trip.channel or None,
+        "measured": _number(trip.measured),
+        "limit": _number(trip.limit),
+        "unit": trip.unit,
+        "t_s": round((trip.t_ns - started_ns) / 1e9, 3),
+        "text": trip.text,
+    }
+
+
+def _number(value: float) -> float | None:
+    """The value, or null where there is none: not-a-number has no JSON form."""
+    return value if math.isfinite(value) else None
+
+
+def _check(result: CheckResult | None, plan: StimulationCheck, amplitude: str) -> dict[str, Any]:
+    performed = result is not None and result.performed
+    return {
+        "performed": performed,
+        amplitude: result.amplitude_v if result and performed else None,
+        "unit": "V",
+        "width_us": plan.width_us if performed else None,
+        "reason": plan.reason or None,
+    }
+
+
+def _site(site: Site, result: SiteResult) -> dict[str, Any]:
+    sensory = _check(result.sensory, site.sensory, "threshold")
+    motor = _check(result.motor, site.motor, "negative_to")
+    figures, reference, lesion = result.figures, result.reference, site.lesion
+    delivered: dict[str, Any] = dict.fromkeys(
+        (
+            "peak_temperature_c",
+            "mean_hold_temperature_c",
+            "seconds_within_2c",
+            "overshoot_c",
+            "ramp_s",
+            "energy_j",
+            "generator_energy_j",
+        )
+    )
+    if figures is not None:
+        delivered |= {
+            "peak_temperature_c": round(figures.peak_c, 2),
+            "mean_hold_temperature_c": round(figures.held_k_s / figures.held_s, 2) if figures.held_s else None,
+            "seconds_within_2c": round(figures.within_2c_s, 2),
+            "overshoot_c": round(max(figures.peak_c - lesion.set_temperature_c, 0.0), 2),
+            "ramp_s": round(figures.ramp_s, 2) if figures.hold_ns else None,
+            "energy_j": round(figures.energy_j, 1),
+            "generator_energy_j": round(figures.generator_energy_j, 1),
+        }
+    return {
+        "site": site.name,
+        "channel": site.channel,
+        "sensory": sensory,
+        "motor": motor,
+        "sensory_threshold_v": sensory["threshold"],
+        "motor_negative_to_v": motor["negative_to"],
+        "set_temperature_c": lesion.set_temperature_c,
+        "hold_s": lesion.hold_s,
+        **delivered,
+        "impedance_start_ohm": round(reference.impedance_ohm, 1) if reference else None,
+        "timer_definition": str(lesion.timer),
+        "end_reason": result.end_reason,
+    }
