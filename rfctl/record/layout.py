@@ -19,7 +19,7 @@ ORIGIN = re.compile(r"rfctl/[!-~]{1,120}", re.ASCII)
 """Visible ASCII only: a newline in an origin could forge a line of the message that the seal signs."""
 
 LINE_OPENING = re.compile(rb'\{"seq":(0|[1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})","kind":"([a-z][a-z0-9_]{0,31})","t":')
-TIME = re.compile(rb"(?:0|-?[1-9][0-9]{0,18})[,}]")
+KIND_AND_TIME = re.compile(rb'([a-z][a-z0-9_]{0,31})","t":(?:0|-?[1-9][0-9]{0,18})[,}]')
 SEAL_LINE = re.compile(
     rb'\{"seq":(0|[1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})","kind":"seal","t":(0|-?[1-9][0-9]{0,18})'
     rb',"records":(0|[1-9][0-9]{0,18}),"head":"([0-9a-f]{64})","signature":"([0-9a-f]{128})"\}\n'
@@ -41,6 +41,11 @@ def origin_of(station: str) -> str:
             remedy="Use 1 to 120 visible ASCII characters, no spaces.",
         )
     return origin
+
+
+def line_opening(seq: int, head: str) -> bytes:
+    """How the line numbered ``seq`` opens, up to its kind, after a line with the hash ``head``."""
+    return f'{{"seq":{seq},"prev":"{head}","kind":"'.encode("ascii")
 
 
 def line_bytes(seq: int, head: str, kind: str, t_ns: int, members: str) -> bytes:

@@ -50,25 +50,35 @@ class Entry:
     members: dict[str, object]
 
 
-def read_lines(path: Path) -> Iterator[Line]:
-    """Every line of the file.
+def raw_lines(path: Path) -> Iterator[bytes]:
+    """The exact bytes of every line, newline included; only the last line of a file may lack it.
 
     Raises:
         ConfigError: The path is no readable regular file.
         LineTooLong: A line has more than ``MAX_LINE_BYTES`` bytes; the lines before it have been given.
     """
     with _opened(path) as file:
+        read = file.readline
         while True:
             try:
-                raw = file.readline(MAX_LINE_BYTES)
+                raw = read(MAX_LINE_BYTES)
             except OSError as problem:
                 raise _unreadable(path, problem) from None
             if not raw:
                 return
-            complete = raw.endswith(b"\n")
-            if not complete and len(raw) == MAX_LINE_BYTES:
+            if len(raw) == MAX_LINE_BYTES and raw[-1:] != b"\n":
                 raise LineTooLong(f"a line is longer than {MAX_LINE_BYTES} bytes", where=str(path))
-            yield Line(raw, complete)
+            yield raw
+
+
+def read_lines(path: Path) -> Iterator[Line]:
+    """Every line of the file, and whether it is whole.
+
+    Raises:
+        ConfigError, LineTooLong: As ``raw_lines``.
+    """
+    for raw in raw_lines(path):
+        yield Line(raw, raw.endswith(b"\n"))
 
 
 def read_entries(path: Path) -> Iterator[Entry]:

@@ -16,7 +16,7 @@ from rfctl.errors import RecordError
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
-_BARE_NOT_FINITE = re.compile(r"NaN|-?Infinity")
+_BARE_INFINITY = re.compile(r"-?Infinity")
 
 
 def encode_value(value: object) -> object:
@@ -77,8 +77,10 @@ def numbers_text(numbers: object) -> str:
     text = _encode(numbers)
     if '"' in text:
         raise TypeError("only numbers, booleans and None can be among values")
-    if "N" in text or "I" in text:
-        return _BARE_NOT_FINITE.sub(r'"\g<0>"', text)
+    if "N" in text:
+        text = text.replace("NaN", '"NaN"')
+    if "I" in text:
+        text = _BARE_INFINITY.sub(r'"\g<0>"', text)
     return text
 
 

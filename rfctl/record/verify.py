@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from rfctl.record import layout
-from rfctl.record.reader import Line, LineTooLong, read_lines
+from rfctl.record.reader import LineTooLong, raw_lines
 from rfctl.record.strict_json import NotStrictJson, check, overruns, parse
 
 if TYPE_CHECKING:
@@ -64,108 +64,116 @@ def verify(path: Path, public_key: PublicKey) -> Verdict:
     Raises:
         ConfigError: The path is no readable regular file. Nothing that the file holds raises.
     """
+    lines = raw_lines(path)
+    walk = _Walk(public_key)
     try:
-        return _walk(_counted(read_lines(path)), public_key)
-    except _Bad as bad:
-        return Verdict(Outcome.MODIFIED, bad.seq, bad.seq, bad.detail)
-
-
-def _counted(lines: Iterator[Line]) -> Iterator[tuple[int, Line]]:
-    seq = 0
-    try:
-        for line in lines:
-            yield seq, line
-            seq += 1
+        return walk.to_the_end(lines)
     except LineTooLong as problem:
-        raise _Bad(seq, problem.what) from None
+        return _modified(walk.seq, problem.what)
+    except _Bad as bad:
+        return _modified(bad.seq, bad.detail)
 
 
-def _walk(lines: Iterator[tuple[int, Line]], key: PublicKey) -> Verdict:
-    head = layout.GENESIS
-    records = 0
-    last = b""
-    for seq, line in lines:
-        if not line.complete:
-            _require_tear(seq, head, line.raw)
-            return _unclean(seq, f"line {seq} is torn after {len(line.raw)} bytes")
-        kind = _require_chained(seq, head, line.raw, lines, key)
+class _Walk:
+    """One pass over the lines of a file, up to where its verdict is known."""
+
+    def __init__(self, key: PublicKey) -> None:
+        self.key = key
+        self.seq = 0
+        self.head = layout.GENESIS
+
+    def to_the_end(self, lines: Iterator[bytes]) -> Verdict:
+        raw = b""
+        for raw in lines:
+            seq = self.seq
+            opening = layout.line_opening(seq, self.head)
+            if raw[-1:] != b"\n":
+                _require_tear(seq, opening, raw)
+                return _unclean(seq, f"line {seq} is torn after {len(raw)} bytes")
+            if not raw.startswith(opening):
+                raise self._blame(raw, lines)
+            kind = layout.KIND_AND_TIME.match(raw, len(opening))
+            if kind is None:
+                raise _Bad(seq, f"line {seq} has no kind or its time is no integer")
+            try:
+                check(raw[:-1])
+            except NotStrictJson as problem:
+                raise _Bad(seq, f"line {seq}: {problem}") from None
+            if kind[1] == b"seal":
+                return self._sealed(raw, lines)
+            if (kind[1] == b"open") != (seq == 0):
+                raise _Bad(seq, f"line {seq} is of kind {kind[1].decode()}: the first line opens the record, no other")
+            if seq == 0:
+                _require_header(raw, self.key)
+            self.head = hashlib.sha256(raw).hexdigest()
+            self.seq = seq + 1
+        if layout.SEAL_MEMBERS.search(raw, max(len(raw) - 512, 0)):
+            raise _Bad(self.seq - 1, f"line {self.seq - 1} ends as a seal does and is of another kind")
+        return _unclean(self.seq, f"the file ends after {self.seq} records")
+
+    def _sealed(self, raw: bytes, lines: Iterator[bytes]) -> Verdict:
+        if not _signed_seal(raw, self.key):
+            raise _Bad(
+                self.seq,
+                f"the seal (line {self.seq}) does not hold: it was changed, lines before it were rewritten, or another"
+                " key or station signed",
+            )
+        self.seq += 1
+        if next(lines, None) is not None:
+            raise _Bad(self.seq, "bytes follow the seal")
+        records = self.seq - 1
+        return Verdict(
+            Outcome.VALID_UNANCHORED, records, None, f"sealed after {records} records, signed by the given key"
+        )
+
+    def _blame(self, raw: bytes, lines: Iterator[bytes]) -> _Bad:
+        """Which line is to blame when ``raw`` does not continue the record.
+
+        When it carries its number and another hash, it or the line before it was changed. It is as written if its own
+        hash is carried on by the line after it, or if it is a seal whose signature holds.
+        """
+        seq = self.seq
+        opening = layout.LINE_OPENING.match(raw)
+        if opening is None:
+            return _Bad(seq, f"line {seq} does not open as a line of a record does")
+        if opening[1] != b"%d" % seq:
+            return _Bad(
+                seq, f"line {seq} says that it is number {opening[1].decode()}: a line is missing, added or moved"
+            )
+        if seq > 0 and self._is_as_written(raw, opening[3], lines):
+            return _changed_before(seq)
+        return _Bad(seq, f"line {seq} does not carry the hash of the line before it")
+
+    def _is_as_written(self, raw: bytes, kind: bytes, lines: Iterator[bytes]) -> bool:
         if kind == b"seal":
-            _require_seal(seq, line.raw, key)
-            _require_end(lines)
-            return Verdict(Outcome.VALID_UNANCHORED, seq, None, f"sealed after {seq} records, signed by the given key")
-        if seq == 0:
-            _require_header(line.raw, kind, key)
-        elif kind == b"open":
-            raise _Bad(seq, "only the first line opens a record")
-        head = hashlib.sha256(line.raw).hexdigest()
-        records = seq + 1
-        last = line.raw
-    if layout.SEAL_MEMBERS.search(last, max(len(last) - 512, 0)):
-        raise _Bad(records - 1, f"line {records - 1} ends as a seal does and is of another kind")
-    return _unclean(records, f"the file ends after {records} records")
+            return _signed_seal(raw, self.key)
+        try:
+            after = next(lines, None)
+        except LineTooLong:
+            return False
+        if after is None:
+            return True
+        opening = layout.LINE_OPENING.match(after)
+        return opening is not None and opening[2] == hashlib.sha256(raw).hexdigest().encode("ascii")
+
+
+def _modified(seq: int, detail: str) -> Verdict:
+    return Verdict(Outcome.MODIFIED, seq, seq, detail)
 
 
 def _unclean(records: int, detail: str) -> Verdict:
     return Verdict(Outcome.UNCLEAN_END, records, None, f"{detail}, without a seal: no signature covers this record")
 
 
-def _require_chained(seq: int, head: str, raw: bytes, following: Iterator[tuple[int, Line]], key: PublicKey) -> bytes:
-    """The line's kind, if it is well formed and carries its number and the hash of the line before it."""
-    opening = layout.LINE_OPENING.match(raw)
-    if opening is None:
-        raise _Bad(seq, f"line {seq} does not open as a line of a record does")
-    if opening[1] != b"%d" % seq:
-        raise _Bad(seq, f"line {seq} says that it is number {opening[1].decode()}: a line is missing, added or moved")
-    if opening[2] != head.encode():
-        raise _mismatch(seq, raw, opening[3], following, key)
-    time = layout.TIME.match(raw, opening.end())
-    if time is None:
-        raise _Bad(seq, f"the time of line {seq} is no integer")
-    try:
-        check(raw[:-1])
-    except NotStrictJson as problem:
-        raise _Bad(seq, f"line {seq}: {problem}") from None
-    return opening[3]
+def _changed_before(seq: int) -> _Bad:
+    return _Bad(seq - 1, f"the bytes of line {seq - 1} are not those that line {seq} was chained to")
 
 
-def _mismatch(seq: int, raw: bytes, kind: bytes, following: Iterator[tuple[int, Line]], key: PublicKey) -> _Bad:
-    """Two neighbours disagree; which of them changed is told by what comes after.
-
-    The later line is as written if its own hash is carried on, or if it is a seal whose signature holds.
-    """
-    changed_before = _Bad(max(seq - 1, 0), f"the bytes of line {seq - 1} are not those that line {seq} was chained to")
-    changed_here = _Bad(seq, f"line {seq} does not carry the hash of the line before it")
-    if seq == 0:
-        return changed_here
-    if kind == b"seal":
-        return changed_before if _signed_seal(raw, key) else changed_here
-    try:
-        after = next(following, None)
-    except _Bad:
-        return changed_here
-    if after is None:
-        return changed_before
-    opening = layout.LINE_OPENING.match(after[1].raw)
-    carried = opening is not None and opening[2] == hashlib.sha256(raw).hexdigest().encode()
-    return changed_before if carried else changed_here
-
-
-def _require_header(raw: bytes, kind: bytes, key: PublicKey) -> None:
-    if kind != b"open":
-        raise _Bad(0, f"the first line is of kind {kind.decode()}, not open")
+def _require_header(raw: bytes, key: PublicKey) -> None:
     header = parse(raw[:-1])
     for name, wanted in (("format", layout.FORMAT), ("origin", key.origin), ("public_key", key.raw.hex())):
         if header.get(name) != wanted:
             raise _Bad(0, f"{name} of the record is {str(header.get(name))[:140]!r}, wanted is {wanted!r}")
-
-
-def _require_seal(seq: int, raw: bytes, key: PublicKey) -> None:
-    if not _signed_seal(raw, key):
-        raise _Bad(
-            seq,
-            f"the seal (line {seq}) does not hold: it was changed, lines before it were rewritten, or another key"
-            " or station signed",
-        )
 
 
 def _signed_seal(raw: bytes, key: PublicKey) -> bool:
@@ -179,22 +187,15 @@ def _signed_seal(raw: bytes, key: PublicKey) -> bool:
     return key.signed(message, bytes.fromhex(signature))
 
 
-def _require_end(lines: Iterator[tuple[int, Line]]) -> None:
-    after = next(lines, None)
-    if after is not None:
-        raise _Bad(after[0], "bytes follow the seal")
-
-
-def _require_tear(seq: int, head: str, raw: bytes) -> None:
+def _require_tear(seq: int, opening: bytes, raw: bytes) -> None:
     """A tear leaves the beginning of a line, perhaps with zeros that a file system put for bytes it lost."""
     torn = raw.rstrip(b"\0")
-    wanted = f'{{"seq":{seq},"prev":"{head}","kind":"'.encode()
-    length = min(len(torn), len(wanted))
-    if torn[:length] == wanted[:length]:
+    length = min(len(torn), len(opening))
+    if torn[:length] == opening[:length]:
         if overruns(torn):
             raise _Bad(seq, f"line {seq} has no newline and is no torn line either")
         return
-    opening = layout.LINE_OPENING.match(torn)
-    if seq > 0 and opening is not None and opening[1] == b"%d" % seq:
-        raise _Bad(seq - 1, f"the bytes of line {seq - 1} are not those that line {seq} was chained to")
+    stated = layout.LINE_OPENING.match(torn)
+    if seq > 0 and stated is not None and stated[1] == b"%d" % seq:
+        raise _changed_before(seq)
     raise _Bad(seq, f"line {seq} is torn and does not continue the record")
