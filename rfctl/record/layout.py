@@ -11,8 +11,8 @@ GENESIS = "0" * 64
 """``prev`` of the first line: there is nothing before it."""
 MAX_LINE_BYTES = 1 << 20
 """Longest line, its newline included. A reader needs no more memory than this, whatever it is given."""
-RESERVED_MEMBERS = frozenset({"seq", "prev", "kind", "t"})
-"""Members that every line has; a payload cannot use their names."""
+RESERVED_MEMBERS = frozenset({"seq", "prev", "kind", "t", "signature"})
+"""Members of the line itself; a payload cannot use their names."""
 
 KIND = re.compile(r"[a-z][a-z0-9_]{0,31}", re.ASCII)
 ORIGIN = re.compile(r"rfctl/[!-~]{1,120}", re.ASCII)

@@ -176,7 +176,7 @@ class RecordWriter:
         Args:
             kind: A word of lower-case letters, digits and underscores, not ``open`` or ``seal``.
             t_ns: Monotonic time of what it says, ns.
-            payload: Members with a JSON form, none of them named ``seq``, ``prev``, ``kind`` or ``t``.
+            payload: Members with a JSON form, none of them named as in ``layout.RESERVED_MEMBERS``.
             significant: Write and sync it at once, without waiting for that.
 
         Returns:
@@ -186,7 +186,7 @@ class RecordWriter:
             return self._lose()
         try:
             if not layout.RESERVED_MEMBERS.isdisjoint(payload):
-                raise ValueError("seq, prev, kind and t are names of the line itself")
+                raise ValueError("seq, prev, kind, t and signature are names of the line itself")
             return self._chain(kind, t_ns, members_text(payload), significant)
         except (TypeError, ValueError, RecursionError) as problem:
             return self._refuse(kind, problem)

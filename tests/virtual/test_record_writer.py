@@ -415,6 +415,7 @@ async def test_the_backlog_of_a_failed_record_goes_on_growing(
         ("decision", 0, {"cause": object()}),
         ("decision", 0, {"seq": 4}),
         ("decision", 0, {"t": 4}),
+        ("decision", 0, {"signature": ""}),
         ("decision", 0.5, {}),
         ("Decision", 0, {}),
         ("", 0, {}),
