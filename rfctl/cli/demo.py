@@ -31,9 +31,9 @@ def demo(*, fast: bool, link: str, seed: int, out: Path | None, as_json: bool) -
     del link  # one choice so far
     from dataclasses import replace
 
-    from rfctl import profile
     from rfctl.cli import logs
     from rfctl.cli.launch import launch, show
+    from rfctl.profile import profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.session import Order
 

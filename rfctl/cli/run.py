@@ -25,11 +25,11 @@ def run(
 
     Example: rfctl run --station demo --plan short --answers short-answers --fast
     """
-    from rfctl import profile
     from rfctl.cli import logs
     from rfctl.cli.launch import launch, show
     from rfctl.errors import ConfigError
     from rfctl.model.plan import Medium
+    from rfctl.profile import profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.session import Order
 

@@ -39,7 +39,8 @@ def reading_values(reading: Reading) -> list[object]:
 def reading_from(values: Sequence[Any]) -> Reading:
     """The reading back, every number as it was."""
     channels = tuple(ChannelReading(*(_number(item) for item in channel)) for channel in values[_HEAD:])
-    return Reading(*(_number(item) for item in values[:_HEAD]), channels=channels)
+    head = [_number(item) for item in values[:_HEAD]]
+    return Reading._make([*head, channels])
 
 
 def _number(item: Any) -> Any:

@@ -13,7 +13,7 @@ from rfctl.station import registry
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
-    from rfctl.profile import Profile
+    from rfctl.profile.profile import Profile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
 """Added to the generator's stated time to answer."""

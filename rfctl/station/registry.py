@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller
     from rfctl.link.link import Link
-    from rfctl.profile import Profile
+    from rfctl.profile.profile import Profile
 
 DRIVERS = "rfctl.drivers"
 SIMULATORS = "rfctl.simulators"

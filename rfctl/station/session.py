@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
-    from rfctl.profile import Profile
+    from rfctl.profile.profile import Profile
     from rfctl.station.station_file import Station
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

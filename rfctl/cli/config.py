@@ -1,0 +1,94 @@
+"""rfctl config check: what is wrong with a file, and what a profile's map looks like."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rfctl.profile.profile import MapRow
+
+HEADINGS = ("quantity", "address", "stride", "type", "intent", "limit")
+
+
+@click.group()
+def config() -> None:
+    """Check configuration files.
+
+    Example: rfctl config check my-generator.toml
+    """
+
+
+@config.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def check(*, file: Path, as_json: bool) -> None:
+    """Check one station, profile, plan or answers file; a profile's register map is drawn as a table.
+
+    Example: rfctl config check config/generators/rfctl-reference.toml
+    """
+    kind, rows = _check(file)
+    if as_json:
+        members: dict[str, Any] = {"path": str(file.resolve()), "kind": kind, "valid": True}
+        if rows:
+            members["map"] = [row._asdict() for row in rows]
+        click.echo(json.dumps(members))
+        return
+    click.echo(f"{file}: valid {kind}")
+    if rows:
+        click.echo()
+        for line in _table([HEADINGS, *(_cells(row) for row in rows)]):
+            click.echo(line)
+
+
+def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
+    """The kind of the file, and the map of a profile. Raises ConfigError where the file cannot be accepted."""
+    from rfctl.errors import ConfigError
+    from rfctl.model import strict_toml
+
+    if file.suffix != ".toml":
+        raise ConfigError("a configuration file ends in .toml", where=str(file), remedy="Rename it.")
+    try:
+        keys = set(tomllib.loads(file.read_text(encoding="utf-8")))
+    except OSError as problem:
+        raise ConfigError(f"cannot be read: {problem.strerror}", where=str(file), remedy="Check the path.") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise ConfigError(f"not valid TOML: {problem}", where=str(file), remedy="Correct that line.") from None
+    if "profile" in keys:
+        from rfctl.profile import profile
+
+        return "profile", profile.load(str(file)).describe()
+    if "station" in keys:
+        from rfctl.station import station_file
+
+        station_file.load(str(file))
+        return "station", ()
+    if "plan" in keys:
+        from rfctl.station import plan_file
+
+        plan_file.load(str(file))
+        return "plan", ()
+    if "answers" in keys:
+        from rfctl.station.answers import AnswersFile
+
+        strict_toml.read(file, AnswersFile)
+        return "answers", ()
+    raise ConfigError(
+        "neither a station, a profile, a plan nor an answers file",
+        where=str(file),
+        remedy="It needs one of the tables [station], [profile], [plan], [answers].",
+    )
+
+
+def _cells(row: MapRow) -> tuple[str, ...]:
+    return tuple("" if cell is None else str(cell) for cell in row)
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
