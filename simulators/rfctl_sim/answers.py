@@ -1,0 +1,161 @@
+"""What the generator answers when it is read: the values of the map's blocks, packed for the wire."""
+
+from __future__ import annotations
+
+from math import ceil, nan
+from typing import TYPE_CHECKING
+
+from rfctl.clock import NS_PER_MS
+from rfctl_sim import registers
+from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Phase
+from rfctl_sim.firmware import RATED_POWER_W, SAMPLE_NS
+from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rfctl_sim.channel import Channel
+    from rfctl_sim.control import ChannelControl
+    from rfctl_sim.generator import Generator
+
+MAP_ID = 0x52464354
+MAP_VERSION = 0x0100
+BACKEND_SIMULATOR = 2
+PROBE_U32 = 0x12345678
+PROBE_F32 = 1234.5
+MODEL = b"rfctl reference"
+FIRMWARE = b"sim 0.1"
+REPLY_MS = 10
+CAPABILITIES = 0b111
+COLD_JUNCTION_C = 25.0
+PAD_NOT_MONITORED = 0
+ELECTRODE_ID = 0x181000  # 18 G, 10 mm; the channel's number is added
+
+U16 = 0xFFFF
+U32 = 0xFFFFFFFF
+
+IMPEDANCE_FRESH = 1 << 0
+THERMOCOUPLE_OPEN = 1 << 1
+RF_ON = 1 << 2
+STIMULATING = 1 << 3
+ELECTRODE_PRESENT = 1 << 4
+
+# Holding registers that only act read 0.
+ACTIONS = {"all_off", "lease_clear", "fault_clear", "fire"}
+
+IDENTITY = registers.packer(registers.IDENTITY)
+TRAITS = registers.packer(registers.TRAITS)
+STATUS = registers.packer(registers.STATUS)
+CHANNEL_STATUS = registers.packer(registers.CHANNEL_STATUS)
+
+
+def identity(generator: Generator, map_id: int = MAP_ID) -> bytes:
+    """Identity and traits: every input register below the status."""
+    channels = generator.channels
+    head = IDENTITY.pack(
+        map_id,
+        MAP_VERSION,
+        BACKEND_SIMULATOR,
+        PROBE_U32,
+        PROBE_F32,
+        MODEL,
+        generator.serial.encode("ascii"),
+        FIRMWARE,
+        len(channels),
+        RATED_POWER_W,
+        REPLY_MS,
+        SAMPLE_NS // NS_PER_MS,
+        LEASE_DEFAULT_MS,
+        0,  # no pad monitor
+        0,  # channels deliver at the same time
+        CAPABILITIES,
+        generator.firmware.control.last_refusal,
+        0,
+    )
+    traits = [TRAITS.pack(RESOLUTION_K, NOISE_K, ELECTRODE_ID + channel.number) for channel in channels]
+    return b"".join((head, *traits))
+
+
+def status(generator: Generator, now_ns: int) -> bytes:
+    """The status block: everything that changes."""
+    firmware = generator.firmware
+    memory = firmware.control
+    rf_actual = rf_commanded = stimulating = armed = 0
+    blocks = []
+    for channel, own in zip(generator.channels, memory.channels, strict=True):
+        bit = 1 << (channel.number - 1)
+        if channel.stage.rf_on:
+            rf_actual |= bit
+        if channel.stage.stimulating:
+            stimulating |= bit
+        if own.phase is Phase.RF_ON:
+            rf_commanded |= bit
+        elif own.phase is Phase.ARMED:
+            armed |= bit
+        blocks.append(_channel_status(channel, own, firmware.sample_counter(now_ns), now_ns))
+    lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
+    head = STATUS.pack(
+        (now_ns - generator.power_up_ns) // NS_PER_MS & U32,
+        firmware.sample_counter(now_ns) & U32,
+        memory.owner,
+        lease_ms,
+        memory.fault_bits,
+        rf_actual,
+        rf_commanded,
+        stimulating,
+        PAD_NOT_MONITORED,
+        nan,
+        armed,
+        0,
+    )
+    return b"".join((head, *blocks))
+
+
+def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_ns: int) -> bytes:
+    stage = channel.stage
+    measured = channel.measured_at(sample)
+    flags = IMPEDANCE_FRESH | ELECTRODE_PRESENT
+    if measured.temperature_c != measured.temperature_c:
+        flags |= THERMOCOUPLE_OPEN
+    if stage.rf_on:
+        flags |= RF_ON
+    if stage.stimulating:
+        flags |= STIMULATING
+    return CHANNEL_STATUS.pack(
+        measured.temperature_c,
+        COLD_JUNCTION_C,
+        measured.voltage_v_rms,
+        measured.current_ma_rms,
+        measured.current_ma_rms,
+        measured.power_w,
+        measured.impedance_ohm,
+        flags,
+        memory.mode,
+        memory.stimulation_width_us or 0,
+        memory.stimulation_rate_dhz or 0,
+        stage.stimulation_amplitude,
+        memory.fault_bits,
+        0 if stage.on_since_ns is None else (now_ns - stage.on_since_ns) // NS_PER_MS & U32,
+        memory.arm_token,
+        ELECTRODE_ID + channel.number,
+        0,
+    )
+
+
+def control(generator: Generator, places: Iterable[registers.Place]) -> bytes:
+    """What holding registers read: the last value accepted, 0 for what has not been set or only acts."""
+    places = tuple(places)
+    return registers.packer(place.register for place in places).pack(*(_held(generator, place) for place in places))
+
+
+def _held(generator: Generator, place: registers.Place) -> int | float:
+    name = place.register.name
+    if name in ACTIONS:
+        return 0
+    memory = generator.firmware.control
+    held: int | float | None = (
+        getattr(memory.channels[place.channel - 1], name)
+        if place.channel
+        else getattr(memory, "lease_counter" if name == "lease_renew" else name)
+    )
+    return 0 if held is None else held

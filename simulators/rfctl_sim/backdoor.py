@@ -1,0 +1,192 @@
+"""The back door: HTTP with JSON on loopback, to see what is true and to inject what goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import json
+from http import HTTPStatus
+from math import isfinite
+from typing import TYPE_CHECKING, cast
+
+import h11
+
+from rfctl.errors import ConfigError
+from rfctl_sim.connections import Connections
+
+if TYPE_CHECKING:
+    from rfctl_sim.simulator import Simulator
+
+BODY_LIMIT_BYTES = 65_536
+
+READS = ("/events", "/state", "/truth", "/wire")
+WRITES = ("/faults",)
+
+
+class BackDoor:
+    """Listens on loopback."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        self._simulator = simulator
+        self._server: asyncio.Server | None = None
+        self.connections = Connections()
+        self.address = ""
+
+    async def open(self, host: str, port: int) -> None:
+        """Listen.
+
+        Raises:
+            ConfigError: The address is not a loopback one, or it is taken.
+        """
+        where = f"back door {host}:{port}"
+        if not _is_loopback(host):
+            raise ConfigError(
+                f"{host} is not this machine's loopback", where=where, remedy="Use 127.0.0.1: it has no access control."
+            )
+        try:
+            self._server = await asyncio.get_running_loop().create_server(lambda: _Connection(self), host, port)
+        except OSError as problem:
+            raise ConfigError(
+                f"cannot listen there: {problem.strerror or problem}",
+                where=where,
+                remedy="Free the port or choose another one; port 0 takes any that is free.",
+            ) from None
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self._server.sockets[0].getsockname()[1]}"
+
+    async def close(self) -> None:
+        """End everything."""
+        if self._server is not None:
+            self._server.close()
+        self.connections.abort()
+        await self.connections.lost()
+
+    def answer(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, object]:
+        """Status and JSON value for one request."""
+        if path in READS:
+            if method != "GET":
+                return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is read with GET")
+            return HTTPStatus.OK, self._read(path)
+        if path in WRITES:
+            if method != "POST":
+                return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is written with POST")
+            try:
+                self._change_fault(body)
+            except ConfigError as problem:
+                return HTTPStatus.BAD_REQUEST, _error(str(problem))
+            return HTTPStatus.OK, self._read("/state")
+        return HTTPStatus.NOT_FOUND, _error(f"no {path} here; GET {', '.join(READS)}; POST {', '.join(WRITES)}")
+
+    def _read(self, path: str) -> object:
+        simulator = self._simulator
+        if path == "/truth":
+            return simulator.truth()
+        if path == "/state":
+            return simulator.state()
+        if path == "/wire":
+            return [frame.as_json() for frame in simulator.wire]
+        return [event.as_json() for event in simulator.events]
+
+    def _change_fault(self, body: bytes) -> None:
+        example = 'POST {"start": "thermocouple_open", "channel": 1} or {"clear": "thermocouple_open"}.'
+        try:
+            wanted = json.loads(body)
+        except ValueError as problem:
+            raise ConfigError(f"not JSON: {problem}", remedy=example) from None
+        if not isinstance(wanted, dict) or ("start" in wanted) == ("clear" in wanted):
+            raise ConfigError("neither one start nor one clear", remedy=example)
+        faults = self._simulator.faults
+        if "start" in wanted:
+            name, channel = wanted.pop("start"), wanted.pop("channel", None)
+            faults.start(name, channel, **wanted)
+        else:
+            name, channel = wanted.pop("clear"), wanted.pop("channel", None)
+            if wanted:
+                raise ConfigError(f"clear takes no {', '.join(wanted)}", remedy=example)
+            faults.clear(name, channel)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _error(text: str) -> dict[str, str]:
+    return {"error": text}
+
+
+def without_nan(value: object) -> object:
+    """JSON has no not-a-number: null says that there is no such number."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: without_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(item) for item in value]
+    return value
+
+
+class _Connection(asyncio.Protocol):
+    """One HTTP client; requests are answered in turn."""
+
+    def __init__(self, door: BackDoor) -> None:
+        self._door = door
+        self._http = h11.Connection(h11.SERVER)
+        self._request: h11.Request | None = None
+        self._body = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._door.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._door.connections.discard(self)
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._http.receive_data(data)
+        try:
+            while self._take(self._http.next_event()):
+                pass
+        except h11.RemoteProtocolError as problem:
+            if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+                self._send(HTTPStatus(problem.error_status_hint), _error(str(problem)))
+            self._transport.close()
+
+    def _take(self, event: object) -> bool:
+        """Handle one event of the parser; False when it waits for more or the connection ends."""
+        if isinstance(event, h11.Request):
+            self._request, self._body = event, b""
+        elif isinstance(event, h11.Data):
+            self._body += event.data
+            if len(self._body) > BODY_LIMIT_BYTES:
+                self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _error(f"more than {BODY_LIMIT_BYTES} bytes"))
+                self._transport.close()
+                return False
+        elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+            path = self._request.target.decode("ascii").partition("?")[0]
+            self._send(*self._door.answer(self._request.method.decode("ascii"), path, self._body))
+            if self._http.our_state is h11.MUST_CLOSE:
+                self._transport.close()
+                return False
+            self._http.start_next_cycle()
+        else:
+            if isinstance(event, h11.ConnectionClosed):
+                self._transport.close()
+            return False
+        return True
+
+    def _send(self, status: HTTPStatus, value: object) -> None:
+        body = json.dumps(without_nan(value), allow_nan=False).encode()
+        head = h11.Response(
+            status_code=status,
+            headers=[("Content-Type", "application/json"), ("Content-Length", str(len(body)))],
+            reason=status.phrase.encode("ascii"),
+        )
+        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
+            self._transport.write(self._http.send(event) or b"")

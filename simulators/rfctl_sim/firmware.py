@@ -1,0 +1,206 @@
+"""The firmware: obeys its owner, watches itself, controls the tip temperature, keeps its timers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfctl.clock import NS_PER_MS
+from rfctl_sim import own_safety
+from rfctl_sim.control import ChannelControl, ChannelFault, Control, Lease, Phase
+from rfctl_sim.own_safety import OwnSafety
+from rfctl_sim.regulator import Regulator
+from rfctl_sim.writes import Circumstances, WrongToken, is_off, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from rfctl_sim.channel import Channel, Measurement
+    from rfctl_sim.events import EventLog
+    from rfctl_sim.registers import Place
+
+RATED_POWER_W = 50.0
+SAMPLE_NS = 20 * NS_PER_MS
+SAMPLE_S = 0.02
+
+# No deadline: later than any clock shows.
+NEVER_NS = 1 << 63
+
+
+class Standing(NamedTuple):
+    """What the log tells of when it changes."""
+
+    owner: int
+    lease: Lease
+    phases: tuple[Phase, ...]
+
+
+class Firmware:
+    """One generator's firmware. Whoever calls it has brought time up to ``now_ns`` first.
+
+    Attributes:
+        control: What it remembers.
+        next_deadline_ns: The earliest of lease, arm tokens and lesion timers.
+    """
+
+    def __init__(self, channels: Sequence[Channel], events: EventLog, random: Random, power_up_ns: int) -> None:
+        self.control = Control([ChannelControl() for _ in channels])
+        self.next_deadline_ns = NEVER_NS
+        self._channels = channels
+        self._events = events
+        self._random = random
+        self._power_up_ns = power_up_ns
+        self._safety = [OwnSafety() for _ in channels]
+        self._regulators = [Regulator() for _ in channels]
+
+    # What a client does
+
+    def write(self, values: Sequence[tuple[Place, float]], now_ns: int, connection: int) -> None:
+        """Carry out the written values of one request: all of them, or none, except that an off is always done.
+
+        Raises:
+            Refusal: Not accepted; nothing but an off, if there is one among the values, has happened.
+        """
+        at = Circumstances(now_ns, connection, RATED_POWER_W, self._new_token, self._causes)
+        others = []
+        for place, value in values:
+            if is_off(place.register.name, value):
+                self._carry_out([(place, value)], at)
+            else:
+                others.append((place, value))
+        if others:
+            self._carry_out(others, at)
+
+    def _carry_out(self, values: Sequence[tuple[Place, float]], at: Circumstances) -> None:
+        before = self._standing()
+        # A rule refuses before it changes anything; several values are tried on a copy.
+        control = self.control if len(values) == 1 else self.control.copy()
+        try:
+            for place, value in values:
+                write(control, place.register.name, place.channel, value, at)
+        except WrongToken:
+            self.control.channels[values[0][0].channel - 1].turn_off()
+            raise
+        else:
+            self.control = control
+        finally:
+            self._settle(before, at.now_ns)
+
+    def end_lease(self, now_ns: int) -> None:
+        """End a running lease as if its time were up."""
+        if self.control.lease is Lease.RUNNING:
+            before = self._standing()
+            self.control.end_lease()
+            self._settle(before, now_ns)
+
+    # What time does
+
+    def run_timers(self, now_ns: int) -> None:
+        """Do what is due at ``now_ns``."""
+        control = self.control
+        before = self._standing()
+        for channel, memory in zip(self._channels, control.channels, strict=True):
+            if memory.phase is Phase.ARMED and memory.token_until_ns <= now_ns:
+                memory.turn_off()
+            elif memory.phase is Phase.RF_ON and memory.timer_until_ns <= now_ns:
+                self._trip(channel, memory, ChannelFault.LESION_TIMER, now_ns)
+        if control.lease is Lease.RUNNING and control.lease_until_ns <= now_ns:
+            control.end_lease()
+        self._settle(before, now_ns)
+
+    def sample(self, channel: Channel, number: int, now_ns: int) -> None:
+        """Take sample ``number`` of one channel, and act on it."""
+        index = channel.number - 1
+        memory = self.control.channels[index]
+        measurement = channel.measure(number)
+        bits = self._safety[index].watch(measurement, channel, memory)
+        if bits:
+            before = self._standing()
+            self._trip(channel, memory, bits, now_ns)
+            self._settle(before, now_ns)
+        elif memory.phase is Phase.RF_ON:
+            channel.stage.regulate(
+                self._regulators[index].power_w(
+                    SAMPLE_S,
+                    measurement.control_c,
+                    memory.set_temperature_c or 0.0,
+                    memory.ramp_c_per_s or 0.0,
+                    memory.power_limit_w or 0.0,
+                )
+            )
+            channel.stage.resolve()
+
+    def _trip(self, channel: Channel, memory: ChannelControl, bits: int, now_ns: int) -> None:
+        memory.fault_bits |= bits
+        memory.turn_off()
+        for fault in ChannelFault:
+            if fault & bits:
+                self._events.add(now_ns, "trip", channel=channel.number, fault=fault.name.lower())
+
+    # Between memory and output
+
+    def _standing(self) -> Standing:
+        control = self.control
+        return Standing(control.owner, control.lease, tuple([channel.phase for channel in control.channels]))
+
+    def _settle(self, before: Standing, now_ns: int) -> None:
+        """Bring outputs, deadlines and log in line with the memory."""
+        control = self.control
+        after = self._standing()
+        for channel, memory, old, new in zip(
+            self._channels, control.channels, before.phases, after.phases, strict=True
+        ):
+            if new is not old:
+                self._switch(channel, memory, old, now_ns)
+            elif new is Phase.STIMULATING:
+                channel.stage.set_stimulation(memory.stimulation_amplitude)
+        if after != before:
+            self._log(before, after, now_ns)
+        deadline_ns = control.lease_until_ns if control.lease is Lease.RUNNING else NEVER_NS
+        for memory in control.channels:
+            if memory.phase is Phase.ARMED:
+                deadline_ns = min(deadline_ns, memory.token_until_ns)
+            elif memory.phase is Phase.RF_ON:
+                deadline_ns = min(deadline_ns, memory.timer_until_ns)
+        self.next_deadline_ns = deadline_ns
+
+    def _switch(self, channel: Channel, memory: ChannelControl, old: Phase, now_ns: int) -> None:
+        if Phase.RF_ON in {old, memory.phase}:
+            on = memory.phase is Phase.RF_ON
+            if on:
+                self._safety[channel.number - 1].restart()
+                self._regulators[channel.number - 1].start(self.latest(channel, now_ns).control_c)
+            channel.stage.switch_rf(now_ns, on=on)
+        if Phase.STIMULATING in {old, memory.phase}:
+            channel.stage.switch_stimulation(now_ns, on=memory.phase is Phase.STIMULATING)
+        # The output's meters follow a switch at once, not with the next sample.
+        channel.measure(self.sample_counter(now_ns))
+
+    def _log(self, before: Standing, after: Standing, now_ns: int) -> None:
+        if after.owner != before.owner:
+            self._events.add(now_ns, "owner", session=after.owner)
+        if after.lease is not before.lease:
+            self._events.add(now_ns, f"lease_{after.lease.name.lower()}")
+        for number, (old, new) in enumerate(zip(before.phases, after.phases, strict=True), start=1):
+            if new is not old:
+                self._events.add(now_ns, "phase", channel=number, was=old.name.lower(), now=new.name.lower())
+
+    def _new_token(self) -> int:
+        used = {token for channel in self.control.channels for token in (channel.arm_token, channel.spent_token)}
+        while (token := self._random.randint(1, 65535)) in used:
+            pass
+        return token
+
+    def _causes(self, number: int) -> int:
+        channel = self._channels[number - 1]
+        return own_safety.causes(channel.last, channel, self.control.channels[number - 1])
+
+    # What it knows of its own clock
+
+    def sample_counter(self, now_ns: int) -> int:
+        """Number of measurements since power-up."""
+        return (now_ns - self._power_up_ns) // SAMPLE_NS
+
+    def latest(self, channel: Channel, now_ns: int) -> Measurement:
+        """The newest measurement of a channel."""
+        return channel.measured_at(self.sample_counter(now_ns))

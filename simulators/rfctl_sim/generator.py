@@ -1,0 +1,101 @@
+"""A simulated generator without its wire: channels and firmware on one fixed grid of time."""
+
+from __future__ import annotations
+
+from random import Random
+
+from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl_sim.channel import Channel
+from rfctl_sim.events import EventLog
+from rfctl_sim.firmware import Firmware
+from rfctl_sim.tissue import ThreePoleTissue
+
+TICK_NS = 10 * NS_PER_MS
+TICK_S = 0.01
+
+
+class Generator:
+    """Channels and firmware, brought forward tick by tick, so that nothing depends on who looks and when.
+
+    Physics advance on every tick, measurements and control on every second one. Timers of the firmware and whatever a
+    client or a fault does act at their own instant between two ticks.
+
+    Attributes:
+        power_up_ns: When it was switched on.
+        channels: Channel 1 first.
+        firmware: Its firmware.
+        events: Its log.
+    """
+
+    def __init__(self, channels: int, seed: int, power_up_ns: int) -> None:
+        self.power_up_ns = power_up_ns
+        self.events = EventLog(power_up_ns)
+        self.channels = [
+            Channel(number, ThreePoleTissue(), _random(seed, f"channel {number}"), self.events, power_up_ns)
+            for number in range(1, channels + 1)
+        ]
+        self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns)
+        self.serial = f"SIM-{seed:08d}"[:16]
+        self._tick = 0
+
+    def advance_to(self, now_ns: int) -> None:
+        """Catch up with ``now_ns``: every tick and every timer in order."""
+        firmware = self.firmware
+        while True:
+            deadline_ns = firmware.next_deadline_ns
+            self._tick_to(min(now_ns, deadline_ns))
+            # A trip on the way may have moved the deadline.
+            if firmware.next_deadline_ns == deadline_ns:
+                if deadline_ns > now_ns:
+                    return
+                firmware.run_timers(deadline_ns)
+
+    def _tick_to(self, until_ns: int) -> None:
+        last = (until_ns - self.power_up_ns) // TICK_NS
+        if last <= self._tick:
+            return
+        active = [channel for channel in self.channels if not channel.at_rest]
+        if not active:
+            self._tick = last
+            return
+        firmware = self.firmware
+        while self._tick < last:
+            self._tick += 1
+            tick_ns = self.power_up_ns + self._tick * TICK_NS
+            for channel in active:
+                channel.tick(tick_ns, TICK_S)
+            if not self._tick & 1:
+                for channel in active:
+                    firmware.sample(channel, self._tick >> 1, tick_ns)
+
+    def truth(self, now_ns: int) -> dict[str, object]:
+        """The output stages themselves at ``now_ns``, whatever any firmware or client believes.
+
+        Power, voltage and energy are those at the terminals; the energy is that of all RF since power-up.
+        """
+        channels = []
+        for channel in self.channels:
+            stage = channel.stage
+            channels.append(
+                {
+                    "channel": channel.number,
+                    "rf_on": stage.rf_on,
+                    "stimulating": stage.stimulating,
+                    "power_w": stage.power_w,
+                    "voltage_v_rms": stage.voltage_v_rms,
+                    "tip_temperature_c": channel.tissue.tip_temperature_c,
+                    "tissue_max_c": channel.tissue.tissue_max_c,
+                    "energy_j": stage.energy_j(now_ns),
+                    "on_since_s": self._since_power_up_s(stage.on_since_ns),
+                    "last_off_s": self._since_power_up_s(stage.last_off_ns),
+                }
+            )
+        return {"now_s": self._since_power_up_s(now_ns), "monotonic_ns": now_ns, "channels": channels}
+
+    def _since_power_up_s(self, at_ns: int | None) -> float | None:
+        return None if at_ns is None else (at_ns - self.power_up_ns) / NS_PER_S
+
+
+def _random(seed: int, use: str) -> Random:
+    """Repeatable on purpose; one stream for each use, so that none disturbs another."""
+    return Random(f"{seed} {use}")  # noqa: S311

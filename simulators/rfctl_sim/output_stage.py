@@ -1,0 +1,167 @@
+"""The output stage of one channel: what is really delivered, and an independent meter of the dose."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from rfctl.clock import NS_PER_S
+
+if TYPE_CHECKING:
+    from rfctl_sim.events import EventLog
+    from rfctl_sim.fault_effects import ChannelEffects
+    from rfctl_sim.tissue import Tissue
+
+# Body, dispersive electrode and leads: heats nothing near the tip.
+SERIES_OHM = 100.0
+
+# Supply and transistors: 50 W into 50 to 450 ohm.
+VOLTAGE_LIMIT_V_RMS = 150.0
+CURRENT_LIMIT_A_RMS = 1.0
+
+# The stimulator follows its set amplitude at no more than 0.5 V or 0.5 mA in 200 ms.
+STIMULATION_SLEW_PER_S = 2.5
+
+
+class OutputStage:
+    """RF and stimulation as delivered. It obeys the firmware's switches, except where a fault has hold of it.
+
+    Attributes:
+        rf_on: RF is delivered.
+        stimulating: The stimulator is on.
+        voltage_v_rms: RF at the terminals, V rms; 0 while off.
+        current_a_rms: RF at the terminals, A rms; 0 while off.
+        power_w: RF at the terminals, W; 0 while off.
+        tissue_power_w: The part of it that heats the tissue, W.
+        stimulation_amplitude: As delivered, V or mA peak.
+        on_since_ns: When RF went on, None while off.
+        last_off_ns: When RF last went off, None before that.
+    """
+
+    __slots__ = (
+        "_accounted_ns",
+        "_channel",
+        "_commanded",
+        "_effects",
+        "_energy_j",
+        "_events",
+        "_power_set_w",
+        "_stimulation_target",
+        "_tissue",
+        "_tissue_j",
+        "current_a_rms",
+        "last_off_ns",
+        "on_since_ns",
+        "power_w",
+        "rf_on",
+        "stimulating",
+        "stimulation_amplitude",
+        "tissue_power_w",
+        "voltage_v_rms",
+    )
+
+    def __init__(self, channel: int, tissue: Tissue, effects: ChannelEffects, events: EventLog, now_ns: int) -> None:
+        self._channel = channel
+        self._tissue = tissue
+        self._effects = effects
+        self._events = events
+        self._commanded = False
+        self._power_set_w = 0.0
+        self._stimulation_target = 0.0
+        self._accounted_ns = now_ns
+        self._energy_j = 0.0
+        self._tissue_j = 0.0
+        self.rf_on = False
+        self.stimulating = False
+        self.voltage_v_rms = self.current_a_rms = self.power_w = self.tissue_power_w = 0.0
+        self.stimulation_amplitude = 0.0
+        self.on_since_ns: int | None = None
+        self.last_off_ns: int | None = None
+
+    def switch_rf(self, now_ns: int, *, on: bool) -> None:
+        """The firmware's RF switch."""
+        self._commanded = on
+        if on:
+            self._power_set_w = 0.0
+        self.settle(now_ns)
+
+    def regulate(self, power_w: float) -> None:
+        """The power at the terminals that the firmware wants, W; in force from the next ``settle`` or tick."""
+        self._power_set_w = power_w
+
+    def switch_stimulation(self, now_ns: int, *, on: bool) -> None:
+        """The firmware's stimulator switch. It starts at amplitude 0 and ends at once."""
+        if on != self.stimulating:
+            self.stimulating = on
+            self._events.add(now_ns, "stimulation_on" if on else "stimulation_off", channel=self._channel)
+        self._stimulation_target = 0.0
+        self.stimulation_amplitude = 0.0
+
+    def set_stimulation(self, amplitude: float) -> None:
+        """The amplitude that the stimulator goes to, V or mA peak."""
+        self._stimulation_target = amplitude
+
+    def settle(self, now_ns: int) -> None:
+        """Bring the output to what switches, set power and faults make of it at ``now_ns``."""
+        self._account(now_ns)
+        effects = self._effects
+        on = self._commanded or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
+        if on != self.rf_on:
+            self.rf_on = on
+            if on:
+                self.on_since_ns = now_ns
+            else:
+                self.on_since_ns, self.last_off_ns = None, now_ns
+            self._events.add(now_ns, "rf_on" if on else "rf_off", channel=self._channel)
+        self._solve()
+
+    def tick(self, tick_ns: int, dt_s: float) -> float:
+        """End a tick of the grid. Returns the mean power into the tissue since the tick before, W."""
+        self._account(tick_ns)
+        mean_w = self._tissue_j / dt_s
+        self._tissue_j = 0.0
+        if self.stimulating:
+            step = STIMULATION_SLEW_PER_S * dt_s
+            error = self._stimulation_target - self.stimulation_amplitude
+            self.stimulation_amplitude += min(max(error, -step), step)
+        return mean_w
+
+    def energy_j(self, now_ns: int) -> float:
+        """RF energy delivered at the terminals since power-up, J. Looking at the meter does not change it."""
+        return self._energy_j + self.power_w * (now_ns - self._accounted_ns) / NS_PER_S
+
+    def load_ohm(self) -> float:
+        """Magnitude between the terminals, ohm."""
+        fault_ohm = self._effects.load_ohm
+        return self._tissue.impedance_ohm + SERIES_OHM if fault_ohm is None else fault_ohm
+
+    def resolve(self) -> None:
+        """Follow tissue and set power between two switchings."""
+        if self.rf_on:
+            self._solve()
+
+    def _account(self, now_ns: int) -> None:
+        if self.rf_on:
+            dt_s = (now_ns - self._accounted_ns) / NS_PER_S
+            self._energy_j += self.power_w * dt_s
+            self._tissue_j += self.tissue_power_w * dt_s
+        self._accounted_ns = now_ns
+
+    def _solve(self) -> None:
+        if not self.rf_on:
+            self.voltage_v_rms = self.current_a_rms = self.power_w = self.tissue_power_w = 0.0
+            return
+        effects = self._effects
+        tissue_ohm = self._tissue.impedance_ohm
+        path_ohm = tissue_ohm + SERIES_OHM
+        load_ohm = path_ohm if effects.load_ohm is None else effects.load_ohm
+        forced_w = effects.overpower_w if effects.overpower_w is not None else effects.self_on_w
+        power_w = self._power_set_w if forced_w is None else forced_w * path_ohm / tissue_ohm
+        current_a = min(sqrt(power_w / load_ohm), CURRENT_LIMIT_A_RMS, VOLTAGE_LIMIT_V_RMS / load_ohm)
+        voltage_v = current_a * load_ohm
+        # A load above the path is an opening in series with it, a load below it a short beside it.
+        tissue_a = current_a if load_ohm >= path_ohm else voltage_v / path_ohm
+        self.voltage_v_rms = voltage_v
+        self.current_a_rms = current_a
+        self.power_w = voltage_v * current_a
+        self.tissue_power_w = tissue_a * tissue_a * tissue_ohm

@@ -1,0 +1,354 @@
+"""What the firmware accepts: one rule for each register that can be written, and the reason of each refusal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, Control, Lease, Mode, Phase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ARM_TOKEN_NS = 5 * NS_PER_S
+
+
+class ExceptionCode(IntEnum):
+    """Modbus exceptions that this map uses."""
+
+    ILLEGAL_FUNCTION = 1
+    ILLEGAL_ADDRESS = 2
+    ILLEGAL_VALUE = 3
+    NOT_POSSIBLE = 4
+    NOT_THE_OWNER = 6
+
+
+class Reason(IntEnum):
+    """Last refusal, as in input register 38."""
+
+    NO_SUCH_ADDRESS = 1
+    OUT_OF_RANGE = 2
+    ABOVE_THE_RATING = 3
+    NOT_A_NUMBER = 4
+    LEASE_EXPIRED = 5
+    NOT_ARMED = 6
+    WRONG_TOKEN = 7
+    OUTPUT_IS_ON = 8
+    MODE_NOT_SET = 9
+    SET_POINTS_INCOMPLETE = 10
+    FAULT_PRESENT = 11
+    NO_LEASE = 12
+    NOT_IN_THIS_MODE = 14
+    NOT_THE_OWNER = 20
+
+
+EXCEPTION_OF = {
+    Reason.NO_SUCH_ADDRESS: ExceptionCode.ILLEGAL_ADDRESS,
+    Reason.OUT_OF_RANGE: ExceptionCode.ILLEGAL_VALUE,
+    Reason.ABOVE_THE_RATING: ExceptionCode.ILLEGAL_VALUE,
+    Reason.NOT_A_NUMBER: ExceptionCode.ILLEGAL_VALUE,
+    Reason.NOT_THE_OWNER: ExceptionCode.NOT_THE_OWNER,
+}
+
+
+class Refusal(Exception):
+    """A request that is answered with a Modbus exception and changes nothing.
+
+    Args:
+        reason: For input register 38; it decides the exception code.
+    """
+
+    def __init__(self, reason: Reason) -> None:
+        self.reason = reason
+        self.code = EXCEPTION_OF.get(reason, ExceptionCode.NOT_POSSIBLE)
+        super().__init__(f"exception {self.code}, reason {reason}")
+
+
+class WrongToken(Refusal):
+    """A fire with a token that is not the channel's: the one refusal that changes something, it disarms."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.WRONG_TOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What a rule needs beside the firmware's own memory.
+
+    Attributes:
+        now_ns: The instant at which the write arrived.
+        connection: The connection that it came from.
+        rated_power_w: Highest power limit.
+        new_token: Draws an arm token.
+        causes: Fault bits whose cause is present now, of a channel by its number.
+    """
+
+    now_ns: int
+    connection: int
+    rated_power_w: float
+    new_token: Callable[[], int]
+    causes: Callable[[int], int]
+
+
+# Smallest and largest value; what depends on more than the value is in the rules.
+RANGES: dict[str, tuple[float, float]] = {
+    "owner": (0, 65535),
+    "lease_ms": (100, 1000),
+    "lease_clear": (1, 1),
+    "fault_clear": (1, 1),
+    "command": (0, 2),
+    "mode": (0, 3),
+    "set_temperature_c": (42.0, 95.0),
+    "ramp_c_per_s": (0.1, 10.0),
+    "max_on_s": (1.0, 720.0),
+    "stimulation_rate_dhz": (20, 2000),
+    "stimulation_width_us": (50, 2000),
+    "stimulation_limit": (0.0, 10.0),
+}
+
+
+def is_off(name: str, value: float) -> bool:
+    """A write that turns off: accepted from anyone, in any state."""
+    return name == "all_off" or (name == "command" and value == 0)
+
+
+def write(control: Control, name: str, channel: int, value: float, at: Circumstances) -> None:
+    """Apply one written value.
+
+    Args:
+        control: Changed in place; unchanged when refused.
+        name: Register, as in the map.
+        channel: Number from 1; 0 for the generator's own registers.
+        value: As decoded.
+        at: When, from whom, and how things are.
+
+    Raises:
+        Refusal: Not accepted.
+    """
+    if name != "owner" and not is_off(name, value):
+        _check_owner(control, at)
+    if value != value:
+        raise Refusal(Reason.NOT_A_NUMBER)
+    if name in RANGES:
+        low, high = RANGES[name]
+        if not low <= value <= high:
+            raise Refusal(Reason.OUT_OF_RANGE)
+    if channel:
+        CHANNEL_RULES[name](control, control.channels[channel - 1], value, at)
+    else:
+        GENERATOR_RULES[name](control, value, at)
+
+
+def _check_owner(control: Control, at: Circumstances) -> None:
+    if control.owner == 0 or control.owner_connection != at.connection:
+        raise Refusal(Reason.NOT_THE_OWNER)
+
+
+def _check_lease_not_expired(control: Control) -> None:
+    if control.lease is Lease.EXPIRED:
+        raise Refusal(Reason.LEASE_EXPIRED)
+
+
+def _check_may_energise(control: Control, channel: ChannelControl) -> None:
+    _check_lease_not_expired(control)
+    if control.lease is not Lease.RUNNING:
+        raise Refusal(Reason.NO_LEASE)
+    if control.fault_bits or channel.fault_bits:
+        raise Refusal(Reason.FAULT_PRESENT)
+
+
+def _check_mode(channel: ChannelControl, *modes: Mode) -> None:
+    if channel.mode is Mode.NONE:
+        raise Refusal(Reason.MODE_NOT_SET)
+    if channel.mode not in modes:
+        raise Refusal(Reason.NOT_IN_THIS_MODE)
+
+
+STIMULATION_MODES = (Mode.STIMULATION_VOLTAGE, Mode.STIMULATION_CURRENT)
+
+
+def _all_off(control: Control, value: float, at: Circumstances) -> None:
+    control.turn_off_all()
+
+
+def _owner(control: Control, value: float, at: Circumstances) -> None:
+    if value == 0:
+        _check_owner(control, at)
+        control.turn_off_all()
+        control.owner = control.owner_connection = 0
+    else:
+        if control.owner not in {0, value} and control.lease is Lease.RUNNING:
+            raise Refusal(Reason.NOT_THE_OWNER)
+        control.turn_off_all()
+        control.owner, control.owner_connection = int(value), at.connection
+        control.lease_ms = LEASE_DEFAULT_MS
+    control.lease_counter_free = True
+    if control.lease is Lease.RUNNING:
+        control.lease = Lease.NONE
+
+
+def _lease_ms(control: Control, value: float, at: Circumstances) -> None:
+    control.lease_ms = int(value)
+
+
+def _lease_renew(control: Control, value: float, at: Circumstances) -> None:
+    _check_lease_not_expired(control)
+    if not control.lease_counter_free and value != (control.lease_counter + 1) % 65536:
+        raise Refusal(Reason.OUT_OF_RANGE)
+    control.lease_counter, control.lease_counter_free = int(value), False
+    control.lease = Lease.RUNNING
+    control.lease_until_ns = at.now_ns + control.lease_ms * NS_PER_MS
+
+
+def _lease_clear(control: Control, value: float, at: Circumstances) -> None:
+    if control.lease is Lease.EXPIRED:
+        control.lease = Lease.NONE
+
+
+def _fault_clear(control: Control, value: float, at: Circumstances) -> None:
+    if control.any_energised:
+        raise Refusal(Reason.OUTPUT_IS_ON)
+    if control.lease is not Lease.EXPIRED:
+        control.fault_bits = 0
+    for number, channel in enumerate(control.channels, start=1):
+        channel.fault_bits &= at.causes(number)
+
+
+def _command(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    (_off, _arm, _stimulate)[int(value)](control, channel, at)
+
+
+def _off(control: Control, channel: ChannelControl, at: Circumstances) -> None:
+    channel.turn_off()
+
+
+def _arm(control: Control, channel: ChannelControl, at: Circumstances) -> None:
+    _check_may_energise(control, channel)
+    if channel.energised or any(other.phase is Phase.STIMULATING for other in control.channels):
+        raise Refusal(Reason.OUTPUT_IS_ON)
+    _check_mode(channel, Mode.LESION)
+    if None in {channel.set_temperature_c, channel.ramp_c_per_s, channel.max_on_s, channel.power_limit_w}:
+        raise Refusal(Reason.SET_POINTS_INCOMPLETE)
+    channel.phase = Phase.ARMED
+    channel.arm_token = at.new_token()
+    channel.token_until_ns = at.now_ns + ARM_TOKEN_NS
+
+
+def _stimulate(control: Control, channel: ChannelControl, at: Circumstances) -> None:
+    _check_may_energise(control, channel)
+    if any(other.phase is not Phase.OFF for other in control.channels):
+        raise Refusal(Reason.OUTPUT_IS_ON)
+    _check_mode(channel, *STIMULATION_MODES)
+    if None in {channel.stimulation_rate_dhz, channel.stimulation_width_us, channel.stimulation_limit}:
+        raise Refusal(Reason.SET_POINTS_INCOMPLETE)
+    channel.phase = Phase.STIMULATING
+    channel.stimulation_amplitude = 0.0
+
+
+def _fire(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    if channel.phase is not Phase.ARMED:
+        raise Refusal(Reason.WRONG_TOKEN if value and value == channel.spent_token else Reason.NOT_ARMED)
+    _check_may_energise(control, channel)
+    if value != channel.arm_token or channel.max_on_s is None:
+        raise WrongToken
+    channel.phase = Phase.RF_ON
+    channel.spent_token, channel.arm_token = channel.arm_token, 0
+    channel.timer_until_ns = at.now_ns + round(channel.max_on_s * NS_PER_S)
+
+
+def _mode(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lease_not_expired(control)
+    if channel.energised:
+        raise Refusal(Reason.OUTPUT_IS_ON)
+    channel.set_mode(Mode(int(value)))
+
+
+def _check_lesion_set_point(control: Control, channel: ChannelControl) -> None:
+    _check_lease_not_expired(control)
+    _check_mode(channel, Mode.LESION)
+    if channel.energised:
+        raise Refusal(Reason.OUTPUT_IS_ON)
+
+
+def _set_temperature(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel)
+    channel.set_temperature_c = value
+
+
+def _ramp(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel)
+    channel.ramp_c_per_s = value
+
+
+def _max_on(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel)
+    channel.max_on_s = value
+
+
+def _power_limit(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    if value <= 0:
+        raise Refusal(Reason.OUT_OF_RANGE)
+    if value > at.rated_power_w:
+        raise Refusal(Reason.ABOVE_THE_RATING)
+    may_fall = channel.phase is Phase.RF_ON and channel.power_limit_w is not None and value <= channel.power_limit_w
+    if not may_fall:
+        _check_lesion_set_point(control, channel)
+    channel.power_limit_w = value
+
+
+def _check_stimulation_set_point(control: Control, channel: ChannelControl) -> None:
+    _check_lease_not_expired(control)
+    _check_mode(channel, *STIMULATION_MODES)
+    if channel.energised:
+        raise Refusal(Reason.OUTPUT_IS_ON)
+
+
+def _stimulation_rate(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_stimulation_set_point(control, channel)
+    channel.stimulation_rate_dhz = int(value)
+
+
+def _stimulation_width(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_stimulation_set_point(control, channel)
+    channel.stimulation_width_us = int(value)
+
+
+def _stimulation_limit(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_stimulation_set_point(control, channel)
+    channel.stimulation_limit = value
+
+
+def _stimulation_amplitude(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lease_not_expired(control)
+    if value < 0.0:
+        raise Refusal(Reason.OUT_OF_RANGE)
+    if value > 0.0 and (channel.phase is not Phase.STIMULATING or channel.stimulation_limit is None):
+        raise Refusal(Reason.NOT_IN_THIS_MODE)
+    if value > (channel.stimulation_limit or 0.0):
+        raise Refusal(Reason.OUT_OF_RANGE)
+    channel.stimulation_amplitude = value
+
+
+GENERATOR_RULES: dict[str, Callable[[Control, float, Circumstances], None]] = {
+    "all_off": _all_off,
+    "owner": _owner,
+    "lease_ms": _lease_ms,
+    "lease_renew": _lease_renew,
+    "lease_clear": _lease_clear,
+    "fault_clear": _fault_clear,
+}
+CHANNEL_RULES: dict[str, Callable[[Control, ChannelControl, float, Circumstances], None]] = {
+    "command": _command,
+    "fire": _fire,
+    "mode": _mode,
+    "set_temperature_c": _set_temperature,
+    "ramp_c_per_s": _ramp,
+    "max_on_s": _max_on,
+    "power_limit_w": _power_limit,
+    "stimulation_rate_dhz": _stimulation_rate,
+    "stimulation_width_us": _stimulation_width,
+    "stimulation_amplitude": _stimulation_amplitude,
+    "stimulation_limit": _stimulation_limit,
+}
