@@ -223,6 +223,7 @@ class Trip(NamedTuple):
 class Stage(StrEnum):
     """Where the procedure is."""
 
+    UNKNOWN = "before the first event: everything is unknown"
     STARTING = "verifying that everything is off"
     CLAIMING = "taking ownership"
     CHECKLIST = "checklist"
@@ -256,7 +257,7 @@ class KernelState(NamedTuple):
     """
 
     setup: Setup
-    stage: Stage = Stage.STARTING
+    stage: Stage = Stage.UNKNOWN
     since_ns: int = 0
     started_ns: int = 0
     channels: tuple[ChannelState, ...] = ()

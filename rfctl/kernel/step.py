@@ -56,7 +56,7 @@ def step(state: KernelState, event: Event) -> Step:
     """
     if state.stage is Stage.ENDED:
         return state, ()
-    if not state.started_ns:
+    if state.stage is Stage.UNKNOWN:
         return _begin(state, event)
     match event:
         case Sampled():
