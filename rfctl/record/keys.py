@@ -48,7 +48,7 @@ class PublicKey:
 
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)
-        except (InvalidSignature, ValueError):
+        except InvalidSignature:
             return False
         return True
 

@@ -318,6 +318,7 @@ class RecordWriter:
         self._start()
 
     def _start(self) -> None:
+        # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
         if self._job is not None or self._disk_refused:
             return
         hold = ExitStack()

@@ -8,6 +8,7 @@ import fcntl
 import math
 import os
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,13 @@ from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rfctl.virtual import VirtualClock
 
 KEY = generate()
 ORIGIN = "rfctl/bench-1"
+GIVE_UP_S = 30.0
 HEADER: dict[str, object] = {
     "station": "bench-1",
     "backend": "simulated",
@@ -70,7 +72,8 @@ class SlowDisk:
     def _fdatasync(self, descriptor: int) -> None:
         self.calls += 1
         self._loop.call_soon_threadsafe(self._entered.put_nowait, None)
-        self._go_on.acquire()
+        if not self._go_on.acquire(timeout=GIVE_UP_S):
+            raise OSError(errno.ETIMEDOUT, "the test never let the disk go on")
         self._real(descriptor)
 
     async def entered(self) -> None:
@@ -80,6 +83,23 @@ class SlowDisk:
     def let_go(self) -> None:
         """Let one sync, this or the next one, go on."""
         self._go_on.release()
+
+
+class CountingClock:
+    """A clock that knows how many holds are open on it."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self.scale = clock.scale
+        self.monotonic_ns = clock.monotonic_ns
+        self.boottime_ns = clock.boottime_ns
+        self.utc = clock.utc
+        self.holds = 0
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        self.holds += 1
+        yield
+        self.holds -= 1
 
 
 def failing(number: int, *, times: list[int]) -> Callable[..., Any]:
@@ -231,6 +251,32 @@ async def test_durable_waits_for_the_sync_while_time_stands_still_and_appending_
     assert clock.monotonic_ns() == NS_PER_S
     assert disk.calls == 1
     assert [entry.kind for entry in read_entries(path)] == ["open", "intent"]
+    await record.close()
+
+
+async def test_the_clock_is_held_exactly_while_the_disk_works(
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = CountingClock(clock)
+    record = await RecordWriter.create(path, clock=counting, signing_key=KEY, header=HEADER)
+    disk = SlowDisk(monkeypatch)
+    assert counting.holds == 0
+    record.append("trip", 0, {}, significant=True)
+    assert counting.holds == 1
+    await disk.entered()
+    record.append("trip", 0, {}, significant=True)
+    assert counting.holds == 1
+    disk.let_go()
+    await disk.entered()
+    assert counting.holds == 1
+    disk.let_go()
+    await record.durable()
+    assert counting.holds == 0
+    monkeypatch.setattr(os, "write", failing(errno.EIO, times=[]))
+    record.append("trip", 0, {})
+    with pytest.raises(RecordError):
+        await record.durable()
+    assert counting.holds == 0
     await record.close()
 
 
