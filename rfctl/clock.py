@@ -34,7 +34,14 @@ class Clock(Protocol):
 
     def hold(self) -> AbstractContextManager[None]:
         """While entered, virtual time does not advance: real work is outstanding (an fsync, a child). Nothing on the
-        real clock."""
+        real clock.
+        """
+        ...
+
+    def expect(self) -> AbstractContextManager[None]:
+        """While entered, bytes are on their way from a peer in the same loop: virtual time gives the operating system a
+        moment to deliver them before it jumps. Nothing on the real clock.
+        """
         ...
 
 
@@ -53,6 +60,9 @@ class RealClock:
         return datetime.now(UTC)
 
     def hold(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def expect(self) -> AbstractContextManager[None]:
         return nullcontext()
 
 

@@ -15,6 +15,7 @@ from rfctl.errors import RfctlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
+    from types import TracebackType
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -52,6 +53,7 @@ class _Timeline(PollSelector):
         self.now_ns = 0
         self.pace = pace
         self.holds_expired = 0
+        self.expecting = 0
         self._holds: dict[object, int] = {}  # when each ends at the latest, on the wall; the oldest first
         self._anchor_ns = 0
         self._anchor_wall_ns = wall_ns()
@@ -59,9 +61,9 @@ class _Timeline(PollSelector):
     def select(self, timeout: float | None = None) -> Events:
         if timeout is not None and timeout <= 0:
             return PollSelector.select(self, 0)
-        # Idle. Loopback delivery may be with ksoftirqd still: let it run and look again before time moves.
         events = PollSelector.select(self, 0)
-        if not events:
+        if not events and self.expecting:
+            # Loopback delivery may be with ksoftirqd still: let it run and look again before time moves.
             os.sched_yield()
             events = PollSelector.select(self, 0)
         while self._holds and not events:
@@ -123,6 +125,21 @@ class _Timeline(PollSelector):
         return []
 
 
+class _Expecting:
+    """Counts those who wait for bytes that are on their way; one object serves them all, for it is entered often."""
+
+    def __init__(self, timeline: _Timeline) -> None:
+        self._timeline = timeline
+
+    def __enter__(self) -> None:
+        self._timeline.expecting += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._timeline.expecting -= 1
+
+
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop in virtual time, from 0 s.
 
@@ -137,6 +154,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, *, pace: float | None = None, utc_start: datetime | None = None) -> None:
         self._timeline = _Timeline(pace)
+        self._expecting = _Expecting(self._timeline)
         super().__init__(self._timeline)
         self._clock_resolution = TIMER_RESOLUTION_S
         self.utc_start = utc_start if utc_start is not None else RealClock().utc()
@@ -169,6 +187,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self._timeline.close_hold(token)
+
+    def expect(self) -> AbstractContextManager[None]:
+        """While entered, a peer in this loop has been sent something or is to answer: before time jumps, the operating
+        system gets a moment to deliver it.
+        """
+        return self._expecting
 
     def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
@@ -219,6 +243,9 @@ class VirtualClock:
 
     def hold(self) -> AbstractContextManager[None]:
         return self._loop.hold()
+
+    def expect(self) -> AbstractContextManager[None]:
+        return self._loop.expect()
 
 
 def run_virtual(main: Coroutine[Any, Any, T], *, pace: float | None = None, utc_start: datetime | None = None) -> T:

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl.virtual import VirtualClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-
-    from rfctl.virtual import VirtualClock
 
 TIMEOUT_S = 0.05
 # What the peer takes to answer, request by request; the longest leaves one nanosecond.
@@ -89,8 +88,9 @@ async def ask(descriptor: int, request: bytes) -> bytes:
     reply: asyncio.Future[bytes] = loop.create_future()
     loop.add_reader(descriptor, lambda: reply.set_result(os.read(descriptor, 256)))
     os.write(descriptor, request)
-    async with asyncio.timeout(TIMEOUT_S):
-        return await reply
+    with VirtualClock.running().expect():
+        async with asyncio.timeout(TIMEOUT_S):
+            return await reply
 
 
 async def transact(open_line: Callable[[], AbstractContextManager[Line]], clock: VirtualClock, count: int) -> None:
