@@ -150,8 +150,8 @@ class Link:
 
     @property
     def dirty(self) -> bool:
-        """Something may still arrive that the next request must not take for its reply."""
-        return bool(self._outstanding or self._tail or not self._aligned)
+        """Something may still arrive, or has half arrived, that the next request must not take for its reply."""
+        return bool(self._outstanding or self._received or self._tail or not self._aligned)
 
     def load(self, table: WriteTable, off_frames: tuple[bytes, ...]) -> None:
         """Set once what may be written, and how everything is turned off. Without it the link only reads.

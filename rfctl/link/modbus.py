@@ -117,9 +117,9 @@ def check_reply(request: bytes, reply: bytes) -> None:
         raise BadReply(f"a reply of function {reply[0]} to a request of function {function}: {reply[:16].hex()}")
     if function in READ_FUNCTIONS:
         expected = 2 * (request[3] << 8 | request[4])
-        if reply[1] != expected or len(reply) != 2 + expected:
+        if len(reply) != 2 + expected or reply[1] != expected:
             raise BadReply(
-                f"{expected // 2} registers asked for, byte count {reply[1]} with {len(reply) - 2} bytes answered"
+                f"{expected // 2} registers asked for, byte count {reply[1:2].hex()} with {len(reply) - 2} bytes answered"
             )
     elif function in {WRITE_ONE, WRITE_SEVERAL}:
         if reply != request[:5]:
