@@ -9,6 +9,7 @@ import secrets
 import signal
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
@@ -19,16 +20,15 @@ from rfctl.kernel.state import Setup, Stage
 from rfctl.record import keys, pointer
 from rfctl.record.boot import boot_id
 from rfctl.record.layout import origin_of
-from rfctl.record.reader import read_lines
 from rfctl.record.setup import members_of
+from rfctl.record.verify import Outcome as Verified
+from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
 from rfctl.station.connection import Connection
 from rfctl.station.procedure import Operator, Procedure, Watch
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.profile import Profile
@@ -207,19 +207,24 @@ async def _seal(record: RecordWriter) -> bool:
 
 
 def _unclean_end(state_folder: Path) -> dict[str, Any] | None:
-    """What an earlier session left: its record, how far it goes, and the hash of its last whole line."""
+    """The record that an earlier session left without a seal, and how far it goes; None when there is none."""
     left = pointer.left_open(state_folder)
     if left is None:
         return None
-    from hashlib import sha256
-    from pathlib import Path
-
-    lines, head = 0, ""
-    with suppress(RfctlError):
-        for line in read_lines(Path(left.path)):
-            if line.complete:
-                lines, head = lines + 1, sha256(line.raw).hexdigest()
-    return {"record": left.path, "boot_id": left.boot_id, "pid": left.pid, "records": lines, "head": head}
+    path = Path(left.path)
+    try:
+        verdict = verify(path, keys.load_public_key(path.with_suffix(".pub")))
+    except RfctlError as problem:
+        return {"record": left.path, "boot_id": left.boot_id, "pid": left.pid, "records": None, "verdict": str(problem)}
+    if verdict.verdict is Verified.VALID_UNANCHORED:  # it went down between the seal and forgetting the record
+        return None
+    return {
+        "record": left.path,
+        "boot_id": left.boot_id,
+        "pid": left.pid,
+        "records": verdict.records,
+        "verdict": str(verdict.verdict),
+    }
 
 
 def _make_folder(folder: Path) -> Path:
