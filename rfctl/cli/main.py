@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import click
 
 from rfctl import __version__
+from rfctl.cli import contributed
 from rfctl.errors import EXIT_INTERNAL, EXIT_STOPPED, EXIT_USAGE, RfctlError
 
 if TYPE_CHECKING:
@@ -21,28 +20,23 @@ COMMANDS = {
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
 }
-CONTRIBUTED = "rfctl.commands"
 
 
 class LazyGroup(click.Group):
     """Lists its commands by what is written here and imports one only to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *(point.name for point in entry_points(group=CONTRIBUTED))]
+        return [*COMMANDS, *contributed.find()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
-            module, name = COMMANDS[cmd_name][0].split(":")
-            command: click.Command = getattr(importlib.import_module(module), name)
-            return command
-        for point in entry_points(group=CONTRIBUTED, name=cmd_name):
-            contributed: click.Command = point.load()
-            return contributed
-        return None
+            return contributed.load(COMMANDS[cmd_name][0])
+        place = contributed.find().get(cmd_name)
+        return contributed.load(place) if place else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, text) for name, (_, text) in COMMANDS.items()]
-        rows += [(point.name, f"Contributed by {point.module}.") for point in entry_points(group=CONTRIBUTED)]
+        rows += [(name, f"Contributed by {place.partition('.')[0]}.") for name, place in contributed.find().items()]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
