@@ -227,9 +227,11 @@ class ModbusGenerator:
     def _encoded(self, writable: Writable, value: float) -> bytes:
         try:
             return encode(value / writable.scale, writable.type, writable.order)
-        except ValueError as problem:
+        except ValueError:
             raise DeviceError(
-                f"{writable.place} = {value!r}: {problem}", where=self._where, remedy="Write a value that fits."
+                f"{writable.place} = {value!r} does not fit {writable.type}",
+                where=self._where,
+                remedy="Write a value that fits.",
             ) from None
 
 

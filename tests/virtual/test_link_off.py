@@ -37,6 +37,15 @@ async def opened(peer: ModbusPeer, clock: Clock, *off_frames: bytes) -> Link:
     return link
 
 
+def paired(clock: Clock) -> tuple[Link, socket.socket]:
+    """A link, and the far end of its connection in the test's own hands."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0.0)
+    link = Link(ours.detach(), TcpFraming(), clock, address="pair")
+    link.load(TABLE, (ALL_OFF,))
+    return link, theirs
+
+
 async def test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number(clock: Clock) -> None:
     async with ModbusPeer() as peer:
         link = await opened(peer, clock, ALL_OFF, CHANNEL_OFF)
@@ -49,12 +58,9 @@ async def test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number(clo
 
 
 async def test_the_bytes_have_left_when_off_returns(clock: Clock) -> None:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    link = Link(ours.detach(), TcpFraming(), clock, address="pair")
-    link.load(TABLE, (ALL_OFF,))
+    link, theirs = paired(clock)
     assert link.off() is True
-    theirs.setblocking(False)
+    theirs.settimeout(0.0)
     assert theirs.recv(100).hex() == "ff00000000060106000000" + "01" + "ff01000000060106000000" + "01"
     link.close()
     theirs.close()
@@ -120,15 +126,12 @@ async def test_it_overtakes_a_request_that_still_drains(clock: Clock) -> None:
 
 
 async def test_a_set_point_answered_just_before_the_off_does_not_outlive_it(clock: Clock) -> None:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    link = Link(ours.detach(), TcpFraming(), clock, address="pair")
-    link.load(TABLE, (ALL_OFF,))
+    link, theirs = paired(clock)
     link.grant(PERMIT)
     pending = asyncio.create_task(link.transact(MODE, Intent.CONFIG, unit=1))
     await asyncio.sleep(0)
     theirs.send(theirs.recv(100))  # the echo that accepts the write
-    while link.trace[-1].direction != "rx":
+    while link.trace[-1].direction != "rx":  # noqa: ASYNC110 one step of the loop at a time
         await asyncio.sleep(0)
     assert not pending.done()  # the answer has arrived, the caller has not run yet
     link.off()
@@ -143,10 +146,7 @@ async def test_a_set_point_answered_just_before_the_off_does_not_outlive_it(cloc
 
 
 async def test_a_dead_socket_does_not_make_it_raise(clock: Clock) -> None:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    link = Link(ours.detach(), TcpFraming(), clock, address="pair")
-    link.load(TABLE, (ALL_OFF,))
+    link, theirs = paired(clock)
     theirs.close()
     assert link.off() is False
     assert link.closed
@@ -162,7 +162,7 @@ class FullPipe:
         self.ours, self.theirs = socket.socketpair()
         self.filler = 0
         for end in (self.ours, self.theirs):
-            end.setblocking(False)
+            end.settimeout(0.0)
         self.descriptor = os.dup(self.ours.fileno())
         for size in (4096, 1):
             try:
