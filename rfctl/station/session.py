@@ -117,6 +117,9 @@ async def run(order: Order, clock: Clock) -> Result:
             document["outcome"] = str(Outcome.REFUSED if refused else Outcome.FAILED)
             document["ending"] = error
             record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+        except Exception as problem:
+            record.append("internal_error", clock.monotonic_ns(), {"error": f"{type(problem).__name__}: {problem}"})
+            raise
         finally:
             document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
             document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
