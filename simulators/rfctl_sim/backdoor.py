@@ -188,5 +188,7 @@ class _Connection(asyncio.Protocol):
             headers=[("Content-Type", "application/json"), ("Content-Length", str(len(body)))],
             reason=status.phrase.encode("ascii"),
         )
-        for event in (head, h11.Data(data=body), h11.EndOfMessage()):
-            self._transport.write(self._http.send(event) or b"")
+        self._transport.write(self._http.send(head) or b"")
+        if self._request is None or self._request.method != b"HEAD":
+            self._transport.write(self._http.send(h11.Data(data=body)) or b"")
+        self._transport.write(self._http.send(h11.EndOfMessage()) or b"")

@@ -189,7 +189,7 @@ class Faults:
         now_ns = self._clock.monotonic_ns()
         return [fault for fault in self._active.values() if fault.until_ns is None or now_ns < fault.until_ns]
 
-    def start(self, name: str, channel: int | None = None, **parameters: object) -> None:
+    def start(self, name: str, /, channel: int | None = None, **parameters: object) -> None:
         """Start a fault, or start it anew with other parameters.
 
         Args:
@@ -217,7 +217,7 @@ class Faults:
         else:
             self._start_on_wire(fault, now_ns)
 
-    def clear(self, name: str, channel: int | None = None) -> None:
+    def clear(self, name: str, /, channel: int | None = None) -> None:
         """End a fault; on every channel when none is given. One that is not in force may be cleared.
 
         Raises:

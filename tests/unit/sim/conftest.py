@@ -1,0 +1,193 @@
+"""A simulated generator without sockets: frames in, frames out, and a clock that the test moves."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from rfctl.clock import NS_PER_S
+from rfctl_sim import registers
+from rfctl_sim.fault_effects import WireEffects
+from rfctl_sim.faults import Faults
+from rfctl_sim.generator import Generator
+from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.unit import Unit
+from rfctl_sim.wire import WireLog
+
+POWER_UP_NS = 7_000_000_123  # not on any grid of its own
+
+
+@dataclass
+class HandClock:
+    """Time stands where the test puts it."""
+
+    now_ns: int = POWER_UP_NS
+    scale: str = "virtual"
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+
+class Refused(Exception):
+    """The answer was a Modbus exception."""
+
+    def __init__(self, code: int, reason: int) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(f"exception {code}, last refusal {reason}")
+
+
+class Client:
+    """One connection's view: the map by name, over frames."""
+
+    def __init__(self, bench: Bench, number: int) -> None:
+        self.bench = bench
+        self.number = number
+        self.renewals = 0
+
+    def request(self, pdu: bytes) -> bytes:
+        reply = self.bench.server.answer(self.number, 1, 77, pdu)
+        assert reply is not None
+        assert reply[:4] == b"\0\x4d\0\0"
+        assert int.from_bytes(reply[4:6], "big") == len(reply) - 6
+        body = reply[7:]
+        if body[0] & 0x80:
+            code = body[1]
+            last = self.bench.server.answer(self.number, 1, 0, struct.pack(">BHH", 4, 38, 1))
+            raise Refused(code, int.from_bytes(last[9:11], "big"))
+        return body
+
+    def read_words(self, address: int, count: int, function: int = 4) -> bytes:
+        body = self.request(struct.pack(">BHH", function, address, count))
+        assert body[:2] == bytes((function, count * 2))
+        return body[2:]
+
+    def write_words(self, address: int, *words: int) -> None:
+        pdu = struct.pack(f">BHHB{len(words)}H", 16, address, len(words), len(words) * 2, *words)
+        assert self.request(pdu) == pdu[:5]
+
+    def write(self, name: str, value: float, channel: int = 0) -> None:
+        address, register = place(registers.CONTROL, registers.CHANNEL_CONTROL, 16, 24, name, channel)
+        if register.type == "f32":
+            self.write_words(address, *struct.unpack(">HH", struct.pack(">f", value)))
+        else:
+            pdu = struct.pack(">BHH", 6, address, int(value))
+            assert self.request(pdu) == pdu
+
+    def held(self, name: str, channel: int = 0) -> float:
+        address, register = place(registers.CONTROL, registers.CHANNEL_CONTROL, 16, 24, name, channel)
+        return registers.packer([register]).unpack(self.read_words(address, register.words, 3))[0]
+
+    def status(self, name: str, channel: int = 0) -> float:
+        address, register = place(registers.STATUS, registers.CHANNEL_STATUS, 80, 27, name, channel)
+        return registers.packer([register]).unpack(self.read_words(address, register.words))[0]
+
+    def claim(self, session: int = 7) -> None:
+        self.write("owner", session)
+
+    def renew(self) -> None:
+        self.renewals += 1
+        self.write("lease_renew", self.renewals & 0xFFFF)
+
+    def set_lesion(self, channel: int = 1, *, set_temperature_c: float = 80.0, power_limit_w: float = 26.0) -> None:
+        self.write("mode", 3, channel)
+        self.write("set_temperature_c", set_temperature_c, channel)
+        self.write("ramp_c_per_s", 4.3, channel)
+        self.write("max_on_s", 200.0, channel)
+        self.write("power_limit_w", power_limit_w, channel)
+
+    def fire(self, channel: int = 1) -> None:
+        self.write("command", 1, channel)
+        self.write("fire", self.status("arm_token", channel), channel)
+
+    def start_lesion(self, channel: int = 1) -> None:
+        """Claim, set, arm and fire."""
+        self.claim()
+        self.renew()
+        self.set_lesion(channel)
+        self.fire(channel)
+
+    def start_stimulation(self, channel: int = 1, *, limit: float = 3.0) -> None:
+        """Claim, set and switch the stimulator on, at amplitude 0."""
+        self.claim()
+        self.renew()
+        self.set_stimulation(channel, limit=limit)
+        self.write("command", 2, channel)
+
+    def set_stimulation(self, channel: int = 1, *, limit: float = 3.0) -> None:
+        self.write("mode", 1, channel)
+        self.write("stimulation_rate_dhz", 500, channel)
+        self.write("stimulation_width_us", 1000, channel)
+        self.write("stimulation_limit", limit, channel)
+
+    def keep(self, seconds: float) -> None:
+        """Let time pass with the lease renewed every 0.1 s."""
+        for _ in range(round(seconds / 0.1)):
+            self.bench.wait(0.1)
+            self.renew()
+
+
+def place(head, rows, address, stride, name, channel):
+    register = next(row for row in (rows if channel else head) if row.name == name)
+    return register.offset + (address + stride * (channel - 1) if channel else 0), register
+
+
+class Bench:
+    """A generator, its faces without sockets, and the clock."""
+
+    def __init__(self, channels: int = 2, seed: int = 0) -> None:
+        self.clock = HandClock()
+        self.generator = Generator(channels, seed, self.clock.now_ns)
+        effects = WireEffects()
+        self.server = ModbusServer(Unit(self.generator, effects), effects, WireLog(self.clock.now_ns), self.clock)
+        self.faults = Faults(self.generator, effects, self.server, self.clock)
+
+    def client(self, number: int = 1) -> Client:
+        return Client(self, number)
+
+    def wait(self, seconds: float) -> None:
+        self.clock.now_ns += round(seconds * NS_PER_S)
+
+    @property
+    def now_s(self) -> float:
+        return (self.clock.now_ns - POWER_UP_NS) / NS_PER_S
+
+    def truth(self, channel: int = 1) -> dict:
+        self.generator.advance_to(self.clock.now_ns)
+        return self.generator.truth(self.clock.now_ns)["channels"][channel - 1]
+
+    def events(self, kind: str) -> list:
+        self.generator.advance_to(self.clock.now_ns)
+        return self.generator.events.of(kind)
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+@pytest.fixture
+def client(bench) -> Client:
+    return bench.client()
+
+
+@pytest.fixture(scope="session")
+def make_bench() -> type[Bench]:
+    return Bench
+
+
+@pytest.fixture(scope="session")
+def refused():
+    """A context that expects a refusal with an exception code and a reason."""
+
+    @contextmanager
+    def expect(code: int, reason: int) -> Iterator[None]:
+        with pytest.raises(Refused) as refusal:
+            yield
+        assert (refusal.value.code, refusal.value.reason) == (code, reason)
+
+    return expect

@@ -1,0 +1,50 @@
+"""``rfctl sim serve`` as a process of its own, on the machine's clock."""
+
+import asyncio
+import json
+import signal
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from rfctl.errors import ConfigError
+from rfctl_sim.commands import sim
+
+pytestmark = pytest.mark.real_time
+
+COMMAND = (sys.executable, "-c", "from rfctl_sim.commands import sim; sim()", "serve")
+
+
+async def serve(*arguments):
+    return await asyncio.create_subprocess_exec(*COMMAND, *arguments, stdout=asyncio.subprocess.PIPE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_says_in_one_json_line_where_it_listens_and_ends_well_on_a_signal(number):
+    process = await serve("--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--channels", "4", "--json")
+    said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+    assert set(said) == {"link", "backdoor", "channels", "pid"}
+    assert (said["channels"], said["pid"]) == (4, process.pid)
+    assert said["backdoor"].startswith("http://127.0.0.1:")
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(said["link"].rpartition(":")[2]))
+    writer.write(bytes.fromhex("0001 0000 0006 01 04 0000 0002"))
+    assert (await reader.readexactly(13))[9:] == b"RFCT"
+    process.send_signal(number)
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert await process.stdout.read() == b""
+    writer.transport.abort()
+
+
+async def test_without_json_it_tells_people_that_it_is_no_device():
+    process = await serve("--link", "tcp:127.0.0.1:0")
+    assert b"(no device)" in await asyncio.wait_for(process.stdout.readline(), 20)
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert await process.stdout.read() == b""
+
+
+def test_an_unknown_generator_is_refused_with_the_valid_ones():
+    result = CliRunner().invoke(sim, ["serve", "--generator", "cosman", "--link", "tcp:127.0.0.1:0"])
+    assert isinstance(result.exception, ConfigError)
+    assert "'cosman'. Valid: reference" in str(result.exception)
