@@ -8,6 +8,7 @@ from enum import StrEnum
 class Phase(StrEnum):
     """Where a channel is in the work on its site."""
 
+    START_OFF = "start: verifying off"
     IDLE = "idle"
     IMPEDANCE = "impedance check"
     SENSORY_NEXT = "sensory check next"
@@ -48,11 +49,18 @@ LESION = frozenset({Phase.FIRING, Phase.RAMP, Phase.HOLD})
 HEATING = frozenset({Phase.RAMP, Phase.HOLD})
 ENERGISED = STIMULATION | STIMULATION_STARTING | LESION
 OFF_VERIFYING = frozenset(
-    {Phase.SENSORY_OFF, Phase.MOTOR_OFF, Phase.REPOSITION_OFF, Phase.DISARM_OFF, Phase.LESION_OFF}
+    {
+        Phase.START_OFF,
+        Phase.SENSORY_OFF,
+        Phase.MOTOR_OFF,
+        Phase.REPOSITION_OFF,
+        Phase.DISARM_OFF,
+        Phase.LESION_OFF,
+    }
 )
 PERMITTED = ENERGISED | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
 """Phases in which each decision renews permit and lease."""
-ON_SITE = ALL - {Phase.IDLE, Phase.DONE, Phase.ENDED}
+ON_SITE = ALL - {Phase.START_OFF, Phase.IDLE, Phase.DONE, Phase.ENDED}
 """Phases in which the channel's electrode is in use, so that its signals must make sense."""
 WITHOUT_RF = ALL - LESION - OFF_VERIFYING - {Phase.ENDED}
 """Phases in which RF has no business to be on. After the end, verifying off has its own row."""

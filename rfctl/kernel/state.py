@@ -174,7 +174,7 @@ class ChannelState(NamedTuple):
         warned: Codes that have been warned of in this phase.
     """
 
-    phase: Phase = Phase.IDLE
+    phase: Phase = Phase.START_OFF
     since_ns: int = 0
     site: int = -1
     history: tuple[Sample, ...] = ()

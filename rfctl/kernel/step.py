@@ -79,15 +79,24 @@ def step(state: KernelState, event: Event) -> Step:
 
 
 def _begin(state: KernelState, event: Event) -> Step:
-    """First act, whatever the event: everything is unknown, so off."""
+    """First act, whatever the event: everything is unknown, so off. Then the event counts, unless it is a sample: that
+    was taken before off and proves nothing.
+    """
     now_ns = event.now_ns
     state = state._replace(
-        started_ns=now_ns, since_ns=now_ns, off_ns=now_ns, received_ns=now_ns, counter_ns=now_ns, stage=Stage.STARTING
+        stage=Stage.STARTING,
+        since_ns=now_ns,
+        started_ns=now_ns,
+        off_ns=now_ns,
+        received_ns=now_ns,
+        counter_ns=now_ns,
+        channels=tuple(channel._replace(since_ns=now_ns, off_ns=now_ns) for channel in state.channels),
     )
-    if isinstance(event, Stopped):
-        state, effects = _stopped(state, event)
-        return state, effects
-    return state, (Off("start: everything is unknown"),)
+    off = Off("start: everything is unknown")
+    if isinstance(event, Sampled):
+        return state, (off,)
+    state, effects = step(state, event)
+    return state, (off, *effects)
 
 
 # samples
@@ -256,12 +265,10 @@ def _schedule(state: KernelState, now_ns: int) -> Step:
 
 
 def _starting(state: KernelState, now_ns: int) -> Step:
-    if state.reading and not any(has_output(channel) for channel in state.reading.channels):
-        return state._replace(stage=Stage.CLAIMING, since_ns=now_ns), (Claim(),)
-    if now_ns - state.since_ns > OFF_UNVERIFIED_NS:
-        text = "an output is on at the start and does not go off"
-        return _trip(state, [_event_trip("off_not_verified", "HZ-15", text, now_ns, Origin.DEVICE)])
-    return state, ()
+    if state.reading is None or any(has_output(channel) for channel in state.reading.channels):
+        return state, ()
+    channels = tuple(channel._replace(phase=Phase.IDLE, since_ns=now_ns) for channel in state.channels)
+    return state._replace(stage=Stage.CLAIMING, since_ns=now_ns, channels=channels), (Claim(),)
 
 
 def _answered(state: KernelState, event: Answered) -> Step:
