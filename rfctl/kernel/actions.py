@@ -148,8 +148,13 @@ def permit(state: KernelState, number: int, now_ns: int) -> Grant:
     return Grant(Permit(number, kind, envelope, now_ns + PERMIT_NS))
 
 
+def _next_intent(state: KernelState, number: int) -> KernelState:
+    intent = state.intent + 1
+    return with_channel(state, number, state.channels[number - 1]._replace(intent=intent))._replace(intent=intent)
+
+
 def intend_stimulation(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    state = state._replace(intent=state.intent + 1)
+    state = _next_intent(state, number)
     envelope = _stimulation_envelope(state, number)
     return state, (MakeDurable(state.intent, number, PermitKind.STIMULATION, envelope),)
 
@@ -270,7 +275,7 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     tissue_ohm = max(after_ohm - series_ohm, POWER_LIMIT_TISSUE_MIN_OHM)
     power_limit_w = min(site.electrode.power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
     channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
-    state = with_channel(state, number, channel)._replace(intent=state.intent + 1)
+    state = _next_intent(with_channel(state, number, channel), number)
     return state, (MakeDurable(state.intent, number, PermitKind.LESION, _lesion_envelope(state, number)),)
 
 

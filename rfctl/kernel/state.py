@@ -162,6 +162,7 @@ class ChannelState(NamedTuple):
         history: Samples of the last 1.1 s, oldest first.
         mean: Running mean of the phase.
         off_ns: When off was last sent.
+        intent: Number of the last intent of the channel, 0 before the first.
         amplitude_v: Stimulation amplitude commanded, V.
         stepped_ns: When it was last raised.
         token: Arm token, 0 for none.
@@ -180,6 +181,7 @@ class ChannelState(NamedTuple):
     history: tuple[Sample, ...] = ()
     mean: Mean = Mean()
     off_ns: int = 0
+    intent: int = 0
     amplitude_v: float = 0.0
     stepped_ns: int = 0
     token: int = 0

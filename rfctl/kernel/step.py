@@ -70,7 +70,7 @@ def step(state: KernelState, event: Event) -> Step:
         case Failed():
             return _failed(state, event)
         case Durable():
-            return _transit_all(state, DURABLE, event.now_ns, 0)
+            return _durable(state, event)
         case Stopped():
             return _stopped(state, event)
         case RecordFailed():
@@ -124,7 +124,7 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
     if state.stage is Stage.STARTING:
         state, more = _starting(state, now_ns)
         return state, (*effects, *more)
-    state, more = _transit_all(state, SAMPLE, now_ns, 0)
+    state, more = _transit_all(state, now_ns)
     effects = (*effects, *more)
     if state.stage is Stage.TREATING:
         state, more = _schedule(state, now_ns)
@@ -212,11 +212,19 @@ def _missed(state: KernelState, event: Missed) -> Step:
 # transitions of the channels
 
 
-def _transit_all(state: KernelState, trigger: str, now_ns: int, value: int) -> Step:
+def _durable(state: KernelState, event: Durable) -> Step:
+    """Only the channel that asked for this intent goes on; a late or foreign one energises nothing."""
+    for number, channel in enumerate(state.channels, start=1):
+        if channel.intent == event.intent:
+            return _transit(state, number, DURABLE, event.now_ns, 0)
+    return state, ()
+
+
+def _transit_all(state: KernelState, now_ns: int) -> Step:
     effects: tuple[Effect, ...] = ()
     for number, channel in enumerate(state.channels, start=1):
         if channel.site >= 0:
-            state, more = _transit(state, number, trigger, now_ns, value)
+            state, more = _transit(state, number, SAMPLE, now_ns, 0)
             effects = (*effects, *more)
     return state, effects
 
