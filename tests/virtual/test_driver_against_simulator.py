@@ -1,0 +1,153 @@
+"""Driver, profile, gate and link together against the simulated generator, bytes only between them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from rfctl.clock import NS_PER_S
+from rfctl.errors import DeviceRefused, RefusedError
+from rfctl.link.link import Link
+from rfctl.link.modbus import TcpFraming, write
+from rfctl.model.permit import Envelope, Permit, PermitKind
+from rfctl.model.reading import Mode
+from rfctl.model.settings import LesionSettings, StimulationSettings
+from rfctl.profile.profile import load
+from rfctl_modbus.driver import ModbusGenerator, open_driver
+from rfctl_sim.simulator import Simulator, start
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from rfctl.clock import Clock
+
+PROFILE = load("rfctl-reference")
+LESION = LesionSettings(set_temperature_c=60.0, ramp_c_per_s=4.0, max_on_s=60.0, power_limit_w=12.0)
+ENVELOPE = Envelope(60.0, 12.0, 60.0, stimulation_v=1.0, stimulation_ma=1.0)
+CYCLE_S = 0.05
+PERMIT_NS = NS_PER_S // 5
+
+
+class Bench(NamedTuple):
+    """What a test holds."""
+
+    simulator: Simulator
+    link: Link
+    driver: ModbusGenerator
+    clock: Clock
+
+    def permit(self, kind: PermitKind) -> None:
+        self.link.grant(Permit(1, kind, ENVELOPE, self.clock.monotonic_ns() + PERMIT_NS))
+
+    async def keep_on(self, seconds: float, kind: PermitKind) -> None:
+        """Decide again and again that the output may stay on."""
+        for _ in range(round(seconds / CYCLE_S)):
+            self.permit(kind)
+            await self.driver.renew()
+            await asyncio.sleep(CYCLE_S)
+
+    def output(self, key: str, channel: int = 1) -> object:
+        """What the output stage does, told by the simulator itself."""
+        channels = self.simulator.truth()["channels"]
+        assert isinstance(channels, list)
+        return channels[channel - 1][key]
+
+
+@asynccontextmanager
+async def bench(clock: Clock) -> AsyncIterator[Bench]:
+    simulator = await start(clock, channels=2, seed=1)
+    link = await Link.open(simulator.address, TcpFraming(), clock)
+    try:
+        driver = open_driver(link, PROFILE)
+        link.load(PROFILE.write_table(), driver.off_frames())
+        link.off()
+        await driver.identify()
+        await driver.claim(4711)
+        yield Bench(simulator, link, driver, clock)
+    finally:
+        link.close()
+        await simulator.close()
+
+
+async def test_the_simulator_says_that_it_is_one(clock: Clock) -> None:
+    async with bench(clock) as it:
+        who = await it.driver.identify()
+        assert (who.simulated, who.channels, len(who.traits)) == (True, 2, 2)
+        assert (await it.driver.read()).owner == 4711
+
+
+async def test_a_lesion_heats_to_its_set_temperature_until_the_off(clock: Clock) -> None:
+    async with bench(clock) as it:
+        it.permit(PermitKind.LESION)
+        await it.driver.renew()
+        await it.driver.configure_lesion(1, LESION)
+        await it.driver.fire(1, await it.driver.arm(1))
+        await it.keep_on(15.0, PermitKind.LESION)
+        reading = (await it.driver.read()).channels[0]
+        assert (reading.rf_on, reading.mode) == (True, Mode.LESION_TEMPERATURE)
+        assert reading.temperature_c == pytest.approx(60.0, abs=2.0)
+        await it.driver.lower_power_limit(1, 8.0)
+        assert it.output("rf_on") is True
+        assert it.link.off() is True
+        await it.driver.read()
+        assert it.output("rf_on") is False
+        assert (await it.driver.read()).channels[0].rf_on is False
+
+
+async def test_without_renewals_the_lease_ends_the_output_and_claim_clears_it(clock: Clock) -> None:
+    async with bench(clock) as it:
+        it.permit(PermitKind.LESION)
+        await it.driver.renew()
+        await it.driver.configure_lesion(1, LESION)
+        await it.driver.fire(1, await it.driver.arm(1))
+        await asyncio.sleep(0.7)
+        assert it.output("rf_on") is False
+        it.link.off()
+        with pytest.raises(DeviceRefused, match=r"mode of channel 1 = 3: .*reason 5 \(lease expired and not cleared\)"):
+            await it.driver.configure_lesion(1, LESION)
+        await it.driver.claim(4711)
+        await it.driver.configure_lesion(1, LESION)
+
+
+@pytest.mark.parametrize(("unit", "mode"), [("V", Mode.STIMULATION_VOLTAGE), ("mA", Mode.STIMULATION_CURRENT)])
+async def test_stimulation_rises_as_delivered_and_ends_with_the_off(clock: Clock, unit: str, mode: Mode) -> None:
+    async with bench(clock) as it:
+        it.permit(PermitKind.STIMULATION)
+        await it.driver.renew()
+        await it.driver.start_stimulation(1, StimulationSettings(unit, 50.0, 1000, 1.0))
+        await it.driver.set_amplitude(1, 0.4)
+        await it.keep_on(0.5, PermitKind.STIMULATION)
+        reading = (await it.driver.read()).channels[0]
+        assert (reading.stimulating, reading.mode, reading.stimulation_width_us) == (True, mode, 1000)
+        assert reading.stimulation_rate_hz == pytest.approx(50.0)
+        assert reading.stimulation_amplitude == pytest.approx(0.4, abs=0.01)
+        it.link.off()
+        await it.driver.read()
+        assert it.output("stimulating") is False
+
+
+async def test_a_wrong_token_is_refused_with_the_generators_reason(clock: Clock) -> None:
+    async with bench(clock) as it:
+        it.permit(PermitKind.LESION)
+        await it.driver.renew()
+        await it.driver.configure_lesion(1, LESION)
+        token = await it.driver.arm(1)
+        with pytest.raises(DeviceRefused, match=r"fire of channel 1 = .*reason 7 \(wrong or used token\)"):
+            await it.driver.fire(1, token ^ 1)
+        assert it.output("rf_on") is False
+
+
+async def test_what_the_gate_refuses_does_not_reach_the_generators_wire(clock: Clock) -> None:
+    async with bench(clock) as it:
+        await it.driver.configure_lesion(1, LESION)
+        await it.driver.read()
+        before = len(it.simulator.wire)
+        for call in (it.driver.arm(1), it.driver.fire(1, 7), it.driver.set_amplitude(1, 0.1), it.driver.renew()):
+            with pytest.raises(RefusedError):
+                await call
+        assert len(it.simulator.wire) == before
+        arm = write(PROFILE.writable("command", 1).address, b"\0\1")
+        assert not [frame for frame in it.simulator.wire if frame.data[7:] == arm]
