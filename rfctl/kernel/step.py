@@ -301,13 +301,14 @@ def _completed(state: KernelState, event: Completed) -> Step:
         ask = Ask(0, Question.CHECKLIST, (Choice.CONFIRM, Choice.DECLINE), text)
         return state._replace(stage=Stage.CHECKLIST, since_ns=event.now_ns, question=ask), (ask,)
     if event.command is Command.RELEASE:
-        return _finish(state)
+        return _finish(state) if state.stage is Stage.RELEASING else (state, ())
     return _transit(state, event.channel, done(event.command), event.now_ns, event.value)
 
 
 def _failed(state: KernelState, event: Failed) -> Step:
     if state.stage in CLOSED_STAGES:
-        return _finish(state) if event.command is Command.RELEASE else (state, ())
+        released = event.command is Command.RELEASE and state.stage is Stage.RELEASING
+        return _finish(state) if released else (state, ())
     if event.command is Command.RENEW and event.cause in {Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED}:
         return state, (Note(Level.WARNING, 0, "renew_failed", event.text),)
     if event.cause is Cause.CLOSED:
@@ -362,7 +363,7 @@ def _trip(state: KernelState, verdicts: list[Trip]) -> Step:
     if state.stage in CLOSED_STAGES:
         if state.outcome is Outcome.COMPLETE:
             state = state._replace(outcome=Outcome.FAILED, exit_code=EXIT_DEVICE, ending=cause.text)
-        return state, notes
+        return state._replace(off_ns=cause.t_ns), (Off(cause.text), *notes)
     if cause.action is Action.REFUSE:
         outcome, exit_code = Outcome.REFUSED, EXIT_STOPPED
     elif cause.origin is Origin.PROCESS:
@@ -400,10 +401,14 @@ def _end(state: KernelState, outcome: Outcome, exit_code: int, ending: str, now_
 
 def _ending(state: KernelState, now_ns: int) -> Step:
     """Off is done when the measured output says so; until then it is commanded again, and said."""
-    if state.stage is not Stage.ENDING:
-        return state, ()
     reading = state.reading
-    if reading and state.received_ns > state.since_ns and not any(has_output(c) for c in reading.channels):
+    output = reading is not None and any(has_output(channel) for channel in reading.channels)
+    if state.stage is Stage.RELEASING:
+        if not output:
+            return state, ()
+        state = state._replace(stage=Stage.ENDING, since_ns=now_ns, off_ns=now_ns, off_verified=False)
+        return state, (Off("an output came on again after off had been verified"),)
+    if reading is not None and state.received_ns > state.since_ns and not output:
         return state._replace(stage=Stage.RELEASING, since_ns=now_ns, off_verified=True), (Release(),)
     effects: tuple[Effect, ...] = ()
     if now_ns - state.since_ns > OFF_UNVERIFIED_NS and state.received_ns <= state.since_ns:
