@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from rfctl.kernel.interlocks import IMPEDANCE_CHECK_NS, has_output
-from rfctl.kernel.limits import ARM_TOKEN_NS, REMOVE_BELOW_C, STIMULATION_SLEW_V_PER_S, STIMULATION_STEP_V
+from rfctl.kernel.limits import (
+    ARM_TOKEN_NS,
+    PERMIT_NS,
+    REMOVE_BELOW_C,
+    STIMULATION_SLEW_V_PER_S,
+    STIMULATION_STEP_V,
+)
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import ChannelState, KernelState
 from rfctl.model.plan import Site, StimulationCheck, TimerDefinition, Use
@@ -127,6 +133,11 @@ def wait_is_over(state: KernelState, number: int, now_ns: int) -> bool:
 def token_valid(state: KernelState, number: int, now_ns: int) -> bool:
     channel = _channel(state, number)
     return channel.token != 0 and now_ns - channel.since_ns < ARM_TOKEN_NS
+
+
+def may_fire(state: KernelState, number: int, now_ns: int) -> bool:
+    """The token is valid, and what is known of the channel is as fresh as it must be while RF is on."""
+    return token_valid(state, number, now_ns) and now_ns - state.received_ns <= PERMIT_NS
 
 
 def token_expired(state: KernelState, number: int, now_ns: int) -> bool:

@@ -290,7 +290,11 @@ def _answered(state: KernelState, event: Answered) -> Step:
             return _end(state, Outcome.REFUSED, EXIT_STOPPED, "the checklist was not confirmed", event.now_ns)
         note = Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}")
         return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), (note,)
-    return _transit(state, asked.channel, answer(event.choice), event.now_ns, 0)
+    after, effects = _transit(state, asked.channel, answer(event.choice), event.now_ns, 0)
+    if not effects:
+        text = f"answer {event.choice!s} to {event.question!s} is not possible now and is ignored"
+        return state, (Note(Level.WARNING, asked.channel, "answer_ignored", text),)
+    return after, effects
 
 
 def _completed(state: KernelState, event: Completed) -> Step:

@@ -79,7 +79,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
     _T(_P.CONFIGURING, done(Command.CONFIGURE), _sure, _P.ARMING, actions.arm),
     _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, actions.ask_start),
-    _T(_P.ARMED, answer(Choice.START), guards.token_valid, _P.FIRING, actions.fire),
+    _T(_P.ARMED, answer(Choice.START), guards.may_fire, _P.FIRING, actions.fire),
     _T(_P.ARMED, SAMPLE, guards.token_expired, _P.DISARM_OFF, actions.off),
     _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.ARM_READY, actions.ask_arm),
     _T(_P.FIRING, done(Command.FIRE), _sure, _P.RAMP, actions.nothing),
