@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rfctl.kernel.interlocks import IMPEDANCE_CHECK_NS, has_output
+from rfctl.kernel.interlocks import averaging_ends_ns, has_output
 from rfctl.kernel.limits import (
     ARM_TOKEN_NS,
     PERMIT_NS,
@@ -65,7 +65,8 @@ def always(_state: KernelState, _number: int, _now_ns: int) -> bool:
 
 def impedance_measured(state: KernelState, number: int, now_ns: int) -> bool:
     channel = _channel(state, number)
-    return now_ns - channel.since_ns >= IMPEDANCE_CHECK_NS and channel.mean.samples > 0
+    end_ns = averaging_ends_ns(state.setup, channel)
+    return end_ns is not None and now_ns >= end_ns and channel.mean.samples > 0
 
 
 def sensory_not_used(state: KernelState, number: int, _now_ns: int) -> bool:
@@ -123,11 +124,6 @@ def off_and_threshold_met(state: KernelState, number: int, now_ns: int) -> bool:
         and sensory.amplitude_v is not None
         and sensory.amplitude_v <= site_of(state, number).sensory.target_v + 1e-9
     )
-
-
-def wait_is_over(state: KernelState, number: int, now_ns: int) -> bool:
-    channel = _channel(state, number)
-    return now_ns - channel.since_ns >= site_of(state, number).anaesthetic.wait_s * 1e9 and channel.mean.samples > 0
 
 
 def token_valid(state: KernelState, number: int, now_ns: int) -> bool:

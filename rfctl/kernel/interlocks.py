@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from rfctl.kernel.limits import AT_ONCE, DURATION_MAX_S, GENERATOR_WIDE, Action, Basis, Quantity, Row, Side, Window
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
-from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Trip
+from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
 if TYPE_CHECKING:
     from rfctl.model.reading import ChannelReading, Reading
 
-HISTORY_NS = 1_100_000_000
-"""The longest window of the table is 1 s; a little more, so that its first sample is there."""
+WINDOW_MAX_NS = 1_000_000_000
+"""The longest window of the table. The history reaches back to the last sample that is at least so old."""
 STEP_NS = 100_000_000
 SLOPE_NS = 1_000_000_000
 HALF_SECOND_NS = 500_000_000
@@ -24,15 +24,35 @@ RF_BAND_POWER_W = 0.5
 _FIELD = {quantity: Sample._fields.index(quantity) for quantity in Quantity if quantity not in GENERATOR_WIDE}
 
 
-def derive(state: KernelState, number: int, reading: Reading, now_ns: int) -> Sample:
-    """The signals of channel ``number`` in this reading, as the rows compare them."""
+def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
+    """When the mean of the phase's last 5 s is complete: impedance check, anaesthetic wait. None in other phases."""
+    if channel.phase is Phase.IMPEDANCE:
+        return channel.since_ns + IMPEDANCE_CHECK_NS
+    if channel.phase is Phase.ANAESTHETIC_WAIT:
+        return channel.since_ns + round(setup.plan.sites[channel.site].anaesthetic.wait_s * 1e9)
+    return None
+
+
+def averaged(setup: Setup, channel: ChannelState, measured: ChannelReading, now_ns: int) -> Mean:
+    """The channel's running mean with this reading in it, if it belongs there."""
+    mean = channel.mean
+    end_ns = averaging_ends_ns(setup, channel)
+    if end_ns is None or now_ns < end_ns - IMPEDANCE_CHECK_NS or not measured.impedance_fresh:
+        return mean
+    return Mean(
+        mean.samples + 1, mean.impedance_sum + measured.impedance_ohm, mean.temperature_sum + measured.temperature_c
+    )
+
+
+def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns: int) -> Sample:
+    """The signals of channel ``number`` in this reading, as the rows compare them; ``mean`` has the reading in it."""
     channel = state.channels[number - 1]
     measured = reading.channels[number - 1]
     phase = channel.phase
     temperature_c = measured.temperature_c
     series_ohm = channel.reference.series_ohm if channel.reference else 0.0
     tissue_ohm = measured.impedance_ohm - series_ohm
-    slope = rise = step = mean = None
+    slope = rise = step = half = impedance_mean = None
     recent = channel.history
     if recent:
         step = 0.0
@@ -43,14 +63,16 @@ def derive(state: KernelState, number: int, reading: Reading, now_ns: int) -> Sa
     rf_on_s = 0.0
     if phase in LESION and channel.figures:
         rf_on_s = (now_ns - channel.figures.rf_on_ns) / 1e9
+        half = _half_second_mean(recent, now_ns, tissue_ohm, channel.figures.rf_on_ns)
         if phase in HEATING:
             slope = _slope_pct_per_s(recent, now_ns, tissue_ohm, channel.figures.rf_on_ns)
-            half = half_second_mean(recent, now_ns, tissue_ohm, channel.figures.rf_on_ns)
             least = channel.figures.impedance_min_ohm
             if half is not None and least > 0.0:
                 rise = (half / least - 1.0) * 100.0
-    elif phase is Phase.IMPEDANCE and now_ns - channel.since_ns >= IMPEDANCE_CHECK_NS and channel.mean.samples:
-        mean = channel.mean.impedance_sum / channel.mean.samples
+    elif mean.samples:
+        end_ns = averaging_ends_ns(state.setup, channel)
+        if end_ns is not None and now_ns >= end_ns:
+            impedance_mean = mean.impedance_sum / mean.samples
     output = has_output(measured)
     return Sample(
         now_ns,
@@ -58,10 +80,11 @@ def derive(state: KernelState, number: int, reading: Reading, now_ns: int) -> Sa
         step,
         1.0 if measured.thermocouple_open or temperature_c != temperature_c else 0.0,
         measured.impedance_ohm,
-        mean,
+        impedance_mean,
         slope,
         rise,
         tissue_ohm,
+        half,
         (measured.current_ma_rms * 1e-3) ** 2 * tissue_ohm if measured.rf_on else 0.0,
         rf_on_s,
         1.0 if phase in HEATING and not measured.rf_on else 0.0,
@@ -85,7 +108,7 @@ def has_output(measured: ChannelReading) -> bool:
     return measured.stimulating or has_rf(measured)
 
 
-def half_second_mean(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float, since_ns: int) -> float | None:
+def _half_second_mean(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float, since_ns: int) -> float | None:
     """Mean of the tissue's impedance over the last 0.5 s, ohm; None until RF has been on for so long."""
     if now_ns - since_ns < HALF_SECOND_NS:
         return None
@@ -116,6 +139,8 @@ def _slope_pct_per_s(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float,
     spread = count * sum_tt - sum_t * sum_t
     if spread <= 0.0:
         return None
+    if not sum_z > 0.0:
+        return math.nan
     return 100.0 * (count * sum_tz - sum_t * sum_z) / spread * count / sum_z
 
 

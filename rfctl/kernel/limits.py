@@ -227,22 +227,32 @@ ROWS: tuple[Row, ...] = (
         "limits: over set",
     ),
     Row(
+        "impedance_high", "HZ-10", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.ABOVE, Basis.ABSOLUTE, 0, 1200.0,
+        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is above {limit} ohm in {window}", "limits: impedance, running",
+    ),
+    Row(
+        "impedance_low", "HZ-11", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.BELOW, Basis.ABSOLUTE, 0, 30.0,
+        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is below {limit} ohm in {window}", "limits: impedance, running",
+    ),
+    Row(
         "power_cap", "HZ-30", LESION, Quantity.POWER_TISSUE, Side.ABOVE, Basis.POWER_CAP, 1.15, 0.5, TWO_OF_THREE,
         Action.TRIP, Origin.PROCESS, "W",
         "channel {channel}: {measured} W in the tissue is above 1.15 x the electrode's cap + 0.5 W ({limit} W) in "
         "{window}", "limits: power cap",
     ),
     Row(
+        "impedance_start_high", "HZ-10", frozenset({Phase.IMPEDANCE, Phase.ANAESTHETIC_WAIT}), Quantity.IMPEDANCE_MEAN,
+        Side.ABOVE, Basis.ABSOLUTE, 0, 1000.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
+        "channel {channel}: impedance {measured} ohm is above {limit} ohm; check electrode, cable and dispersive "
+        "electrode", "limits: impedance, start",
+    ),
+    Row(
         "impedance_start_low", "HZ-11", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.BELOW,
         Basis.ABSOLUTE, 0, 50.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
         "channel {channel}: impedance {measured} ohm is below {limit} ohm; look for contact of cannula and cable",
         "limits: impedance, start",
-    ),
-    Row(
-        "impedance_start_high", "HZ-10", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.ABOVE,
-        Basis.ABSOLUTE, 0, 1000.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
-        "channel {channel}: impedance {measured} ohm is above {limit} ohm; check electrode, cable and dispersive "
-        "electrode", "limits: impedance, start",
     ),
     Row(
         "impedance_start_low_warning", "HZ-11", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.BELOW,
@@ -253,16 +263,6 @@ ROWS: tuple[Row, ...] = (
         "impedance_start_high_warning", "HZ-10", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.ABOVE,
         Basis.ABSOLUTE, 0, 700.0, AT_ONCE, Action.WARN, Origin.PROCESS, "Ohm",
         "channel {channel}: impedance {measured} ohm is above the usual {limit} ohm", "limits: impedance, start",
-    ),
-    Row(
-        "impedance_low", "HZ-11", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.BELOW, Basis.ABSOLUTE, 0, 30.0,
-        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
-        "channel {channel}: impedance {measured} ohm is below {limit} ohm in {window}", "limits: impedance, running",
-    ),
-    Row(
-        "impedance_high", "HZ-10", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.ABOVE, Basis.ABSOLUTE, 0, 1200.0,
-        TWO_OF_THREE, Action.TRIP, Origin.PROCESS, "Ohm",
-        "channel {channel}: impedance {measured} ohm is above {limit} ohm in {window}", "limits: impedance, running",
     ),
     Row(
         "impedance_rising", "HZ-12", HEATING, Quantity.IMPEDANCE_SLOPE, Side.ABOVE, Basis.ABSOLUTE, 0, 15.0,
@@ -309,7 +309,9 @@ ROWS: tuple[Row, ...] = (
         "channel {channel}: the generator stopped the stimulation by itself", "the generator",
     ),
 )  # fmt: skip
-"""In the order of evaluation: the first row that acts names the cause."""
+"""In the order of evaluation: the first row that acts names the cause. Not-a-number is beyond every limit, so the row
+that names its cause comes first: open (impedance high) before impedance low and before the power that follows from it.
+"""
 
 GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE})
 """Quantities of the generator as a whole; judged on every event, also on one that brought no sample."""

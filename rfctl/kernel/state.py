@@ -49,7 +49,8 @@ class Setup:
 class Sample(NamedTuple):
     """One channel's signals as the rows compare them. None: not applicable now, so the row says nothing.
 
-    The field names are the values of limits.Quantity.
+    The fields that rows compare are named as the values of limits.Quantity; ``impedance_half_ohm`` is the mean of the
+    tissue's impedance over the last half second with RF on.
     """
 
     now_ns: int
@@ -61,6 +62,7 @@ class Sample(NamedTuple):
     impedance_slope_pct_per_s: float | None
     impedance_rise_pct: float | None
     impedance_tissue_ohm: float
+    impedance_half_ohm: float | None
     power_tissue_w: float
     rf_on_s: float
     rf_missing: float
@@ -159,7 +161,7 @@ class ChannelState(NamedTuple):
         phase: Where it is.
         since_ns: Since when.
         site: Index of its site in the plan, -1 when it has none.
-        history: Samples of the last 1.1 s, oldest first.
+        history: Samples of the last second and the one before them, oldest first.
         mean: Running mean of the phase.
         off_ns: When off was last sent.
         intent: Number of the last intent of the channel, 0 before the first.

@@ -22,10 +22,9 @@ from rfctl.kernel.events import (
 )
 from rfctl.kernel.guards import site_of
 from rfctl.kernel.interlocks import (
-    HISTORY_NS,
-    IMPEDANCE_CHECK_NS,
+    WINDOW_MAX_NS,
+    averaged,
     derive,
-    half_second_mean,
     has_output,
     judge_channel,
     judge_generator,
@@ -136,40 +135,24 @@ def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
     """The channel with the new sample in its history, its means and its figures."""
     now_ns, reading = event
     channel = state.channels[number - 1]
-    sample = derive(state, number, reading, now_ns)
-    history = channel.history
-    if history and now_ns - history[0].now_ns > HISTORY_NS:
-        history = history[1:]
     measured = reading.channels[number - 1]
-    mean = channel.mean
-    if measured.impedance_fresh and _averages(state, number, now_ns):
-        mean = Mean(
-            mean.samples + 1, mean.impedance_sum + measured.impedance_ohm, mean.temperature_sum + measured.temperature_c
-        )
+    mean = averaged(state.setup, channel, measured, now_ns)
+    sample = derive(state, number, mean, reading, now_ns)
+    history = channel.history
+    if len(history) > 1 and now_ns - history[1].now_ns >= WINDOW_MAX_NS:
+        history = history[1:]
     figures = channel.figures
     if figures is not None and channel.phase in LESION:
         figures = _add(figures, state, number, sample, measured.power_w)
     return channel._replace(history=(*history, sample), mean=mean, figures=figures)
 
 
-def _averages(state: KernelState, number: int, now_ns: int) -> bool:
-    """Impedance is averaged over the impedance check, and over the last 5 s of the anaesthetic wait."""
-    channel = state.channels[number - 1]
-    if channel.phase is Phase.IMPEDANCE:
-        return True
-    if channel.phase is Phase.ANAESTHETIC_WAIT:
-        remaining_ns = site_of(state, number).anaesthetic.wait_s * 1e9 - (now_ns - channel.since_ns)
-        return remaining_ns <= IMPEDANCE_CHECK_NS
-    return False
-
-
 def _add(figures: Figures, state: KernelState, number: int, sample: Sample, power_w: float) -> Figures:
     channel = state.channels[number - 1]
     dt_s = (sample.now_ns - figures.last_ns) / 1e9
     temperature_c = sample.temperature_c
-    half = half_second_mean(channel.history, sample.now_ns, sample.impedance_tissue_ohm, figures.rf_on_ns)
-    least = figures.impedance_min_ohm
-    if half is not None and (least == 0.0 or half < least):
+    half, least = sample.impedance_half_ohm, figures.impedance_min_ohm
+    if half is not None and half > 0.0 and (least == 0.0 or half < least):
         least = half
     held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s
     if channel.phase is Phase.HOLD:

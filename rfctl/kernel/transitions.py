@@ -73,7 +73,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.ANAESTHETIC_NEXT, SAMPLE, guards.anaesthetic_not_used, _P.ARM_READY, actions.skip_anaesthetic),
     _T(_P.ANAESTHETIC_NEXT, SAMPLE, _sure, _P.ANAESTHETIC, actions.ask_anaesthetic),
     _T(_P.ANAESTHETIC, answer(Choice.GIVEN), _sure, _P.ANAESTHETIC_WAIT, actions.nothing),
-    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.wait_is_over, _P.ARM_READY, actions.take_reference),
+    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.impedance_measured, _P.ARM_READY, actions.take_reference),
     # lesion: arm and start are two acts
     _T(_P.ARM_READY, answer(Choice.ARM), _sure, _P.LESION_INTENT, actions.intend_lesion),
     _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
