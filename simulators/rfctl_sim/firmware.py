@@ -168,7 +168,6 @@ class Firmware:
         if Phase.RF_ON in {old, memory.phase}:
             on = memory.phase is Phase.RF_ON
             if on:
-                self._safety[channel.number - 1].restart()
                 self._regulators[channel.number - 1].start(self.latest(channel, now_ns).control_c)
             channel.stage.switch_rf(now_ns, on=on)
         if Phase.STIMULATING in {old, memory.phase}:

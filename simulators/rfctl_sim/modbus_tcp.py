@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import TYPE_CHECKING, cast
 
 from pymodbus.framer.socket import FramerSocket
@@ -187,7 +186,7 @@ def _well_formed(function: int, pdu: bytes) -> bool:
 
 
 class _Connection(asyncio.Protocol):
-    """One client."""
+    """One client. Asyncio itself sets TCP_NODELAY, so no answer waits for another."""
 
     def __init__(self, server: ModbusServer) -> None:
         self._server = server
@@ -197,7 +196,6 @@ class _Connection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._number = self._server.next_number()
         self._server.connections.add(self)
-        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.connections.discard(self)

@@ -67,10 +67,6 @@ class OwnSafety:
     def __init__(self) -> None:
         self._runs = [0] * len(TRIPS)
 
-    def restart(self) -> None:
-        """Begin to count anew."""
-        self._runs = [0] * len(TRIPS)
-
     def watch(self, measurement: Measurement, channel: Channel, control: ChannelControl) -> int:
         """The fault bits that this measurement completes; 0 for none."""
         rf_on = control.phase is Phase.RF_ON

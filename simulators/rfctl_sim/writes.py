@@ -250,12 +250,12 @@ def _stimulate(control: Control, channel: ChannelControl, at: Circumstances) -> 
 def _fire(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
     if channel.phase is not Phase.ARMED:
         raise Refusal(Reason.WRONG_TOKEN if value and value == channel.spent_token else Reason.NOT_ARMED)
-    _check_may_energise(control, channel)
-    if value != channel.arm_token or channel.max_on_s is None:
+    if value != channel.arm_token:
         raise WrongToken
+    # Armed means a running lease, no fault and complete set points: what ends one of these disarms.
     channel.phase = Phase.RF_ON
     channel.spent_token, channel.arm_token = channel.arm_token, 0
-    channel.timer_until_ns = at.now_ns + round(channel.max_on_s * NS_PER_S)
+    channel.timer_until_ns = at.now_ns + round((channel.max_on_s or 0.0) * NS_PER_S)
 
 
 def _mode(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:

@@ -80,6 +80,18 @@ def test_seed_and_nothing_else_decides_the_noise(make_bench):
     assert noise(1) == noise(1) != noise(2)
 
 
+def test_a_second_lesion_begins_without_the_power_of_the_first(bench, client):
+    client.start_lesion()
+    client.keep(9.0)
+    assert bench.truth()["power_w"] > 10.0
+    client.write("command", 0, 1)
+    client.set_lesion()
+    bench.wait(0.001)
+    client.fire()
+    assert bench.truth()["rf_on"]
+    assert bench.truth()["power_w"] == 0.0
+
+
 def test_the_dose_meter_adds_up_what_is_delivered(bench, client):
     client.start_lesion()
     energy_j = 0.0

@@ -39,7 +39,7 @@ def test_off_ends_it_at_once_and_the_next_start_is_at_0_again(bench, client):
     assert not bench.truth()["stimulating"]
     assert client.status("stimulation_amplitude", 1) == client.held("stimulation_amplitude", 1) == 0.0
     client.write("command", 2, 1)
-    client.keep(0.4)
+    bench.wait(0.2)
     assert client.status("stimulation_amplitude", 1) == 0.0
 
 

@@ -1,6 +1,6 @@
 """Time: a trajectory depends on what is done and when, never on who looks."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 POWER_UP_NS = 7_000_000_123
@@ -23,7 +23,9 @@ def lesion(make_bench, looks_ns):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.integers(1, 150_000_000), max_size=15))
+@given(st.lists(st.integers(1, 100_000_000), min_size=10, max_size=40))
+@example([7_654_321] * 350)
+@example([100_000_000] * 20)
 def test_looking_changes_nothing(make_bench, looks_ns):
     truth, status, ends = lesion(make_bench, [])
     assert len(ends) == 1

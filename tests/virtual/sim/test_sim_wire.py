@@ -1,7 +1,6 @@
 """The Modbus TCP face on real sockets, in virtual time."""
 
 import asyncio
-import socket
 import struct
 
 import pytest
@@ -32,9 +31,10 @@ async def test_a_client_that_knows_only_the_page_can_make_a_lesion(client, outpu
 
 async def test_time_goes_on_when_nobody_polls(simulator, client):
     await client.start_lesion()
+    log = simulator.events
     fired_s = simulator.truth()["now_s"]
-    await asyncio.sleep(5.0)
-    (off,) = simulator.events.of("rf_off")
+    await asyncio.sleep(0.6)
+    (off,) = log.of("rf_off")  # asking the log, unlike the simulator, brings nothing up to date
     assert off.now_s == pytest.approx(fired_s + 0.5, abs=1e-6)
 
 
@@ -54,15 +54,6 @@ async def test_what_is_not_modbus_is_hung_up_on(client, junk):
     client.writer.write(junk.encode("latin-1"))
     with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
         await client.reader.readexactly(1)
-
-
-async def test_answers_are_not_held_back(simulator, client):
-    listening = client.writer.get_extra_info("socket")
-    assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-    started = asyncio.get_running_loop().time()
-    for _ in range(50):
-        await client.read(64, "I")
-    assert asyncio.get_running_loop().time() - started < 0.01
 
 
 async def test_when_the_owner_s_connection_closes_outputs_go_on_until_the_lease_is_out(
