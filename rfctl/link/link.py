@@ -254,7 +254,8 @@ class Link:
             self._send(frame, now_ns)
             if actions:
                 self._gate.sent(actions)
-            return await waiting
+            with self._clock.expect():
+                return await waiting
         except BaseException:
             self._abandon(transaction, intent, waiting)
             raise
