@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from operator import mul
 from typing import TYPE_CHECKING
 
-from rfctl.kernel.limits import AT_ONCE, DURATION_MAX_S, GENERATOR_WIDE, Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.limits import DURATION_MAX_S, Action, Basis, Quantity, Row, Side, Window
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
@@ -20,8 +21,6 @@ HALF_SECOND_NS = 500_000_000
 IMPEDANCE_CHECK_NS = 5_000_000_000
 RF_BAND_CURRENT_MA = 20.0
 RF_BAND_POWER_W = 0.5
-
-_FIELD = {quantity: Sample._fields.index(quantity) for quantity in Quantity if quantity not in GENERATOR_WIDE}
 
 
 def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
@@ -125,17 +124,13 @@ def _slope_pct_per_s(recent: tuple[Sample, ...], now_ns: int, tissue_ohm: float,
     """Regression of the tissue's impedance over the last second, in percent of its mean a second."""
     if now_ns - since_ns < SLOPE_NS:
         return None
-    count, sum_t, sum_z, sum_tt, sum_tz = 1, 0.0, tissue_ohm, 0.0, 0.0
-    for sample in reversed(recent):
-        t = (sample.now_ns - now_ns) * 1e-9
-        if t < -1.0:
-            break
-        z = sample.impedance_tissue_ohm
-        count += 1
-        sum_t += t
-        sum_z += z
-        sum_tt += t * t
-        sum_tz += t * z
+    window = [sample for sample in recent if now_ns - sample.now_ns <= SLOPE_NS]
+    t = [(sample.now_ns - now_ns) * 1e-9 for sample in window]  # the newest sample is at 0 and adds nothing
+    z = [sample.impedance_tissue_ohm for sample in window]
+    count = len(window) + 1
+    sum_t, sum_z = sum(t), sum(z) + tissue_ohm
+    sum_tt: float = sum(map(mul, t, t))
+    sum_tz: float = sum(map(mul, t, z))
     spread = count * sum_tt - sum_t * sum_t
     if spread <= 0.0:
         return None
@@ -162,26 +157,12 @@ def _beyond(value: float, limit: float, side: Side) -> bool:
     return not (value <= limit) if side is Side.ABOVE else not (value >= limit)
 
 
-def acts(row: Row, setup: Setup, channel: ChannelState) -> float | None:
-    """The measured value if the row acts on the channel's newest sample, else None."""
-    field = _FIELD[row.quantity]
-    history = channel.history
-    value = history[-1][field]
-    if value is None:
-        return None
-    limit = limit_of(row, setup, channel)
-    beyond = _beyond(value, limit, row.side)
+def _for_long_enough(history: tuple[Sample, ...], field: int, limit: float, row: Row) -> bool:
+    """The newest sample is beyond the limit: whether the row's window is full."""
     window = row.window
-    if window is AT_ONCE:
-        return value if beyond else None
-    if window.ns:
-        return value if beyond and _sustained(history, field, limit, row) else None
-    last = [sample[field] for sample in history[-window.of_last :]]
-    count = sum(1 for other in last if other is not None and _beyond(other, limit, row.side))
-    return value if beyond and count >= window.needed else None
-
-
-def _sustained(history: tuple[Sample, ...], field: int, limit: float, row: Row) -> bool:
+    if not window.ns:
+        last = [sample[field] for sample in history[-window.of_last :]]
+        return sum(other is not None and _beyond(other, limit, row.side) for other in last) >= window.needed
     now_ns = history[-1].now_ns
     for sample in reversed(history):
         value = sample[field]
@@ -196,11 +177,20 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
     """Every row in force on the channel that acts on its newest sample, in the order of the table."""
     setup = state.setup
     channel = state.channels[number - 1]
+    history = channel.history
+    newest = history[-1]
     verdicts: list[Trip] = []
-    for row in setup.channel_rows[channel.phase]:
-        measured = acts(row, setup, channel)
-        if measured is not None and not (row.action is Action.WARN and row.code in channel.warned):
-            verdicts.append(verdict(row, number, measured, limit_of(row, setup, channel), channel.history[-1].now_ns))
+    for row, field in setup.channel_rows[channel.phase]:
+        measured = newest[field]
+        if measured is None:
+            continue
+        limit = limit_of(row, setup, channel)
+        if (
+            _beyond(measured, limit, row.side)
+            and _for_long_enough(history, field, limit, row)
+            and not (row.action is Action.WARN and row.code in channel.warned)
+        ):
+            verdicts.append(verdict(row, number, measured, limit, newest.now_ns))
     return verdicts
 
 

@@ -41,6 +41,8 @@ class Phase(StrEnum):
     DONE = "done"
     ENDED = "ended"
 
+    __hash__ = str.__hash__  # phases are looked up in sets in every sample, and Enum's own hash is a Python function
+
 
 ALL = frozenset(Phase)
 STIMULATION = frozenset({Phase.SENSORY, Phase.MOTOR})

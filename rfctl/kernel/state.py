@@ -25,6 +25,8 @@ class Setup:
         rated_power_w: Rated power of a channel, W.
         simulated: The generator is a simulator.
         rows: The interlock table.
+        channel_rows: For each phase the rows in force on a channel, each with the place of its quantity in Sample.
+        generator_rows: The rows on the generator as a whole.
     """
 
     plan: Plan
@@ -34,12 +36,16 @@ class Setup:
     rated_power_w: float
     simulated: bool
     rows: tuple[Row, ...] = ROWS
-    channel_rows: dict[Phase, tuple[Row, ...]] = field(init=False, repr=False, compare=False)
+    channel_rows: dict[Phase, tuple[tuple[Row, int], ...]] = field(init=False, repr=False, compare=False)
     generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_phase = {
-            phase: tuple(row for row in self.rows if phase in row.phases and row.quantity not in GENERATOR_WIDE)
+            phase: tuple(
+                (row, Sample._fields.index(row.quantity))
+                for row in self.rows
+                if phase in row.phases and row.quantity not in GENERATOR_WIDE
+            )
             for phase in Phase
         }
         object.__setattr__(self, "channel_rows", by_phase)

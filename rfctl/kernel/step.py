@@ -232,13 +232,13 @@ def _transit(state: KernelState, number: int, trigger: str, now_ns: int, value: 
 
 def _schedule(state: KernelState, now_ns: int) -> Step:
     """Site by site: the next site begins when the one before is done; after the last the procedure ends."""
+    if any(channel.site >= 0 and channel.phase is not Phase.DONE for channel in state.channels):
+        return state, ()
     channels = tuple(
-        channel._replace(phase=Phase.IDLE, site=-1) if channel.phase is Phase.DONE else channel
+        channel._replace(phase=Phase.IDLE, since_ns=now_ns, site=-1) if channel.phase is Phase.DONE else channel
         for channel in state.channels
     )
     state = state._replace(channels=channels)
-    if any(channel.site >= 0 for channel in channels):
-        return state, ()
     index = len(state.results)
     sites = state.setup.plan.sites
     if index == len(sites):
@@ -411,10 +411,8 @@ def _ending(state: KernelState, now_ns: int) -> Step:
 
 
 def _finish(state: KernelState) -> Step:
-    exit_code = state.exit_code
-    outcome = state.outcome
-    text = state.ending
     if not state.off_verified:
-        outcome, exit_code = Outcome.FAILED, EXIT_DEVICE
-        text = f"{text}. OFF NOT CONFIRMED: switch the generator off at its mains and check it"
-    return state._replace(stage=Stage.ENDED), (Finish(outcome, exit_code, state.off_verified, text),)
+        text = f"{state.ending}. OFF NOT CONFIRMED: switch the generator off at its mains and check it"
+        state = state._replace(outcome=Outcome.FAILED, exit_code=EXIT_DEVICE, ending=text)
+    finish = Finish(state.outcome, state.exit_code, state.off_verified, state.ending)
+    return state._replace(stage=Stage.ENDED), (finish,)
