@@ -358,7 +358,8 @@ class Link:
         deadline = (self._clock.monotonic_ns() + self.reply_ns) / NS_PER_S
         timer = self._loop.call_at(deadline, self._on_deadline, waiting)
         try:
-            return await waiting
+            with self._clock.expect():
+                return await waiting
         finally:
             timer.cancel()
             self._waiting = None
