@@ -91,51 +91,45 @@ GAUGE_18_TIP_10_MM = ThreePoles(
 class ThreePoleTissue:
     """A tissue of three poles; each step is exact for a power that is constant over it."""
 
-    __slots__ = (
-        "_dt_s",
-        "_far_a",
-        "_far_k",
-        "_middle_a",
-        "_middle_k",
-        "_near_a",
-        "_near_k",
-        "_poles",
-        "at_rest",
-        "impedance_ohm",
-        "rest_c",
-        "tip_temperature_c",
-    )
+    __slots__ = ("_dt_s", "_parts_k", "_poles", "_step", "at_rest", "impedance_ohm", "rest_c", "tip_temperature_c")
 
     def __init__(self, poles: ThreePoles = GAUGE_18_TIP_10_MM, rest_c: float = BODY_TEMPERATURE_C) -> None:
         self._poles = poles
         self.rest_c = rest_c
-        self._near_k = self._middle_k = self._far_k = 0.0
-        self._dt_s = self._near_a = self._middle_a = self._far_a = 0.0
+        self._parts_k = (0.0, 0.0, 0.0)
+        self._dt_s = 0.0
+        self._step: tuple[float, ...] = ()
         self.tip_temperature_c = rest_c
         self.impedance_ohm = poles.impedance_ohm
         self.at_rest = True
 
     @property
     def tissue_max_c(self) -> float:
-        return self.tip_temperature_c + self._poles.lead * self._near_k
+        return self.tip_temperature_c + self._poles.lead * self._parts_k[0]
 
     def advance(self, dt_s: float, power_w: float) -> None:
-        poles = self._poles
-        near, middle, far = poles.near, poles.middle, poles.far
         if dt_s != self._dt_s:
             self._dt_s = dt_s
-            self._near_a = 1.0 - exp(-dt_s / near.time_constant_s)
-            self._middle_a = 1.0 - exp(-dt_s / middle.time_constant_s)
-            self._far_a = 1.0 - exp(-dt_s / far.time_constant_s)
-        near_k = self._near_k + (power_w * near.rise_k_per_w - self._near_k) * self._near_a
-        middle_k = self._middle_k + (power_w * middle.rise_k_per_w - self._middle_k) * self._middle_a
-        far_k = self._far_k + (power_w * far.rise_k_per_w - self._far_k) * self._far_a
+            self._step = self._coefficients(dt_s)
+        near_r, near_a, near_g, middle_r, middle_a, middle_g, far_r, far_a, far_g = self._step
+        near_k, middle_k, far_k = self._parts_k
+        near_k += (power_w * near_r - near_k) * near_a
+        middle_k += (power_w * middle_r - middle_k) * middle_a
+        far_k += (power_w * far_r - far_k) * far_a
         rise_k = near_k + middle_k + far_k
         self.at_rest = power_w == 0.0 and rise_k < REST_K
         if self.at_rest:
             near_k = middle_k = far_k = rise_k = 0.0
-        self._near_k, self._middle_k, self._far_k = near_k, middle_k, far_k
+        self._parts_k = (near_k, middle_k, far_k)
         self.tip_temperature_c = self.rest_c + rise_k
-        self.impedance_ohm = poles.impedance_ohm / (
-            1.0 + near.conductance_per_k * near_k + middle.conductance_per_k * middle_k + far.conductance_per_k * far_k
+        conductance = 1.0 + near_g * near_k + middle_g * middle_k + far_g * far_k
+        self.impedance_ohm = self._poles.impedance_ohm / conductance
+
+    def _coefficients(self, dt_s: float) -> tuple[float, ...]:
+        """Of each pole: rise per watt, share of the distance covered in ``dt_s``, conductance per kelvin."""
+        poles = self._poles
+        return tuple(
+            value
+            for pole in (poles.near, poles.middle, poles.far)
+            for value in (pole.rise_k_per_w, 1.0 - exp(-dt_s / pole.time_constant_s), pole.conductance_per_k)
         )
