@@ -153,9 +153,8 @@ async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
         document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}
-        exit_code = state.exit_code if state.off_verified else LinkError.exit_code
-        error = "" if exit_code == EXIT_DONE else state.ending
-        return exit_code, document, error
+        error = "" if state.exit_code == EXIT_DONE else state.ending
+        return state.exit_code, document, error
 
 
 def _setup(order: Order, connection: Connection) -> Setup:

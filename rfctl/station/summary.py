@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from rfctl.kernel.effects import Outcome
-
 if TYPE_CHECKING:
     from rfctl.kernel.state import CheckResult, KernelState, SiteResult, Trip
     from rfctl.model.plan import Site, StimulationCheck
@@ -18,7 +16,7 @@ LATER = ("report", "telemetry_published", "telemetry_received")
 def of_state(state: KernelState) -> dict[str, Any]:
     """Outcome, sites and trips of a finished procedure, ready for JSON."""
     return {
-        "outcome": str(Outcome.FAILED if not state.off_verified else state.outcome),
+        "outcome": str(state.outcome),
         "ending": state.ending,
         "off_verified": state.off_verified,
         "sites": [_site(state.setup.plan.sites[result.site], result) for result in state.results],
