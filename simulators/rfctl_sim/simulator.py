@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 MOST_CHANNELS = 4
 
 # Time goes on when nobody polls; each access brings it up to its own instant anyway.
-PUMP_S = 0.05
+PUMP_S = 0.25
 
 
 class Simulator:
