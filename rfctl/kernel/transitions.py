@@ -103,10 +103,23 @@ def find(phase: Phase, trigger: str, state: KernelState, number: int, now_ns: in
     return None
 
 
+def condition(row: Transition) -> str:
+    """The row's guard as words, empty when there is none."""
+    return "" if row.guard is _sure else row.guard.__name__.replace("_", " ")
+
+
 def diagram() -> str:
-    """The table as a Mermaid state diagram, for the documentation."""
-    lines = ["stateDiagram-v2", *(f"    {phase.name}: {phase.value}" for phase in Phase)]
+    """The table as a Mermaid state diagram, for the documentation; the procedure's own moves of a channel included."""
+    lines = ["stateDiagram-v2"]
+    lines += [f"    {phase.name}: {phase.value.replace(':', ',')}" for phase in Phase]  # a colon ends a label
+    lines += [
+        f"    [*] --> {_P.START_OFF.name}",
+        f"    {_P.START_OFF.name} --> {_P.IDLE.name}: every output is off",
+        f"    {_P.IDLE.name} --> {_P.IMPEDANCE.name}: next site",
+        f"    {_P.DONE.name} --> {_P.IDLE.name}: site done",
+    ]
     for row in TRANSITIONS:
-        condition = "" if row.guard is _sure else f" [{row.guard.__name__.replace('_', ' ')}]"
-        lines.append(f"    {row.phase.name} --> {row.to.name}: {row.trigger}{condition}")
+        guard = f" [{condition(row)}]" if condition(row) else ""
+        lines.append(f"    {row.phase.name} --> {row.to.name}: {row.trigger}{guard}")
+    lines.append(f"    {_P.ENDED.name} --> [*]")
     return "\n".join(lines) + "\n"

@@ -1,0 +1,174 @@
+"""Writes the pages that are drawn from the kernel's tables: procedure.md and interlocks.md. Run by ``make docs``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
+from rfctl.kernel.limits import ROWS, Action, Basis, Origin, Side
+from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
+from rfctl.kernel.transitions import TRANSITIONS, condition, diagram
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rfctl.kernel.limits import Row, Window
+
+FOLDER = Path(__file__).parent
+
+PROCEDURE = """\
+# The procedure on one channel
+
+This page is drawn from the transition table in `rfctl/kernel/transitions.py` by `make docs`; a test holds that the
+two agree.
+
+Sites are treated one after the other, in the order of the plan. A channel whose site is under work moves from phase
+to phase as below; every other channel is idle, and its signals are judged all the same. What a trigger is:
+
+- `sample`: a reading of the generator arrived and no interlock acted on it.
+- `answer ...`: a person gave this answer to the question that was open. Any other answer changes nothing and is
+  noted.
+- `durable`: the intent that this channel asked for is on disk. No phase in which an output may come on is entered
+  without it.
+- `done ...`: the generator carried the command out, and it was read back.
+
+Rows of one phase and trigger are tried from top to bottom; the first whose condition holds is taken.
+
+**From every phase** a stop by a person, a verdict of an interlock (`interlocks.md`), a lost link, a command that
+failed and a record that cannot be written lead to *ended*, with off in the same decision. Nothing leads out of
+*ended*: a procedure that was stopped is not resumed. These moves are not drawn, there would be one from every box.
+
+The table says in which order things may happen. It does not say that a check was felt rightly or that an electrode
+lies where it should: that is a person's judgement, asked for and recorded.
+
+"""
+
+INTERLOCKS = """\
+# Interlocks
+
+This page is drawn from the table in `rfctl/kernel/limits.py` by `make docs`; a test holds that the two agree.
+
+Every row is judged in every sample, with RF off and in simulation too, in the phases that it names. Nothing in the
+product switches a row off, and configuration can only narrow a limit. Not-a-number is beyond every limit. The first
+row that acts names the cause; the others that act in the same sample are recorded beside it.
+
+- **warn**: noted once a phase, the procedure goes on.
+- **refuse**: off, and the procedure ends before any heat at that site, exit code {stopped}.
+- **trip**: off in the same decision, and the procedure ends. Exit code {stopped} where the cause lies in the
+  process, {device} where it lies in the generator or its link.
+
+A stop by a person ends with exit code {stopped}. Whatever the cause, a procedure whose outputs were not measured
+off at its end says OFF NOT CONFIRMED and ends with exit code {device}. The limits are this project's own choice,
+not a standard's, and a simulator is no proof that they suit a given generator, electrode or tissue.
+
+A limit that is relative is written with what it is relative to. A window of *one sample* acts at once; *for 0.5 s*
+means in every sample for so long.
+
+"""
+
+
+def procedure_page() -> str:
+    """docs/procedure.md."""
+    rows = ((row.phase, row.trigger, condition(row), row.to, row.act.__name__.replace("_", " ")) for row in TRANSITIONS)
+    table = _table(("phase", "trigger", "condition", "next phase", "does"), rows)
+    return f"{PROCEDURE}## Diagram\n\n```mermaid\n{diagram()}```\n\n## Table\n\n{table}"
+
+
+def interlocks_page() -> str:
+    """docs/interlocks.md."""
+    header = (
+        "code", "hazard", "in force", "quantity", "limit", "window", "action", "exit code", "text", "governed by",
+    )  # fmt: skip
+    rows = (
+        (
+            f"`{row.code}`",
+            row.hazard,
+            _phases(row.phases),
+            f"`{row.quantity}`",
+            _limit(row),
+            _window(row.window),
+            row.action,
+            _exit_code(row),
+            row.text,
+            row.setting,
+        )
+        for row in ROWS
+    )
+    sets = ((name, _members(phases)) for name, phases in NAMED_PHASES.items())
+    introduction = INTERLOCKS.format(stopped=EXIT_STOPPED, device=EXIT_DEVICE)
+    return (
+        f"{introduction}## The table\n\n{_table(header, rows)}\n## The phases meant by *in force*\n\n"
+        f"{_table(('in force', 'phases'), sets)}"
+    )
+
+
+NAMED_PHASES: dict[str, frozenset[Phase]] = {
+    "always": ALL,
+    "an output on": ENERGISED,
+    "RF on": LESION,
+    "heating": HEATING,
+    "stimulation": STIMULATION,
+    "heating or stimulation": HEATING | STIMULATION,
+    "RF not commanded": WITHOUT_RF,
+    "electrode in use": ON_SITE,
+    "off being verified, ended": OFF_VERIFYING | {Phase.ENDED},
+}
+"""The sets of phases that rows share, as words."""
+
+
+UNITS = {"Cel": "degC", "Ohm": "ohm", "1": ""}
+"""UCUM codes that a sentence writes otherwise."""
+
+
+def _phases(phases: frozenset[Phase]) -> str:
+    for name, named in NAMED_PHASES.items():
+        if named == phases:
+            return name
+    return _names(phases)
+
+
+def _names(phases: frozenset[Phase]) -> str:
+    return ", ".join(f"*{phase}*" for phase in Phase if phase in phases)
+
+
+def _members(phases: frozenset[Phase]) -> str:
+    """The phases by name, or those that are missing where they are fewer."""
+    others = ALL - phases
+    if not others:
+        return "all"
+    return f"all but {_names(others)}" if len(others) < len(phases) else _names(phases)
+
+
+def _limit(row: Row) -> str:
+    side = "above" if row.side is Side.ABOVE else "below"
+    if row.basis is Basis.ABSOLUTE:
+        return f"{side} {row.offset:g} {UNITS.get(row.unit, row.unit)}".rstrip()
+    factor = "" if row.factor == 1 else f"{row.factor:g} x "
+    offset_unit = "K" if row.unit == "Cel" else row.unit
+    offset = f" + {row.offset:g} {offset_unit}" if row.offset else ""
+    return f"{side} {factor}{row.basis}{offset}"
+
+
+def _window(window: Window) -> str:
+    if window.ns:
+        return f"for {window.ns / 1e9:g} s"
+    return "one sample" if window.of_last == 1 else f"{window.needed} of {window.of_last} samples"
+
+
+def _exit_code(row: Row) -> int:
+    if row.action is Action.WARN:
+        return EXIT_DONE
+    return EXIT_DEVICE if row.action is Action.TRIP and row.origin is Origin.DEVICE else EXIT_STOPPED
+
+
+def _table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    lines = [header, ("---",) * len(header), *rows]
+    return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
+
+
+PAGES: dict[str, Callable[[], str]] = {"procedure.md": procedure_page, "interlocks.md": interlocks_page}
+
+if __name__ == "__main__":
+    for name, draw in PAGES.items():
+        (FOLDER / name).write_text(draw(), encoding="utf-8")

@@ -1,0 +1,451 @@
+"""A bench for the pure kernel: a generator, an operator and a patient, just believable enough, in samples of 50 ms.
+
+Nothing here is the simulator: the generator obeys at once and its signals are straight lines, so that a test can say
+to the sample when a row of the interlock table acts, and can alter any field of a reading from any moment on.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import NamedTuple
+
+from rfctl.kernel.effects import (
+    Arm,
+    Claim,
+    Configure,
+    Effect,
+    Finish,
+    Fire,
+    MakeDurable,
+    Note,
+    Off,
+    Release,
+    Renew,
+    SetAmplitude,
+    StartStimulation,
+)
+from rfctl.kernel.events import Answered, Choice, Command, Completed, Durable, Event, Question, Sampled, Stopped
+from rfctl.kernel.guards import ceiling_v, may_step, motor_target_delivered
+from rfctl.kernel.phase import Phase
+from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
+from rfctl.kernel.step import step
+from rfctl.model.electrode import find_electrode
+from rfctl.model.plan import Anaesthetic, Lesion, Medium, Plan, Site, StimulationCheck, TimerDefinition, Use
+from rfctl.model.reading import ChannelReading, Mode, PadStatus, Reading
+
+PERIOD_NS = 50_000_000
+SESSION = 4711
+TOKEN = 77
+BODY_C = 37.0
+SERIES_OHM = 100.0
+TISSUE_OHM = 85.0
+COOLING_C_PER_S = 10.0
+RAMP_POWER_W = 4.0
+HOLD_POWER_W = 2.0
+
+Alteration = object | Callable[[float, object], object]
+"""A value, or a function of (seconds since it was altered, value as it would be)."""
+
+SENSORY = StimulationCheck(Use.REQUIRED, "", 50.0, 1000, 0.5, 1.0)
+MOTOR = StimulationCheck(Use.REQUIRED, "", 2.0, 1000, 2.0, 3.0)
+ANAESTHETIC = Anaesthetic(Use.REQUIRED, "", "lidocaine 2 %", 0.5, 6.0)
+LESION = Lesion(80.0, 5.0, 4.3, TimerDefinition.SET_TEMPERATURE)
+
+
+def site(
+    name: str,
+    channel: int,
+    *,
+    sensory: StimulationCheck = SENSORY,
+    motor: StimulationCheck = MOTOR,
+    anaesthetic: Anaesthetic = ANAESTHETIC,
+    lesion: Lesion = LESION,
+) -> Site:
+    """A site with an 18 G electrode of 10 mm; shorter waits than a person would plan."""
+    return Site(name, channel, find_electrode(18, 10), sensory, motor, anaesthetic, lesion)
+
+
+TWO_SITES = (site("L4, left", 1), site("L5, left", 2))
+
+
+def setup_of(*sites: Site) -> Setup:
+    """A simulated generator of two channels and 50 W, in tissue."""
+    plan = Plan("bench", ("implanted device: none", "two-person time-out"), sites or TWO_SITES, "0" * 64)
+    return Setup(plan, Medium.TISSUE, SESSION, 2, 50.0, simulated=True)
+
+
+@dataclass
+class Person:
+    """The operator, and what the patient feels.
+
+    Attributes:
+        felt_at_v: Sensory threshold, None: never felt.
+        response_at_v: Amplitude of a motor response, None: none.
+        silent: Questions that are not answered.
+    """
+
+    felt_at_v: float | None = 0.4
+    response_at_v: float | None = None
+    silent: frozenset[Question] = frozenset()
+
+    def answer(self, state: KernelState, now_ns: int) -> Choice | None:
+        """The answer to the open question, as soon as there is one."""
+        asked = state.question
+        if asked is None or asked.question in self.silent:
+            return None
+        simple = {
+            Question.CHECKLIST: Choice.CONFIRM,
+            Question.SENSORY_HIGH: Choice.ACCEPT,
+            Question.REPOSITION: Choice.DONE,
+            Question.ANAESTHETIC: Choice.GIVEN,
+            Question.ARM: Choice.ARM,
+            Question.START: Choice.START,
+        }
+        if asked.question in simple:
+            return simple[asked.question]
+        return self._feel(state, asked.channel, now_ns, sensory=asked.question is Question.SENSORY)
+
+    def _feel(self, state: KernelState, number: int, now_ns: int, *, sensory: bool) -> Choice | None:
+        amplitude_v = state.channels[number - 1].amplitude_v
+        felt_at_v = self.felt_at_v if sensory else self.response_at_v
+        measured = state.reading.channels[number - 1] if state.reading else None
+        delivered = measured is not None and abs(measured.stimulation_amplitude - amplitude_v) < 0.01
+        if amplitude_v and delivered and felt_at_v is not None and amplitude_v >= felt_at_v - 1e-9:
+            return Choice.FELT if sensory else Choice.RESPONSE
+        if may_step(state, number, now_ns):
+            return Choice.STEP
+        if sensory and delivered and amplitude_v >= ceiling_v(state, number) - 1e-9:
+            return Choice.NOT_FELT
+        return Choice.NONE if not sensory and motor_target_delivered(state, number, now_ns) else None
+
+
+@dataclass
+class Output:
+    """One channel of the generator."""
+
+    temperature_c: float = BODY_C
+    set_temperature_c: float = BODY_C
+    ramp_c_per_s: float = 0.0
+    rf_on: bool = False
+    stimulating: bool = False
+    amplitude_v: float = 0.0
+
+    @property
+    def tissue_ohm(self) -> float:
+        """Impedance of the tissue: 29 % less at 80 degC than at 37 degC."""
+        return TISSUE_OHM * (1.0 - 0.29 * (self.temperature_c - BODY_C) / 43.0)
+
+    @property
+    def power_tissue_w(self) -> float:
+        """Power in the tissue, W."""
+        if not self.rf_on:
+            return 0.0
+        return HOLD_POWER_W if self.temperature_c >= self.set_temperature_c else RAMP_POWER_W
+
+    def pass_time(self, seconds: float) -> None:
+        """Heat towards the set temperature, or cool."""
+        if self.rf_on:
+            self.temperature_c = min(self.temperature_c + self.ramp_c_per_s * seconds, self.set_temperature_c)
+        else:
+            self.temperature_c = max(self.temperature_c - COOLING_C_PER_S * seconds, BODY_C)
+
+    def measure(self) -> ChannelReading:
+        """What the channel reports."""
+        current_ma = math.sqrt(self.power_tissue_w / self.tissue_ohm) * 1e3
+        impedance_ohm = self.tissue_ohm + SERIES_OHM
+        return ChannelReading(
+            temperature_c=self.temperature_c,
+            cold_junction_c=22.0,
+            voltage_v_rms=current_ma * 1e-3 * impedance_ohm,
+            current_ma_rms=current_ma,
+            rf_band_current_ma_rms=current_ma,
+            power_w=(current_ma * 1e-3) ** 2 * impedance_ohm,
+            impedance_ohm=impedance_ohm,
+            impedance_fresh=True,
+            thermocouple_open=False,
+            rf_on=self.rf_on,
+            stimulating=self.stimulating,
+            electrode_present=True,
+            mode=Mode.LESION_TEMPERATURE if self.rf_on else Mode.NONE,
+            stimulation_width_us=1000,
+            stimulation_rate_hz=50.0,
+            stimulation_amplitude=self.amplitude_v,
+            electrode_id=0,
+            fault_bits=0,
+            rf_on_ms=0,
+            arm_token=0,
+        )
+
+
+class Decision(NamedTuple):
+    """One step of the kernel."""
+
+    event: Event
+    before: KernelState
+    effects: tuple[Effect, ...]
+    after: KernelState
+
+
+@dataclass
+class Bench:
+    """The kernel between a generator and a person.
+
+    Attributes:
+        setup: Of the procedure.
+        person: Answers; None: nobody is there.
+        now_ns: The station's clock.
+        state: The kernel's.
+        outputs: The generator's channels, channel 1 first.
+        pending: Events that effects have brought about and that have not been delivered.
+        decisions: Every step so far.
+    """
+
+    setup: Setup
+    person: Person | None = field(default_factory=Person)
+    now_ns: int = 1_000_000_000
+    state: KernelState = field(init=False)
+    outputs: list[Output] = field(init=False)
+    pending: deque[Event] = field(default_factory=deque)
+    decisions: list[Decision] = field(default_factory=list)
+    counter: int = 0
+    owner: int = 0
+    lease_ms: int = 0
+    frozen: bool = False
+    _altered: dict[int, dict[str, tuple[int, Alteration]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = initial(self.setup)
+        self.outputs = [Output() for _ in range(self.setup.channels)]
+
+    def copy(self) -> Bench:
+        """This moment, to go on from in another way."""
+        other = copy.copy(self)
+        other.person = copy.copy(self.person)
+        other.outputs = [copy.copy(output) for output in self.outputs]
+        other.pending = deque(self.pending)
+        other.decisions = list(self.decisions)
+        other._altered = {number: dict(fields) for number, fields in self._altered.items()}
+        return other
+
+    # what a test looks at
+
+    @property
+    def active(self) -> int:
+        """Number of the channel whose site is under work; 1 when there is none."""
+        return next((n for n, channel in enumerate(self.state.channels, start=1) if channel.site >= 0), 1)
+
+    @property
+    def channel(self) -> ChannelState:
+        """The channel whose site is under work."""
+        return self.state.channels[self.active - 1]
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        return tuple(channel.phase for channel in self.state.channels)
+
+    @property
+    def effects(self) -> list[Effect]:
+        """Every effect so far."""
+        return [effect for decision in self.decisions for effect in decision.effects]
+
+    @property
+    def codes(self) -> list[str]:
+        """Codes of the verdicts so far, the cause first."""
+        return [trip.code for trip in self.state.trips]
+
+    @property
+    def finish(self) -> Finish:
+        """How it ended."""
+        return next(effect for effect in self.effects if isinstance(effect, Finish))
+
+    def notes(self, code: str) -> list[Note]:
+        """Notes of one code."""
+        return [effect for effect in self.effects if isinstance(effect, Note) and effect.code == code]
+
+    def newest(self, number: int) -> Sample:
+        """The newest sample of a channel, as the rows compare it."""
+        return self.state.channels[number - 1].history[-1]
+
+    # what a test does
+
+    def alter(self, number: int, **fields: Alteration) -> None:
+        """From the next sample on, these fields of the channel's reading are so. ``number`` 0: of the whole reading."""
+        self._altered.setdefault(number, {}).update({name: (self.now_ns, value) for name, value in fields.items()})
+
+    def feed(self, event: Event) -> tuple[Effect, ...]:
+        """One step; the generator carries the effects out, what follows is pending."""
+        before = self.state
+        self.state, effects = step(before, event)
+        self.decisions.append(Decision(event, before, effects, self.state))
+        for effect in effects:
+            self._carry_out(effect)
+        return effects
+
+    def sample(self) -> tuple[Effect, ...]:
+        """The next sample, 50 ms later, whatever is pending."""
+        self._pass_time()
+        return self.feed(Sampled(self.now_ns, self.reading()))
+
+    def samples(self, count: int) -> None:
+        """So many samples, whatever is pending."""
+        for _ in range(count):
+            self.sample()
+
+    def silence(self, seconds: float) -> None:
+        """Time passes without a sample."""
+        self.now_ns += round(seconds * 1e9)
+
+    def stop(self, by: str = "operator") -> tuple[Effect, ...]:
+        return self.feed(Stopped(self.now_ns, by))
+
+    def answer(self, question: Question, choice: Choice) -> tuple[Effect, ...]:
+        """A person answers, asked or not."""
+        return self.feed(Answered(self.now_ns, question, choice, "tester"))
+
+    def advance(self) -> None:
+        """Whatever comes next: a pending event, an answer, else a sample."""
+        if self.pending:
+            self.feed(self.pending.popleft())
+            return
+        choice = self.person.answer(self.state, self.now_ns) if self.person else None
+        if choice is not None and self.state.question is not None:
+            self.answer(self.state.question.question, choice)
+        else:
+            self.sample()
+
+    def until(self, condition: Callable[[Bench], bool], limit_s: float = 300.0) -> Bench:
+        """Go on until the condition holds."""
+        end_ns = self.now_ns + round(limit_s * 1e9)
+        while not condition(self):
+            if self.now_ns > end_ns:
+                raise AssertionError(f"not within {limit_s:g} s; now {self.state.stage}, {self.phases}, {self.codes}")
+            self.advance()
+        return self
+
+    def reach(self, phase: Phase) -> Bench:
+        """Go on until a channel is in this phase."""
+        return self.until(lambda bench: phase in bench.phases)
+
+    def reach_stage(self, stage: Stage) -> Bench:
+        """Go on until the procedure is in this stage."""
+        return self.until(lambda bench: bench.state.stage is stage)
+
+    def finished(self) -> Bench:
+        """Go on to the end."""
+        return self.reach_stage(Stage.ENDED)
+
+    def without_row(self, code: str) -> Bench:
+        """The same moment, decided from now on by a table that lacks this row."""
+        other = self.copy()
+        rows = tuple(row for row in self.state.setup.rows if row.code != code)
+        other.state = other.state._replace(setup=replace(self.state.setup, rows=rows))
+        return other
+
+    def reading(self) -> Reading:
+        """What the generator would answer now."""
+        whole = Reading(
+            received_ns=self.now_ns,
+            uptime_ms=self.now_ns // 1_000_000,
+            sample_counter=self.counter,
+            owner=self.owner,
+            lease_remaining_ms=self.lease_ms,
+            fault_bits=0,
+            pad_status=PadStatus.OK,
+            pad_ohm=10.0,
+            channels=tuple(
+                ChannelReading(**self._as_altered(number, output.measure()._asdict()))
+                for number, output in enumerate(self.outputs, start=1)
+            ),
+        )
+        return Reading(**self._as_altered(0, whole._asdict()))
+
+    def _as_altered(self, number: int, values: dict[str, object]) -> dict[str, object]:
+        for name, (since_ns, value) in self._altered.get(number, {}).items():
+            values[name] = value((self.now_ns - since_ns) / 1e9, values[name]) if callable(value) else value
+        return values
+
+    def _pass_time(self) -> None:
+        self.now_ns += PERIOD_NS
+        self.counter += not self.frozen
+        for output in self.outputs:
+            output.pass_time(PERIOD_NS / 1e9)
+
+    def _carry_out(self, effect: Effect) -> None:
+        output = self.outputs[(getattr(effect, "channel", 0) or 1) - 1]
+        match effect:
+            case Off():
+                for each in self.outputs:
+                    each.rf_on, each.stimulating, each.amplitude_v = False, False, 0.0
+            case Claim():
+                self.owner, self.lease_ms = SESSION, 500
+                self._done(Command.CLAIM, 0)
+            case Release():
+                self.owner = self.lease_ms = 0
+                self._done(Command.RELEASE, 0)
+            case Renew():
+                self.lease_ms = 500
+            case MakeDurable():
+                self.pending.append(Durable(self.now_ns, effect.intent))
+            case Configure():
+                output.set_temperature_c = effect.settings.set_temperature_c
+                output.ramp_c_per_s = effect.settings.ramp_c_per_s
+                self._done(Command.CONFIGURE, effect.channel)
+            case Arm():
+                self._done(Command.ARM, effect.channel, TOKEN)
+            case Fire():
+                output.rf_on = True
+                self._done(Command.FIRE, effect.channel)
+            case StartStimulation():
+                output.stimulating = True
+                self._done(Command.START_STIMULATION, effect.channel)
+            case SetAmplitude():
+                output.amplitude_v = effect.amplitude_v
+            case _:
+                pass
+
+    def _done(self, command: Command, channel: int, value: int = 0) -> None:
+        self.pending.append(Completed(self.now_ns, command, channel, value))
+
+
+PERSON_FOR = {
+    Phase.SENSORY_HIGH: Person(felt_at_v=0.7, silent=frozenset({Question.SENSORY_HIGH})),
+    Phase.REPOSITION_OFF: Person(response_at_v=1.0, silent=frozenset({Question.REPOSITION})),
+    Phase.REPOSITION: Person(response_at_v=1.0, silent=frozenset({Question.REPOSITION})),
+    Phase.DISARM_OFF: Person(silent=frozenset({Question.START})),
+}
+"""Who leads to a phase that an ordinary procedure does not pass."""
+
+PASSED_THROUGH = frozenset({Phase.DONE})
+"""Phases that begin and end within one step, so that no event meets them."""
+REACHABLE = tuple(phase for phase in Phase if phase not in PASSED_THROUGH)
+
+
+@cache
+def _reached(phase: Phase) -> Bench:
+    bench = Bench(setup_of(), copy.copy(PERSON_FOR.get(phase, Person())))
+    if phase is Phase.ENDED:
+        bench.reach(Phase.HOLD).stop()
+        return bench
+    if phase is Phase.IDLE:
+        return bench.reach_stage(Stage.CHECKLIST)
+    return bench.reach(phase)
+
+
+@cache
+def _at_stage(stage: Stage) -> Bench:
+    return Bench(setup_of()).reach_stage(stage)
+
+
+def at(phase: Phase) -> Bench:
+    """A bench whose first site has just come to this phase; what it asked for is pending."""
+    return _reached(phase).copy()
+
+
+def at_stage(stage: Stage) -> Bench:
+    """A bench whose procedure has just come to this stage."""
+    return _at_stage(stage).copy()
