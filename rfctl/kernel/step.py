@@ -155,21 +155,26 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
     if half is not None and half > 0.0 and (least == 0.0 or half < least):
         least = half
     held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s
-    if channel.phase is Phase.HOLD:
+    if channel.phase is Phase.HOLD and temperature_c == temperature_c:
         held_s += dt_s
         held_k_s += temperature_c * dt_s
         if abs(temperature_c - site_of(state, number).lesion.set_temperature_c) <= 2.0:
             within_s += dt_s
     return figures._replace(
         peak_c=max(figures.peak_c, temperature_c),
-        energy_j=figures.energy_j + sample.power_tissue_w * dt_s,
-        generator_energy_j=figures.generator_energy_j + power_w * dt_s,
+        energy_j=figures.energy_j + _known(sample.power_tissue_w) * dt_s,
+        generator_energy_j=figures.generator_energy_j + _known(power_w) * dt_s,
         held_s=held_s,
         held_k_s=held_k_s,
         within_2c_s=within_s,
         impedance_min_ohm=least,
         last_ns=sample.now_ns,
     )
+
+
+def _known(power_w: float) -> float:
+    """The power, or nothing where there is no number: what was delivered before must not become unknown with it."""
+    return power_w if power_w == power_w else 0.0
 
 
 def _permits(state: KernelState, now_ns: int) -> tuple[Effect, ...]:

@@ -42,6 +42,10 @@ def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _rounded(value: float, digits: int) -> float | None:
+    return round(value, digits) if math.isfinite(value) else None
+
+
 def _check(result: CheckResult | None, plan: StimulationCheck, amplitude: str) -> dict[str, Any]:
     performed = result is not None and result.performed
     return {
@@ -70,13 +74,13 @@ def _site(site: Site, result: SiteResult) -> dict[str, Any]:
     )
     if figures is not None:
         delivered |= {
-            "peak_temperature_c": round(figures.peak_c, 2),
-            "mean_hold_temperature_c": round(figures.held_k_s / figures.held_s, 2) if figures.held_s else None,
+            "peak_temperature_c": _rounded(figures.peak_c, 2),
+            "mean_hold_temperature_c": _rounded(figures.held_k_s / figures.held_s, 2) if figures.held_s else None,
             "seconds_within_2c": round(figures.within_2c_s, 2),
-            "overshoot_c": round(max(figures.peak_c - lesion.set_temperature_c, 0.0), 2),
+            "overshoot_c": _rounded(max(figures.peak_c - lesion.set_temperature_c, 0.0), 2),
             "ramp_s": round(figures.ramp_s, 2) if figures.hold_ns else None,
-            "energy_j": round(figures.energy_j, 1),
-            "generator_energy_j": round(figures.generator_energy_j, 1),
+            "energy_j": _rounded(figures.energy_j, 1),
+            "generator_energy_j": _rounded(figures.generator_energy_j, 1),
         }
     return {
         "site": site.name,
@@ -88,7 +92,7 @@ def _site(site: Site, result: SiteResult) -> dict[str, Any]:
         "set_temperature_c": lesion.set_temperature_c,
         "hold_s": lesion.hold_s,
         **delivered,
-        "impedance_start_ohm": round(reference.impedance_ohm, 1) if reference else None,
+        "impedance_start_ohm": _rounded(reference.impedance_ohm, 1) if reference else None,
         "timer_definition": str(lesion.timer),
         "end_reason": result.end_reason,
     }
