@@ -257,7 +257,7 @@ class Link:
             with self._clock.expect():
                 return await waiting
         except BaseException:
-            self._abandon(transaction, intent, waiting)
+            self._abandon(transaction, intent)
             raise
         finally:
             timer.cancel()
@@ -309,10 +309,8 @@ class Link:
             self.trace.append(Traced(self._clock.monotonic_ns(), "tx", frames))
         return self._flush()
 
-    def _abandon(self, transaction: int, intent: Intent, waiting: asyncio.Future[bytes]) -> None:
+    def _abandon(self, transaction: int, intent: Intent) -> None:
         """A request ended without an accepted answer; decide on what of it has not left yet."""
-        if waiting.done() and not waiting.cancelled():
-            waiting.exception()  # retrieved, also when a cancellation came first
         if not self._tail or self._tail_is_off or self.closed or intent is Intent.OFF:
             return
         if not self._tail_begun:
@@ -439,7 +437,6 @@ class Link:
             return
         descriptor, self._descriptor = self._descriptor, -1
         self._why_closed = why
-        self._gate.withdraw()
         self._loop.remove_reader(descriptor)
         self._loop.remove_writer(descriptor)
         os.close(descriptor)

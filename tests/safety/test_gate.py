@@ -13,11 +13,12 @@ from rfctl.errors import RefusedError
 from rfctl.link.gate import Gate
 from rfctl.link.modbus import read_input, write
 from rfctl.link.registers import encode
+from rfctl.link.write_table import Act, WriteTable
 from rfctl.model.permit import Envelope, Intent, Permit, PermitKind
 from rfctl.profile.profile import load
 
 if TYPE_CHECKING:
-    from rfctl.link.write_table import Classified
+    from rfctl.link.write_table import Classified, Energising
 
 PROFILE = load("rfctl-reference")
 TABLE = PROFILE.write_table()
@@ -364,6 +365,25 @@ def test_an_envelope_that_is_not_a_number_lets_nothing_pass() -> None:
     gate = ready(replace(LESION, envelope=replace(ENVELOPE, power_w=math.nan)), {"mode": 3})
     with pytest.raises(RefusedError, match="0 to nan"):
         ask(gate, pdu("power_limit_w", 0.1), Intent.CONFIG)
+
+
+@pytest.mark.parametrize(
+    ("channel", "permit", "rules"),
+    [
+        (None, PermitKind.LESION, TABLE.energising),
+        (1, None, TABLE.energising),
+        (1, PermitKind.LESION, ()),
+    ],
+)
+def test_energising_that_no_permit_could_cover_is_refused_whatever_the_table_says(
+    channel: int | None, permit: PermitKind | None, rules: tuple[Energising, ...]
+) -> None:
+    row = replace(PROFILE.writable("fire", 1), channel=channel, acts=((None, Act(Intent.ENERGISE, permit)),))
+    gate = Gate(WriteTable(TABLE.unit, (row,), rules))
+    gate.turned_off()
+    gate.grant(LESION)
+    with pytest.raises(RefusedError, match="has no permit that could cover it"):
+        ask(gate, write(row.address, b"\0\1"), Intent.ENERGISE)
 
 
 def test_a_permit_replaces_the_one_before_and_is_withdrawn_alone() -> None:

@@ -61,7 +61,9 @@ async def test_the_bytes_have_left_when_off_returns(clock: Clock) -> None:
     link, theirs = paired(clock)
     assert link.off() is True
     theirs.settimeout(0.0)
-    assert theirs.recv(100).hex() == "ff00000000060106000000" + "01" + "ff01000000060106000000" + "01"
+    sent = bytes.fromhex("ff00000000060106000000 01 ff01000000060106000000 01")
+    assert theirs.recv(100) == sent
+    assert [(traced.direction, traced.data) for traced in link.trace] == [("tx", sent)]
     link.close()
     theirs.close()
 
@@ -91,6 +93,7 @@ async def test_the_next_request_waits_only_for_the_replies_to_the_off(clock: Clo
         link = await opened(peer, clock)
         started_ns = clock.monotonic_ns()
         link.off()
+        assert link.dirty
         await link.transact(ONE, Intent.READ, unit=1)
         assert clock.monotonic_ns() - started_ns < 10 * NS_PER_MS
         assert not link.dirty
@@ -153,6 +156,14 @@ async def test_a_dead_socket_does_not_make_it_raise(clock: Clock) -> None:
     assert link.off() is False
     with pytest.raises(LinkClosed):
         await link.transact(ONE, Intent.READ, unit=1)
+
+
+async def test_a_request_into_a_dead_socket_says_so_at_once(clock: Clock) -> None:
+    link, theirs = paired(clock)
+    theirs.close()
+    with pytest.raises(LinkClosed, match="writing failed: Broken pipe"):
+        await link.transact(ONE, Intent.READ, unit=1)
+    assert clock.monotonic_ns() == 0
 
 
 class FullPipe:
@@ -222,7 +233,11 @@ async def test_a_request_that_has_not_begun_to_leave_never_leaves_after_an_off(c
     assert link.off() is False
     with pytest.raises(LinkPreempted):
         await pending
-    assert pdus(await pipe.read_all()) == [ALL_OFF, ALL_OFF]
+    sent = await pipe.read_all()
+    assert pdus(sent) == [ALL_OFF, ALL_OFF]
+    pipe.theirs.send(sent)  # the echoes that answer them; of the request none is expected
+    await asyncio.sleep(0.001)
+    assert not link.dirty
     link.close()
 
 
@@ -231,8 +246,19 @@ async def test_a_request_that_timed_out_before_it_began_to_leave_never_leaves(cl
     link.load(TABLE, (ALL_OFF,))
     with pytest.raises(LinkTimeout):
         await link.transact(write(1, b"\0\7"), Intent.CONFIG, unit=1)
+    assert not link.dirty
+    assert asyncio.get_running_loop().remove_writer(pipe.descriptor) is False
     assert await pipe.read_all() == b""
     link.close()
+
+
+async def test_after_the_end_the_loop_watches_the_descriptor_no_more(clock: Clock, pipe: FullPipe) -> None:
+    link = Link(pipe.descriptor, TcpFraming(), clock, address="pipe")
+    link.load(TABLE, (ALL_OFF,))
+    assert link.off() is False
+    link.close()
+    loop = asyncio.get_running_loop()
+    assert (loop.remove_reader(pipe.descriptor), loop.remove_writer(pipe.descriptor)) == (False, False)
 
 
 class Trickle:

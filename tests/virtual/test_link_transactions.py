@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -233,6 +235,29 @@ async def test_a_closed_socket_ends_the_request_and_the_link_for_ever(clock: Clo
         with pytest.raises(LinkClosed, match="closed by the generator"):
             await read(link)
         assert link.off() is False
+
+
+async def test_a_connection_reset_ends_the_request(clock: Clock) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        link = await Link.open(f"tcp:127.0.0.1:{listening.getsockname()[1]}", TcpFraming(), clock)
+        theirs, _ = listening.accept()
+        pending = asyncio.create_task(read(link))
+        await asyncio.sleep(0)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        theirs.close()
+        with pytest.raises(LinkClosed, match="reading failed: Connection reset by peer"):
+            await pending
+
+
+async def test_nothing_is_sent_over_a_link_that_was_closed_while_idle(clock: Clock) -> None:
+    async with connected(clock) as (link, peer):
+        await read(link)
+        link.close()
+        started_ns = clock.monotonic_ns()
+        with pytest.raises(LinkClosed, match="closed by this side"):
+            await read(link)
+        assert clock.monotonic_ns() == started_ns
+        assert len(peer.requests) == 1
 
 
 async def test_a_second_request_at_the_same_time_is_an_error_and_is_not_sent(clock: Clock) -> None:

@@ -26,7 +26,8 @@ F80 = bytes.fromhex("42a00000")
     [
         (read_input(64, 70), Intent.READ),
         (read_holding(19, 8), Intent.READ),
-        (read_holding(60000, 1), Intent.READ),
+        (read_holding(65535, 1), Intent.READ),
+        (read_input(0, 125), Intent.READ),
         (write(0, b"\0\1"), Intent.OFF),
         (write(16, b"\0\0"), Intent.OFF),
         (write(16, b"\0\1"), Intent.ENERGISE),
@@ -109,6 +110,12 @@ def test_values_are_decoded_with_channel_and_unit() -> None:
 def test_everything_else_is_refused(pdu: bytes, says: str) -> None:
     with pytest.raises(RefusedError, match=says):
         TABLE.classify(pdu)
+
+
+def test_a_limit_of_zero_holds_zero_alone() -> None:
+    limited = next(writable for writable in TABLE.writables if writable.quantity == "stimulation_limit")
+    assert limited.holds(0.0, 0.0)
+    assert not limited.holds(1e-45, 0.0)
 
 
 def test_a_table_without_rows_only_reads() -> None:
