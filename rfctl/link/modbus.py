@@ -119,7 +119,7 @@ def check_reply(request: bytes, reply: bytes) -> None:
         expected = 2 * (request[3] << 8 | request[4])
         if len(reply) != 2 + expected or reply[1] != expected:
             raise BadReply(
-                f"{expected // 2} registers asked for, byte count {reply[1:2].hex()} and {len(reply) - 2} bytes answered"
+                f"{expected // 2} registers asked for, count {reply[1:2].hex()} and {len(reply) - 2} bytes answered"
             )
     elif function in {WRITE_ONE, WRITE_SEVERAL}:
         if reply != request[:5]:

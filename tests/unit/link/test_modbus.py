@@ -31,6 +31,12 @@ def test_a_reply_is_cut_at_its_length_and_the_rest_is_left() -> None:
     assert framing.cut(frame + frame[:9]) == (len(frame), Frame(7, 1, REPLY))
 
 
+def test_the_longest_frame_of_the_specification_is_cut_too() -> None:
+    longest = TcpFraming().wrap(1, b"\x04" + bytes(252), 7)
+    assert longest[4:6] == b"\x00\xfe"
+    assert TcpFraming().cut(longest) == (len(longest), Frame(7, 1, longest[7:]))
+
+
 @pytest.mark.parametrize(
     ("header", "says"),
     [
