@@ -428,6 +428,7 @@ REACHABLE = tuple(phase for phase in Phase if phase not in PASSED_THROUGH)
 @cache
 def _reached(phase: Phase) -> Bench:
     bench = Bench(setup_of(), copy.copy(PERSON_FOR.get(phase, Person())))
+    bench.sample()
     if phase is Phase.ENDED:
         bench.reach(Phase.HOLD).stop()
         return bench
