@@ -22,10 +22,10 @@ REPLY_BEFORE_KNOWN_NS = 200 * NS_PER_MS
 
 
 class Connection:
-    """Reaches the generator. Everything is unknown after each ``open``; the caller's first act is off.
+    """Reaches the generator. Everything is unknown after each ``open``, and off has been sent.
 
     Attributes:
-        identity: Who answered at the first open; a later open that finds another one is refused.
+        identity: Who answered; a later open that finds another one is refused.
     """
 
     identity: Identity
@@ -59,7 +59,8 @@ class Connection:
         return self._link is None or self._link.closed
 
     async def open(self) -> None:
-        """Connect, load table and off frames, send off, and only then ask who answers.
+        """Connect and turn everything off. The generator of an earlier open hears off before it is asked anything; to a
+        stranger nothing is written until it has said that it speaks the profile's map, where off means off.
 
         Raises:
             LinkError: Nobody there, or no sensible answer.
@@ -71,8 +72,11 @@ class Connection:
             generator = registry.driver(self._profile.driver)(link, self._profile)
             link.load(self._profile.write_table(), generator.off_frames())
             self._link, self._generator = link, generator
+            if self._known is not None:
+                link.off()
             identity = await generator.identify()
             self._require_expected(identity)
+            link.off()
         except BaseException:
             link.close()
             raise
@@ -97,16 +101,20 @@ class Connection:
         if identity.simulated != self._simulated:
             said, expected = (_kind(flag) for flag in (identity.simulated, self._simulated))
             raise WrongDevice(
-                f"the generator says it is a {said}, the station file says {expected}",
+                f"the generator says that it is {said}, the station file says {expected}",
                 where=self._address,
                 remedy=f"Connect the right one, or state station.backend = {said!r}.",
             )
-        if self._known is not None and identity != self._known:
+        if self._known is not None and _name(identity) != _name(self._known):
             raise WrongDevice(
                 f"another generator answers: serial {identity.serial}, before {self._known.serial}",
                 where=self._address,
                 remedy="Connect the generator that the procedure began with.",
             )
+
+
+def _name(identity: Identity) -> tuple[str, str]:
+    return identity.model, identity.serial
 
 
 def _kind(simulated: bool) -> str:

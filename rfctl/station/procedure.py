@@ -167,7 +167,7 @@ class Procedure:
         return Sampled(self._clock.monotonic_ns(), reading)
 
     async def _reconnect(self) -> bool:
-        """A lost link is opened again only to turn off and to look: nothing resumes. First act: off."""
+        """A lost link is opened again only to turn off and to look: nothing resumes."""
         now_ns = self._clock.monotonic_ns()
         if self.state.stage is not Stage.ENDING or now_ns < self._reconnect_ns:
             return False
@@ -177,7 +177,6 @@ class Procedure:
         except RfctlError as problem:
             self._record.append("reconnect", now_ns, {"failed": str(problem)})
             return False
-        self._connection.off()
         self._record.append("reconnect", now_ns, {"serial": self._connection.identity.serial}, significant=True)
         return True
 
