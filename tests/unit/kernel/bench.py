@@ -31,6 +31,7 @@ from rfctl.kernel.effects import (
 )
 from rfctl.kernel.events import Answered, Choice, Command, Completed, Durable, Event, Question, Sampled, Stopped
 from rfctl.kernel.guards import ceiling_v, may_step, motor_target_delivered
+from rfctl.kernel.limits import Row
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
 from rfctl.kernel.step import step
@@ -339,10 +340,9 @@ class Bench:
         """Go on to the end."""
         return self.reach_stage(Stage.ENDED)
 
-    def without_row(self, code: str) -> Bench:
-        """The same moment, decided from now on by a table that lacks this row."""
+    def with_rows(self, rows: tuple[Row, ...]) -> Bench:
+        """The same moment, decided from now on by this table."""
         other = self.copy()
-        rows = tuple(row for row in self.state.setup.rows if row.code != code)
         other.state = other.state._replace(setup=replace(self.state.setup, rows=rows))
         return other
 
