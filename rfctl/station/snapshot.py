@@ -1,0 +1,426 @@
+"""What an onlooker sees of a session: frozen values, and the watch that gathers them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import TypeAdapter
+
+from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl.kernel.effects import Ask, Level, Note
+from rfctl.kernel.interlocks import averaging_ends_ns, limit_of
+from rfctl.kernel.limits import ARM_TOKEN_NS, REMOVE_BELOW_C, TEMPERATURE_MAX_C
+from rfctl.kernel.phase import LESION, Phase
+from rfctl.kernel.state import ChannelState, KernelState, Stage
+from rfctl.model.plan import TimerDefinition
+
+if TYPE_CHECKING:
+    from rfctl.kernel.effects import Effect
+    from rfctl.kernel.state import Setup, SiteResult
+    from rfctl.model.plan import Site
+    from rfctl.model.reading import ChannelReading
+
+EVENTS_KEPT = 20
+CURVE_NS = NS_PER_S // 2
+CURVE_POINTS = 320
+"""With a point every half second: a whole ramp and hold, and what led to it."""
+OVER_SET_ROW = "over_set"
+
+
+class CurvePoint(NamedTuple):
+    """One point of a channel's curves; ``t_s`` since the procedure began, None where nothing is known."""
+
+    t_s: float
+    temperature_c: float | None
+    impedance_ohm: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """What the operator is asked. ``channel`` 0 is the whole procedure."""
+
+    channel: int
+    question: str
+    choices: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the present phase is.
+
+    Attributes:
+        what: What takes this time.
+        done_s: Time so far, s.
+        total_s: Time that it takes, s; None where that depends on the tissue.
+        left_s: Time left, s; None where it cannot be said.
+    """
+
+    what: str
+    done_s: float
+    total_s: float | None
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsInForce:
+    """Limits that matter to an onlooker now.
+
+    Attributes:
+        maximum_c: Hard maximum, degC.
+        over_set_c: Above this for its window, the lesion trips, degC; None without a site.
+        power_limit_w: At the generator's terminals, W; None before it is fixed.
+    """
+
+    maximum_c: float
+    over_set_c: float | None
+    power_limit_w: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSnapshot:
+    """One channel. None stands for what is unknown or not there.
+
+    Attributes:
+        number: From 1.
+        site: Name of the site under work, else of the last or the next one on this channel; empty without any.
+        phase: In words.
+        end_reason: How the last site on this channel ended, while no other is under work.
+        temperature_c: Tip, degC.
+        set_temperature_c: Of the site's lesion, degC.
+        impedance_ohm: Tip to dispersive electrode, ohm.
+        power_w: At the generator's terminals, W.
+        rf_on: By measurement.
+        stimulating: By measurement.
+        amplitude_v: Stimulation as delivered, V.
+        sensory_threshold_v: Felt at, V.
+        motor_negative_to_v: No response up to, V.
+        progress: Of the present phase.
+        limits: In force now.
+        peak_c: Highest temperature of the lesion, degC.
+        energy_j: In the tissue, J.
+        curve: Recent points, oldest first.
+    """
+
+    number: int
+    site: str
+    phase: str
+    end_reason: str | None
+    temperature_c: float | None
+    set_temperature_c: float | None
+    impedance_ohm: float | None
+    power_w: float | None
+    rf_on: bool | None
+    stimulating: bool | None
+    amplitude_v: float | None
+    sensory_threshold_v: float | None
+    motor_negative_to_v: float | None
+    progress: Progress | None
+    limits: LimitsInForce
+    peak_c: float | None
+    energy_j: float | None
+    curve: tuple[CurvePoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """A line of the log. ``channel`` 0 is the whole generator; ``level`` is info, warning, trip or question."""
+
+    t_s: float
+    level: str
+    channel: int
+    code: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeenTrip:
+    """A verdict of an interlock, with its numbers where it has some."""
+
+    t_s: float
+    code: str
+    channel: int
+    measured: float | None
+    limit: float | None
+    unit: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What can be seen of a session at one moment.
+
+    Attributes:
+        station: The station's id.
+        title: What people call the station.
+        simulated: No device, no patient.
+        medium: What the electrodes stand in.
+        time_scale: ``real``, ``virtual`` or ``paced:X``.
+        procedure_id: The procedure, empty before it has one.
+        operator: Who decides.
+        plan: Title of the plan.
+        elapsed_s: Time of the procedure, s.
+        age_ms: Age of the newest reading when this was taken, ms; None before the first.
+        stage: Where the procedure is, in words.
+        question: What is open.
+        channels: Channel 1 first.
+        events: The last ones, oldest first.
+        trips: The cause first.
+        over: Everything has ended.
+        outcome: How it ends, once that is known.
+        ending: Why it ends, in words; empty until then.
+        off_verified: Off has been verified at the end.
+        services: What serves beside control, and how that is: ``{"mqtt": "connected"}``.
+    """
+
+    station: str
+    title: str
+    simulated: bool
+    medium: str
+    time_scale: str
+    procedure_id: str
+    operator: str
+    plan: str
+    elapsed_s: float
+    age_ms: float | None
+    stage: str
+    question: OpenQuestion | None
+    channels: tuple[ChannelSnapshot, ...]
+    events: tuple[SeenEvent, ...]
+    trips: tuple[SeenTrip, ...]
+    over: bool
+    outcome: str | None
+    ending: str
+    off_verified: bool
+    services: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """As plain values for ``json.dumps``; what is unknown is null."""
+        members: dict[str, Any] = _CODEC.dump_python(self, mode="json")
+        return members
+
+    @classmethod
+    def from_json(cls, members: object) -> Snapshot:
+        """The inverse of ``to_json``.
+
+        Raises:
+            ValueError: Not a snapshot.
+        """
+        return _CODEC.validate_python(members)
+
+
+_CODEC = TypeAdapter(Snapshot)
+
+
+@dataclass(slots=True)
+class Onlooker:
+    """A watch of the station: keeps references of each decision, and makes a snapshot only when it is asked for one.
+
+    Belongs to the thread of the control loop.
+
+    Attributes:
+        station: The station's id.
+        title: What people call the station.
+        time_scale: Of the station's clock.
+        operator: Who decides.
+        procedure_id: Set once it is known.
+        services: How each service is; asked at each snapshot.
+    """
+
+    station: str
+    title: str
+    time_scale: str
+    operator: str
+    procedure_id: str = ""
+    services: dict[str, Callable[[], str]] = field(default_factory=dict)
+    _state: KernelState | None = None
+    _events: deque[SeenEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
+    _curves: tuple[deque[CurvePoint], ...] = ()
+    _curve_due_ns: int = 0
+
+    def __call__(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
+        """Look at one decision."""
+        self._state = state
+        for effect in effects:
+            if isinstance(effect, Note):
+                self._note(state, effect.level, effect.channel, effect.code, effect.text)
+            elif isinstance(effect, Ask):
+                self._note(state, "question", effect.channel, effect.question, effect.text)
+        if state.received_ns >= self._curve_due_ns and state.reading is not None:
+            self._curve_due_ns = state.received_ns + CURVE_NS
+            self._add_points(state)
+
+    @property
+    def begun(self) -> bool:
+        """There is something to see."""
+        return self._state is not None
+
+    @property
+    def over(self) -> bool:
+        """Nothing more will be decided."""
+        return self._state is not None and self._state.stage is Stage.ENDED
+
+    def snapshot(self, now_ns: int) -> Snapshot:
+        """What can be seen now, ``now_ns`` of the station's monotonic clock.
+
+        Raises:
+            LookupError: Nothing has been decided yet, see ``begun``.
+        """
+        state = self._state
+        if state is None:
+            raise LookupError("nothing has been decided yet")
+        setup, asked = state.setup, state.question
+        ends = state.stage in {Stage.ENDING, Stage.RELEASING, Stage.ENDED}
+        return Snapshot(
+            station=self.station,
+            title=self.title,
+            simulated=setup.simulated,
+            medium=str(setup.medium),
+            time_scale=self.time_scale,
+            procedure_id=self.procedure_id,
+            operator=self.operator,
+            plan=setup.plan.title,
+            elapsed_s=_elapsed_s(state, now_ns),
+            age_ms=(now_ns - state.received_ns) / NS_PER_MS if state.reading is not None else None,
+            stage=str(state.stage),
+            question=OpenQuestion(asked.channel, str(asked.question), tuple(map(str, asked.choices)), asked.text)
+            if asked is not None
+            else None,
+            channels=tuple(
+                _channel(state, number, tuple(self._curves[number - 1]) if self._curves else ())
+                for number in range(1, setup.channels + 1)
+            ),
+            events=tuple(self._events),
+            trips=tuple(
+                SeenTrip(
+                    _elapsed_s(state, trip.t_ns),
+                    trip.code,
+                    trip.channel,
+                    _known(trip.measured),
+                    _known(trip.limit),
+                    trip.unit,
+                    trip.text,
+                )
+                for trip in state.trips
+            ),
+            over=state.stage is Stage.ENDED,
+            outcome=str(state.outcome) if ends else None,
+            ending=state.ending,
+            off_verified=state.off_verified,
+            services={name: status() for name, status in self.services.items()},
+        )
+
+    def _note(self, state: KernelState, level: Level | str, channel: int, code: str, text: str) -> None:
+        now_ns = max(state.received_ns, state.since_ns)
+        self._events.append(SeenEvent(_elapsed_s(state, now_ns), str(level), channel, str(code), text))
+
+    def _add_points(self, state: KernelState) -> None:
+        assert state.reading is not None  # noqa: S101 - the caller has looked
+        if not self._curves:
+            self._curves = tuple(deque(maxlen=CURVE_POINTS) for _ in state.channels)
+        t_s = _elapsed_s(state, state.received_ns)
+        for curve, measured in zip(self._curves, state.reading.channels, strict=True):
+            curve.append(
+                CurvePoint(
+                    t_s,
+                    _drawn(measured.temperature_c, 2),
+                    _drawn(measured.impedance_ohm, 1),
+                    _drawn(measured.power_w, 2),
+                )
+            )
+
+
+def _elapsed_s(state: KernelState, now_ns: int) -> float:
+    return round((now_ns - state.started_ns) / NS_PER_S, 3)
+
+
+def _known(value: float) -> float | None:
+    """None for not-a-number, which has no JSON form."""
+    return value if math.isfinite(value) else None
+
+
+def _drawn(value: float, digits: int) -> float | None:
+    """As exact as a curve can show, so that a snapshot stays small on a socket."""
+    return round(value, digits) if math.isfinite(value) else None
+
+
+def _channel(state: KernelState, number: int, curve: tuple[CurvePoint, ...]) -> ChannelSnapshot:
+    setup, channel = state.setup, state.channels[number - 1]
+    measured = state.reading.channels[number - 1] if state.reading is not None else None
+    site, result = _site(state, number)
+    figures = channel.figures
+    return ChannelSnapshot(
+        number=number,
+        site=site.name if site is not None else "",
+        phase=str(channel.phase),
+        end_reason=result.end_reason if result is not None else None,
+        temperature_c=_known(measured.temperature_c) if measured is not None else None,
+        set_temperature_c=site.lesion.set_temperature_c if site is not None else None,
+        impedance_ohm=_known(measured.impedance_ohm) if measured is not None else None,
+        power_w=_known(measured.power_w) if measured is not None else None,
+        rf_on=measured.rf_on if measured is not None else None,
+        stimulating=measured.stimulating if measured is not None else None,
+        amplitude_v=_known(measured.stimulation_amplitude) if measured is not None else None,
+        sensory_threshold_v=channel.sensory.amplitude_v if channel.sensory is not None else None,
+        motor_negative_to_v=channel.motor.amplitude_v if channel.motor is not None else None,
+        progress=_progress(setup, channel, measured, state.received_ns),
+        limits=_limits(setup, channel),
+        peak_c=_known(figures.peak_c) if figures is not None else None,
+        energy_j=_known(figures.energy_j) if figures is not None else None,
+        curve=curve,
+    )
+
+
+def _site(state: KernelState, number: int) -> tuple[Site | None, SiteResult | None]:
+    """The site under work; else the last one on this channel with its result; else the first one planned on it."""
+    sites, channel = state.setup.plan.sites, state.channels[number - 1]
+    if channel.site >= 0:
+        return sites[channel.site], None
+    for result in reversed(state.results):
+        if sites[result.site].channel == number:
+            return sites[result.site], result
+    return next((site for site in sites if site.channel == number), None), None
+
+
+def _limits(setup: Setup, channel: ChannelState) -> LimitsInForce:
+    over_set = next((row for row in setup.rows if row.code == OVER_SET_ROW), None)
+    return LimitsInForce(
+        maximum_c=TEMPERATURE_MAX_C,
+        over_set_c=_known(limit_of(over_set, setup, channel)) if over_set is not None else None,
+        power_limit_w=channel.power_limit_w or None,
+    )
+
+
+def _progress(
+    setup: Setup, channel: ChannelState, measured: ChannelReading | None, received_ns: int
+) -> Progress | None:
+    """Progress by the time of the newest reading, so that it stands still when the readings do."""
+    phase, figures = channel.phase, channel.figures
+    in_phase_s = max(received_ns - channel.since_ns, 0) / NS_PER_S
+    averaged_ns = averaging_ends_ns(setup, channel)
+    if averaged_ns is not None:
+        return _timed(str(phase), in_phase_s, (averaged_ns - channel.since_ns) / NS_PER_S)
+    if phase is Phase.ARMED:
+        return _timed("start within", in_phase_s, ARM_TOKEN_NS / NS_PER_S)
+    if phase is Phase.COOLING:
+        return Progress(f"cooling below {REMOVE_BELOW_C:g} degC", in_phase_s, None, None)
+    if phase not in LESION or figures is None:
+        return None
+    lesion = setup.plan.sites[channel.site].lesion
+    on_s = max(received_ns - figures.rf_on_ns, 0) / NS_PER_S
+    if phase is Phase.HOLD:
+        from_rf_on = lesion.timer is TimerDefinition.RF_ON
+        return _timed("hold", on_s if from_rf_on else in_phase_s, lesion.hold_s)
+    start_c, set_c, rate = figures.start_c, lesion.set_temperature_c, lesion.ramp_c_per_s
+    now_c = measured.temperature_c if measured is not None else math.nan
+    left_s = max(set_c - now_c, 0.0) / rate if math.isfinite(now_c) else None
+    return Progress("ramp", on_s, _known(max(set_c - start_c, 0.0) / rate), left_s)
+
+
+def _timed(what: str, done_s: float, total_s: float) -> Progress:
+    return Progress(what, min(done_s, total_s), total_s, max(total_s - done_s, 0.0))
