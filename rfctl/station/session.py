@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
     from rfctl.profile.profile import Profile
     from rfctl.station.station_file import Station
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The last one is a terminal that was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,23 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
+class Begun:
+    """A procedure that is about to make its first decision, as far as others may reach it.
+
+    Attributes:
+        procedure_id: Its name.
+        stop: Everything off at once, said by whom; called in the loop, from any callback, as often as one likes.
+    """
+
+    procedure_id: str
+    stop: Callable[[str], None]
+
+
+def _unheard(_begun: Begun) -> None:
+    """Nobody else wants to reach the procedure."""
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """What a session is to do.
 
@@ -64,6 +83,7 @@ class Order:
         out: Folder under which the session's own folder is made.
         seed: Seed of an in-process simulator.
         watch: Told of every decision; must not wait.
+        begun: Told once how the procedure can be stopped; must not wait.
     """
 
     station: Station
@@ -73,6 +93,7 @@ class Order:
     out: Path
     seed: int
     watch: Watch
+    begun: Callable[[Begun], None] = _unheard
 
 
 async def run(order: Order, clock: Clock) -> Result:
@@ -109,7 +130,7 @@ async def run(order: Order, clock: Clock) -> Result:
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
         try:
-            exit_code, found, error = await _procedure(order, clock, record)
+            exit_code, found, error = await _procedure(order, clock, record, procedure_id)
             document |= found
         except RfctlError as problem:
             exit_code, error = problem.exit_code, str(problem)
@@ -131,7 +152,9 @@ async def run(order: Order, clock: Clock) -> Result:
         return Result(exit_code, document, error)
 
 
-async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[int, dict[str, Any], str]:
+async def _procedure(
+    order: Order, clock: Clock, record: RecordWriter, procedure_id: str
+) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
         address = order.station.link
         if order.station.in_process:
@@ -149,6 +172,7 @@ async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[
         await record.durable()
         procedure = Procedure(setup, connection, record, clock, order.operator, order.watch)
         _listen(procedure, stack)
+        order.begun(Begun(procedure_id, procedure.stop))
         state = await procedure.run()
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
@@ -189,9 +213,11 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
 
 
 def _listen(procedure: Procedure, stack: AsyncExitStack) -> None:
-    """SIGINT and SIGTERM turn everything off before anything else happens."""
+    """The signals turn everything off before anything else happens."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
+        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+            continue  # under nohup a procedure outlives its terminal
         with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
             loop.add_signal_handler(number, procedure.stop, signal.Signals(number).name)
             stack.callback(loop.remove_signal_handler, number)
