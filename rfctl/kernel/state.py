@@ -236,6 +236,7 @@ class Stage(StrEnum):
     UNKNOWN = "before the first event: everything is unknown"
     STARTING = "verifying that everything is off"
     CLAIMING = "taking ownership"
+    STANDING_BY = "standing by: watching, nothing planned"
     CHECKLIST = "checklist"
     TREATING = "treating"
     ENDING = "ending: verifying off"

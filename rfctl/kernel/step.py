@@ -264,6 +264,8 @@ def _starting(state: KernelState, now_ns: int) -> Step:
     if state.reading is None or any(has_output(channel) for channel in state.reading.channels):
         return state, ()
     channels = tuple(channel._replace(phase=Phase.IDLE, since_ns=now_ns) for channel in state.channels)
+    if not state.setup.plan.sites:  # nothing to do but to watch: the generator stays everybody's
+        return state._replace(stage=Stage.STANDING_BY, since_ns=now_ns, channels=channels), ()
     return state._replace(stage=Stage.CLAIMING, since_ns=now_ns, channels=channels), (Claim(),)
 
 
@@ -401,6 +403,8 @@ def _ending(state: KernelState, now_ns: int) -> Step:
         state = state._replace(stage=Stage.ENDING, since_ns=now_ns, off_ns=now_ns, off_verified=False)
         return state, (Off("an output came on again after off had been verified"),)
     if reading is not None and state.received_ns > state.since_ns and not output:
+        if not state.setup.plan.sites:  # never owned
+            return _finish(state._replace(since_ns=now_ns, off_verified=True))
         return state._replace(stage=Stage.RELEASING, since_ns=now_ns, off_verified=True), (Release(),)
     effects: tuple[Effect, ...] = ()
     if now_ns - state.since_ns > OFF_UNVERIFIED_NS and state.received_ns <= state.since_ns:

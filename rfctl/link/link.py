@@ -22,6 +22,7 @@ from rfctl.errors import (
 )
 from rfctl.link.gate import Gate
 from rfctl.link.port import open_port
+from rfctl.link.stop_line import StopLine
 from rfctl.model.permit import Intent
 
 if TYPE_CHECKING:
@@ -125,6 +126,7 @@ class Link:
         self._tail_begun = False  # part of its first frame has been taken
         self._tail_is_off = False  # it ends with every off frame
         self._held_back = False  # a cut write waits in the tail; only an off may complete it
+        self._stop_line: StopLine | None = None
         self._loop.add_reader(descriptor, self._on_readable)
 
     @classmethod
@@ -234,6 +236,12 @@ class Link:
             self._fail(LinkPreempted("an off overtook the request", where=self.address))
         return handed_over
 
+    def stop_line(self) -> StopLine:
+        """The way onto this line for a thread that stops when the loop hangs; after ``load``, one for a link."""
+        if self._stop_line is None:
+            self._stop_line = StopLine(self._descriptor, tuple(frame for _, frame in self._offs), self._begun)
+        return self._stop_line
+
     def close(self) -> None:
         """Close the connection; nothing more is sent. Idempotent."""
         self._end("closed by this side")
@@ -263,7 +271,20 @@ class Link:
             timer.cancel()
             self._waiting = self._expected = None
 
+    def _begun(self) -> bytes:
+        """What is left of a frame of which a part has been sent."""
+        return self._tail if self._tail_begun else b""
+
+    def _lost_the_line(self) -> bool:
+        """A thread has stopped everything in place of the loop: this link must not touch the line any more."""
+        if self._stop_line is None or not self._stop_line.taken:
+            return False
+        self._end("stopped by the STOP thread, because the event loop did not answer")
+        return True
+
     def _send(self, frame: bytes, now_ns: int) -> None:
+        if self._lost_the_line():
+            return
         self.trace.append(Traced(now_ns, "tx", frame))
         try:
             sent = os.write(self._descriptor, frame)
@@ -279,6 +300,8 @@ class Link:
 
     def _flush(self) -> bool:
         """Hand the tail to the operating system. Returns: all of it was taken."""
+        if self._lost_the_line():
+            return False
         try:
             while self._tail:
                 sent = os.write(self._descriptor, self._tail)
@@ -377,6 +400,8 @@ class Link:
         )
 
     def _on_readable(self) -> None:
+        if self._lost_the_line():
+            return
         try:
             chunk = os.read(self._descriptor, CHUNK)
         except (BlockingIOError, InterruptedError):
@@ -439,6 +464,8 @@ class Link:
         self._why_closed = why
         self._loop.remove_reader(descriptor)
         self._loop.remove_writer(descriptor)
+        if self._stop_line is not None:
+            self._stop_line.retire()
         os.close(descriptor)
         self._fail(self._closed_error())
 

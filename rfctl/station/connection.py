@@ -8,11 +8,13 @@ from rfctl.clock import NS_PER_MS
 from rfctl.errors import LinkClosed, LinkError, WrongDevice
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming
+from rfctl.link.port import open_port
 from rfctl.station import registry
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
+    from rfctl.link.stop_line import StopLine
     from rfctl.profile.profile import Profile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
@@ -26,6 +28,7 @@ class Connection:
 
     Attributes:
         identity: Who answered; a later open that finds another one is refused.
+        stop_line: The way onto the present line for a thread; None before the first ``open``.
     """
 
     identity: Identity
@@ -37,6 +40,7 @@ class Connection:
         self._simulated = simulated
         self._known: Identity | None = None
         self._link: Link | None = None
+        self.stop_line: StopLine | None = None
         self._generator: Controller | None = None
 
     @property
@@ -58,20 +62,29 @@ class Connection:
         """There is no living link."""
         return self._link is None or self._link.closed
 
-    async def open(self) -> None:
+    def twin(self, clock: Clock) -> Connection:
+        """Another connection to the same generator, for another thread with a loop of its own."""
+        return Connection(self._address, self._profile, clock, simulated=self._simulated)
+
+    async def open(self, *, descriptor: int | None = None) -> None:
         """Connect and turn everything off. The generator of an earlier open hears off before it is asked anything; to a
         stranger nothing is written until it has said that it speaks the profile's map, where off means off.
+
+        Args:
+            descriptor: A line that is open already, to go on with; owned from now on.
 
         Raises:
             LinkError: Nobody there, or no sensible answer.
             WrongDevice: Not the generator that station and profile describe.
         """
         self.close()
-        link = await Link.open(self._address, TcpFraming(), self._clock, reply_ns=REPLY_BEFORE_KNOWN_NS)
+        if descriptor is None:
+            descriptor = await open_port(self._address, self._clock)
+        link = Link(descriptor, TcpFraming(), self._clock, address=self._address, reply_ns=REPLY_BEFORE_KNOWN_NS)
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
             link.load(self._profile.write_table(), generator.off_frames())
-            self._link, self._generator = link, generator
+            self._link, self._generator, self.stop_line = link, generator, link.stop_line()
             if self._known is not None:
                 link.off()
             identity = await generator.identify()
