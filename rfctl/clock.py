@@ -44,6 +44,12 @@ class Clock(Protocol):
         """
         ...
 
+    def block(self, for_ns: int) -> None:
+        """Hold the whole thread up for a moment, below a few milliseconds: only for what must be synchronous and yet
+        leave a silence on a line. Nothing in virtual time, where a byte is through as soon as it is written.
+        """
+        ...
+
 
 class RealClock:
     """The machine's own clocks."""
@@ -64,6 +70,13 @@ class RealClock:
 
     def expect(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def block(self, for_ns: int) -> None:
+        # Not a sleep: on a busy machine a thread that gave its processor away gets it back whenever, and this is the
+        # way of an off.
+        end_ns = time.monotonic_ns() + for_ns
+        while time.monotonic_ns() < end_ns:
+            pass
 
 
 def wall_ns() -> int:

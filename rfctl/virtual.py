@@ -247,6 +247,9 @@ class VirtualClock:
     def expect(self) -> AbstractContextManager[None]:
         return self._loop.expect()
 
+    def block(self, for_ns: int) -> None:
+        pass
+
 
 def run_virtual(main: Coroutine[Any, Any, T], *, pace: float | None = None, utc_start: datetime | None = None) -> T:
     """Run a coroutine to its end in virtual time; the virtual ``asyncio.run``.

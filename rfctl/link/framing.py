@@ -21,10 +21,30 @@ class Frame(NamedTuple):
 
 
 class Framing(Protocol):
-    """A way of putting requests on a wire: Modbus TCP now, a serial line as another implementation."""
+    """A way of putting requests on a wire.
+
+    Attributes:
+        numbered: A reply says which request it answers. Where it does not, nothing that arrives after a request was
+            given up can be told from the reply to the next one, until the line has fallen silent.
+        gap_ns: Silence that must stand before each frame; 0 where frames need none.
+        character_ns: Time that one byte takes on the wire; 0 where it does not count.
+    """
+
+    @property
+    def numbered(self) -> bool: ...
+
+    @property
+    def gap_ns(self) -> int: ...
+
+    @property
+    def character_ns(self) -> int: ...
 
     def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
         """The bytes that go on the wire."""
+        ...
+
+    def exchange_ns(self, pdu: bytes) -> int:
+        """Time that a request, its reply and the silence between them take on the wire."""
         ...
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:

@@ -89,6 +89,9 @@ class Link:
 
     After a time-out, a cancellation, a bad reply or an off the link is dirty: the next request first waits until the
     replies that are still on their way have come, or the line was silent for one reply deadline, and discards them.
+    Where replies carry no numbers only silence counts, and whatever arrives before it is discarded unread.
+
+    Where frames need a silent gap between them, each request waits for it in the loop, and each off frame in place.
     """
 
     def __init__(
@@ -101,13 +104,14 @@ class Link:
             framing: How requests travel.
             clock: Its ``monotonic_ns`` is the time of the loop.
             address: For messages.
-            reply_ns: Longest time from a request to its reply.
+            reply_ns: Longest time from a request to its reply, their time on the wire not counted.
         """
         self.address = address
         self.reply_ns = reply_ns
         self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
         self.received_ns = 0
         self.stale_replies = 0
+        self.stray_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._framing = framing
@@ -121,7 +125,8 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""
         self._outstanding: set[int] = set()  # transactions whose replies may still come
-        self._aligned = True  # the next byte received starts a frame
+        self._aligned = framing.numbered  # the next byte received starts a frame; else nobody knows what was going on
+        self._sent_ns = 0  # when the last byte written is off the wire
         self._tail = b""  # not yet taken by the kernel
         self._tail_begun = False  # part of its first frame has been taken
         self._tail_is_off = False  # it ends with every off frame
@@ -134,14 +139,14 @@ class Link:
         """Connect.
 
         Args:
-            address: ``tcp:HOST:PORT``.
+            address: ``tcp:HOST:PORT`` or ``rtu:PATH``.
             framing: How requests travel.
             clock: The station's clock.
-            reply_ns: Longest time from a request to its reply.
+            reply_ns: Longest time from a request to its reply, their time on the wire not counted.
 
         Raises:
             ConfigError: Not an address.
-            LinkClosed: Nobody answers there.
+            LinkClosed: Nobody answers there, or the port is in use.
         """
         return cls(await open_port(address, clock), framing, clock, address=address, reply_ns=reply_ns)
 
@@ -214,6 +219,8 @@ class Link:
         try:
             if self.dirty:
                 await self._drain()
+            if self._framing.gap_ns:
+                await self._gap()
             return await self._exchange(pdu, intent, unit)
         finally:
             self._busy = False
@@ -239,7 +246,9 @@ class Link:
     def stop_line(self) -> StopLine:
         """The way onto this line for a thread that stops when the loop hangs; after ``load``, one for a link."""
         if self._stop_line is None:
-            self._stop_line = StopLine(self._descriptor, tuple(frame for _, frame in self._offs), self._begun)
+            frames = tuple(frame for _, frame in self._offs)
+            spacing_ns = self._framing.gap_ns and self._framing.gap_ns + self._wire_ns(max(map(len, frames), default=0))
+            self._stop_line = StopLine(self._descriptor, frames, self._begun, spacing_ns / NS_PER_S)
         return self._stop_line
 
     def close(self) -> None:
@@ -257,7 +266,8 @@ class Link:
         self._waiting = waiting
         self._expected = _Expected(transaction, unit, pdu, actions)
         self._outstanding.add(transaction)
-        timer = self._loop.call_at((now_ns + self.reply_ns) / NS_PER_S, self._on_deadline, waiting)
+        deadline_ns = now_ns + self.reply_ns + self._framing.exchange_ns(pdu)
+        timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
         try:
             self._send(frame, now_ns)
             if actions:
@@ -297,6 +307,7 @@ class Link:
             self._tail = frame[sent:]
             self._tail_begun = sent > 0
             self._loop.add_writer(self._descriptor, self._flush)
+        self._sent_ns = now_ns + self._wire_ns(sent)
 
     def _flush(self) -> bool:
         """Hand the tail to the operating system. Returns: all of it was taken."""
@@ -307,6 +318,7 @@ class Link:
                 sent = os.write(self._descriptor, self._tail)
                 self._tail = self._tail[sent:]
                 self._tail_begun = True
+                self._sent_ns = max(self._sent_ns, self._clock.monotonic_ns()) + self._wire_ns(sent)
         except (BlockingIOError, InterruptedError):
             self._loop.add_writer(self._descriptor, self._flush)
             return False
@@ -325,15 +337,56 @@ class Link:
                 self._tail = b""
                 self._outstanding.discard(self._transaction)
             frames = b"".join(frame for _, frame in self._offs)
+            self.trace.append(Traced(self._clock.monotonic_ns(), "tx", frames))
+            self._held_back = False
+            if self._framing.numbered:
+                self._outstanding.update(transaction for transaction, _ in self._offs)
+            else:
+                self._misalign()
+            if self._framing.gap_ns:
+                return self._flush_spaced()
             self._tail += frames
             self._tail_is_off = True
-            self._held_back = False
-            self._outstanding.update(transaction for transaction, _ in self._offs)
-            self.trace.append(Traced(self._clock.monotonic_ns(), "tx", frames))
         return self._flush()
 
+    def _flush_spaced(self) -> bool:
+        """Hand over every off frame with a silent gap before it, so that a generator that knows a frame by its silences
+        sees it as one.
+
+        The loop must not run in between, for an off is synchronous; it is blocked before each frame for what is left of
+        the gap, and at the most for the gap and the time of the frame before it: for 2.5 ms at 115,200 baud. On an idle
+        line the first frame leaves at once. When the operating system takes no more, the rest waits in the tail without
+        gaps.
+        """
+        handed_over = self._flush()  # a frame that was cut is completed first
+        for _, frame in self._offs:
+            most_ns = self._framing.gap_ns + self._wire_ns(len(frame))
+            self._clock.block(min(self._quiet_ns() - self._clock.monotonic_ns(), most_ns))
+            self._tail += frame
+            handed_over = self._flush()
+        self._tail_is_off = not handed_over
+        return handed_over
+
+    def _wire_ns(self, octets: int) -> int:
+        return octets * self._framing.character_ns
+
+    def _quiet_ns(self) -> int:
+        """When the gap since the last byte, sent or received, is over."""
+        return max(self.received_ns, self._sent_ns) + self._framing.gap_ns
+
+    def _misalign(self) -> None:
+        """Believe nothing until the line has been silent."""
+        self._aligned = False
+        self._received = b""
+
     def _abandon(self, transaction: int, intent: Intent) -> None:
-        """A request ended without an accepted answer; decide on what of it has not left yet."""
+        """A request ended without an accepted answer."""
+        self._decide_on_tail(transaction, intent)
+        if self._outstanding and not self._framing.numbered:
+            self._misalign()
+
+    def _decide_on_tail(self, transaction: int, intent: Intent) -> None:
+        """What of a request has not left yet leaves only if that can do no harm."""
         if not self._tail or self._tail_is_off or self.closed or intent is Intent.OFF:
             return
         if not self._tail_begun:
@@ -355,12 +408,8 @@ class Link:
         while self.dirty:
             self._require_open()
             if self._clock.monotonic_ns() >= give_up_ns:
-                raise LinkTimeout(
-                    f"the line has not fallen silent for {DRAIN_DEADLINES} reply deadlines of {self._reply_shown}",
-                    where=self.address,
-                    remedy="Something else talks on this connection; open a new one.",
-                )
-            if await self._bytes_before_deadline():
+                raise self._babble()
+            if await self._bytes_before(max(self._clock.monotonic_ns(), self._sent_ns) + self.reply_ns):
                 continue
             if self._tail:
                 raise LinkTimeout(
@@ -372,12 +421,20 @@ class Link:
             self._outstanding.clear()
             self._aligned = True
 
-    async def _bytes_before_deadline(self) -> bytes:
-        """What arrives next; empty when nothing does for one reply deadline."""
+    async def _gap(self) -> None:
+        """Let the line be silent for as long as stands between two frames."""
+        give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * self.reply_ns
+        while (quiet_ns := self._quiet_ns()) > self._clock.monotonic_ns():
+            self._require_open()
+            if quiet_ns > give_up_ns:
+                raise self._babble()
+            await self._bytes_before(quiet_ns)
+
+    async def _bytes_before(self, deadline_ns: int) -> bytes:
+        """What arrives next; empty when nothing does until then."""
         waiting: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting = waiting
-        deadline = (self._clock.monotonic_ns() + self.reply_ns) / NS_PER_S
-        timer = self._loop.call_at(deadline, self._on_deadline, waiting)
+        timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
         try:
             with self._clock.expect():
                 return await waiting
@@ -391,9 +448,12 @@ class Link:
         if self._expected is None:
             waiting.set_result(b"")
             return
+        request = self._expected.request
+        within_ns = self.reply_ns + self._framing.exchange_ns(request)
+        came = f"; what came instead: {self._received[:16].hex()}" if self._received else ""
         self._fail(
             LinkTimeout(
-                f"no reply within {self._reply_shown} to {self._expected.request[:16].hex()}",
+                f"no reply within {within_ns / NS_PER_MS:g} ms to {request[:16].hex()}{came}",
                 where=self.address,
                 remedy="Check that the generator is on; the state of its output is unknown.",
             )
@@ -410,11 +470,13 @@ class Link:
             self._end(f"reading failed: {problem.strerror}")
             return
         if not chunk:
-            self._end("closed by the generator")
+            self._end("closed by the generator, or unplugged")
             return
         self.received_ns = self._clock.monotonic_ns()
         self.trace.append(Traced(self.received_ns, "rx", chunk))
-        if self._aligned:
+        if self._expected is None and not self._framing.numbered:
+            self.stray_bytes += len(chunk)  # nobody asked; a late reply looks like the next one
+        elif self._aligned:
             self._take(chunk)
         if self._expected is None and self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(chunk)
@@ -478,6 +540,13 @@ class Link:
             f"the connection is gone: {self._why_closed}",
             where=self.address,
             remedy="Only a new connection can go on; the state of the output is unknown.",
+        )
+
+    def _babble(self) -> LinkTimeout:
+        return LinkTimeout(
+            f"the line has not fallen silent for {DRAIN_DEADLINES} reply deadlines of {self._reply_shown}",
+            where=self.address,
+            remedy="Something else talks on this connection; open a new one.",
         )
 
     @property

@@ -79,11 +79,18 @@ def registers_in(reply: bytes) -> bytes:
 class TcpFraming:
     """Modbus TCP: every frame carries its transaction number, length and unit."""
 
+    numbered = True
+    gap_ns = 0
+    character_ns = 0
+
     def __init__(self) -> None:
         self._framer = FramerSocket(DecodePDU(is_server=False))
 
     def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
         return self._framer.encode(pdu, unit, transaction)
+
+    def exchange_ns(self, pdu: bytes) -> int:
+        return 0
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:
         if len(received) <= HEADER:

@@ -5,22 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
-from rfctl.errors import LinkClosed, LinkError, WrongDevice
+from rfctl.errors import ConfigError, LinkClosed, LinkError, WrongDevice
+from rfctl.link import serial_line
 from rfctl.link.link import Link
-from rfctl.link.modbus import TcpFraming
+from rfctl.link.modbus import TcpFraming, read_input, write
 from rfctl.link.port import open_port
+from rfctl.link.rtu import RtuFraming
 from rfctl.station import registry
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
+    from rfctl.link.framing import Framing
     from rfctl.link.stop_line import StopLine
     from rfctl.profile.profile import Profile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
-"""Added to the generator's stated time to answer."""
+"""Added to the generator's stated time to answer; the link itself adds the time on the wire."""
 REPLY_BEFORE_KNOWN_NS = 200 * NS_PER_MS
 """Deadline until the generator has said how long it may take."""
+LONGEST_CYCLE_NS = 100 * NS_PER_MS
+"""Of a status and a renewal; energy is not controlled over anything slower."""
 
 
 class Connection:
@@ -76,11 +81,13 @@ class Connection:
         Raises:
             LinkError: Nobody there, or no sensible answer.
             WrongDevice: Not the generator that station and profile describe.
+            ConfigError: The line, or the generator, is too slow to be controlled.
         """
         self.close()
+        framing = _framing(self._address)
         if descriptor is None:
             descriptor = await open_port(self._address, self._clock)
-        link = Link(descriptor, TcpFraming(), self._clock, address=self._address, reply_ns=REPLY_BEFORE_KNOWN_NS)
+        link = Link(descriptor, framing, self._clock, address=self._address, reply_ns=REPLY_BEFORE_KNOWN_NS)
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
             link.load(self._profile.write_table(), generator.off_frames())
@@ -90,6 +97,7 @@ class Connection:
             identity = await generator.identify()
             self._require_expected(identity)
             link.off()
+            self._require_fast_enough(framing, identity)
         except BaseException:
             link.close()
             raise
@@ -124,6 +132,27 @@ class Connection:
                 where=self._address,
                 remedy="Connect the generator that the procedure began with.",
             )
+
+    def _require_fast_enough(self, framing: Framing, identity: Identity) -> None:
+        """A full cycle reads the status and renews the lease."""
+        status = read_input(0, self._profile.status_decoder(identity.channels).count)
+        renewal = write(0, bytes(2))
+        wire_ns = sum(framing.exchange_ns(pdu) + framing.gap_ns for pdu in (status, renewal))
+        cycle_ns = wire_ns + 2 * identity.reply_ms * NS_PER_MS
+        if cycle_ns > LONGEST_CYCLE_NS:
+            raise ConfigError(
+                f"a full cycle of {identity.channels} channels takes up to {cycle_ns / NS_PER_MS:.0f} ms, "
+                f"{wire_ns / NS_PER_MS:.0f} ms of them on the wire; energy is controlled over no more than "
+                f"{LONGEST_CYCLE_NS // NS_PER_MS} ms",
+                where=self._address,
+                remedy="Set the generator and generator.link to a higher baud rate."
+                if wire_ns
+                else "The generator states too long a time to answer.",
+            )
+
+
+def _framing(address: str) -> Framing:
+    return RtuFraming(serial_line.SerialLine.parse(address)) if address.startswith("rtu:") else TcpFraming()
 
 
 def _name(identity: Identity) -> tuple[str, str]:

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from rfctl.errors import ConfigError
+from rfctl.link import serial_line
 from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
+from rfctl.telemetry.broker import Broker, split_url
 
-SCHEMES = ("tcp:", "sim:")
+SCHEMES = ("tcp:", serial_line.SCHEME, "sim:")
+SIMULATOR_FACES = {"tcp": "tcp:127.0.0.1:0", "rtu": "pty:"}
+"""What follows ``sim:NAME?link=``, and the address that the simulator in process then serves."""
+
+DEFAULT_SITE = "site"
 
 
 class StationSection(strict_toml.Strict):
@@ -41,7 +47,15 @@ class GeneratorSection(strict_toml.Strict):
     @classmethod
     def _link(cls, value: str) -> str:
         if not value.startswith(SCHEMES):
-            raise ValueError("a link is tcp:HOST:PORT, or sim:NAME for the simulator in process")
+            raise ValueError("a link is tcp:HOST:PORT, rtu:PATH, or sim:NAME for the simulator in process")
+        if value.startswith(serial_line.SCHEME):
+            try:
+                serial_line.SerialLine.parse(value)
+            except ConfigError as problem:
+                raise ValueError(f"{problem.what}. {problem.remedy}") from None
+        _, _, face = value.partition("?") if value.startswith("sim:") else ("", "", "")
+        if face and face not in {f"link={name}" for name in SIMULATOR_FACES}:
+            raise ValueError(f"after sim:NAME stands ?link=tcp or ?link=rtu, not {face!r}")
         return value
 
 
@@ -52,12 +66,35 @@ class RecordSection(strict_toml.Strict):
     state_folder: str | None = None
 
 
+class MqttSection(strict_toml.Strict):
+    """``[mqtt]``: where telemetry goes."""
+
+    broker: str
+    site: str = Field(default=DEFAULT_SITE, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    username: str | None = None
+    password_file: str | None = None
+
+    @field_validator("broker")
+    @classmethod
+    def _broker(cls, value: str) -> str:
+        split_url(value)
+        return value
+
+    @field_validator("password_file")
+    @classmethod
+    def _password_file(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("username") is None:
+            raise ValueError("a password without a username: add mqtt.username")
+        return value
+
+
 class StationFile(strict_toml.Strict):
     """The whole file."""
 
     station: StationSection
     generator: GeneratorSection
     record: RecordSection = RecordSection()
+    mqtt: MqttSection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +106,14 @@ class Station:
         title: What people call it.
         simulated: The station file says that the generator is a simulator.
         medium: What the electrodes stand in.
-        link: ``tcp:HOST:PORT`` or ``sim:NAME``.
+        link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``sim:NAME`` or ``sim:NAME?link=rtu``.
         profile: Name or path of the generator's profile.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.
         sha256: Hash of the file.
         folder: Folder of the file, for the paths in it.
+        site: Where the station stands, as the topics of telemetry name it.
+        broker: Where telemetry goes; None for nowhere.
     """
 
     id: str
@@ -87,11 +126,23 @@ class Station:
     state_folder: Path
     sha256: str
     folder: Path
+    site: str = DEFAULT_SITE
+    broker: Broker | None = None
 
     @property
     def in_process(self) -> bool:
         """The simulator runs in this process, so that time may be virtual."""
         return self.link.startswith("sim:")
+
+    @property
+    def simulator(self) -> str:
+        """Name of the simulator in process."""
+        return self.link.removeprefix("sim:").partition("?")[0]
+
+    @property
+    def simulator_address(self) -> str:
+        """What the simulator in process serves."""
+        return SIMULATOR_FACES[self.link.partition("?link=")[2] or "tcp"]
 
 
 def load(name_or_path: str) -> Station:
@@ -123,7 +174,15 @@ def load(name_or_path: str) -> Station:
         state_folder=(folder / state) if state else default_state_folder(file.station.id, link),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         folder=folder,
+        site=file.mqtt.site if file.mqtt else DEFAULT_SITE,
+        broker=_broker(file.mqtt, folder) if file.mqtt else None,
     )
+
+
+def _broker(section: MqttSection, folder: Path) -> Broker:
+    host, port = split_url(section.broker)
+    password_file = folder / section.password_file if section.password_file else None
+    return Broker(host, port, section.username, password_file)
 
 
 def default_state_folder(station_id: str, link: str) -> Path:

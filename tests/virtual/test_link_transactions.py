@@ -318,7 +318,7 @@ async def test_an_absent_port_names_address_and_remedy(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("serial:/dev/ttyUSB0", r"unknown kind of link 'serial'\. Valid: tcp\."),
+        ("serial:/dev/ttyUSB0", r"unknown kind of link 'serial'\. Valid: rtu, tcp\."),
         ("127.0.0.1:502", "unknown kind of link '127.0.0.1'"),
         ("tcp:127.0.0.1", "Write tcp:HOST:PORT"),
         ("tcp::502", "Write tcp:HOST:PORT"),
