@@ -12,17 +12,19 @@ from rfctl.errors import EXIT_DONE
 from rfctl.station import session
 
 if TYPE_CHECKING:
+    from rfctl.cli.view.own import OwnView
     from rfctl.clock import Clock
     from rfctl.station.session import Order, Result
 
 
-def launch(order: Order, *, virtual: bool, pace: float | None) -> Result:
+def launch(order: Order, *, virtual: bool, pace: float | None, view: OwnView | None = None) -> Result:
     """Run the session.
 
     Args:
         order: What to do.
         virtual: In virtual time; only with a simulator in this process.
         pace: Virtual seconds a second of the wall, None for as fast as it goes.
+        view: Shown meanwhile; not in virtual time that goes as fast as it can.
     """
     gc.collect()
     gc.freeze()
@@ -30,14 +32,25 @@ def launch(order: Order, *, virtual: bool, pace: float | None) -> Result:
         from rfctl.virtual import VirtualClock, run_virtual
 
         async def on_virtual_clock() -> Result:
-            return await session.run(order, VirtualClock.running())
+            return await _run(order, VirtualClock.running(), view, pace or 1.0)
 
         return run_virtual(on_virtual_clock(), pace=pace)
     from rfctl.clock import RealClock
 
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         clock: Clock = RealClock()
-        return runner.run(session.run(order, clock))
+        return runner.run(_run(order, clock, view, 1.0))
+
+
+async def _run(order: Order, clock: Clock, view: OwnView | None, pace: float) -> Result:
+    if view is None:
+        return await session.run(order, clock)
+    showing = asyncio.create_task(view.run(clock, pace), name="showing")
+    try:
+        return await session.run(order, clock)
+    finally:
+        showing.cancel()
+        await asyncio.gather(showing, return_exceptions=True)
 
 
 def show(result: Result, *, as_json: bool) -> int:

@@ -1,0 +1,1 @@
+"""The live view in a terminal: draws snapshots, and turns keys into answers and STOP."""

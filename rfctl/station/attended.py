@@ -1,0 +1,39 @@
+"""The operator who is there: answers come from a person at a view, one at a time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rfctl.kernel.events import Answered, Choice, Question
+
+if TYPE_CHECKING:
+    from rfctl.kernel.state import KernelState
+
+
+@dataclass(slots=True)
+class AttendedOperator:
+    """Passes on what a person decides. Lives in the thread of the control loop.
+
+    Attributes:
+        name: Who decides.
+    """
+
+    name: str
+    _answer: tuple[int, Question, Choice] | None = None
+
+    def answer(self, channel: int, question: str, choice: str) -> None:
+        """The person has decided on the question that was shown; the next cycle hears of it.
+
+        Raises:
+            ValueError: No such question or choice.
+        """
+        self._answer = (channel, Question(question), Choice(choice))
+
+    def decide(self, state: KernelState, now_ns: int) -> Answered | None:
+        """The answer, if it is to the question that is open now; an answer to another question is dropped."""
+        given, self._answer = self._answer, None
+        asked = state.question
+        if given is None or asked is None or given[:2] != (asked.channel, asked.question):
+            return None
+        return Answered(now_ns, asked.question, given[2], self.name)
