@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("rfctl.cli.demo:demo", "One whole procedure on the simulator, over a real socket."),
     "run": ("rfctl.cli.run:run", "One procedure by station file and plan."),
+    "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
 }
