@@ -28,7 +28,7 @@ class Simulation(Protocol):
 
     @property
     def address(self) -> str:
-        """Where it listens: ``tcp:HOST:PORT``."""
+        """Where it listens: ``tcp:HOST:PORT`` or ``rtu:PATH``."""
         ...
 
     async def close(self) -> None:
@@ -39,7 +39,9 @@ class Simulation(Protocol):
 class StartSimulator(Protocol):
     """Entry point of a simulator."""
 
-    async def __call__(self, clock: Clock, *, channels: int = 2, seed: int = 0) -> Simulation: ...
+    async def __call__(
+        self, clock: Clock, *, address: str = "tcp:127.0.0.1:0", channels: int = 2, seed: int = 0
+    ) -> Simulation: ...
 
 
 def driver(name: str) -> OpenDriver:

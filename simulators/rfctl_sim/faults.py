@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl_sim.fault_effects import ChannelEffects, WireEffects
     from rfctl_sim.generator import Generator
-    from rfctl_sim.modbus_tcp import ModbusServer
 
 Parameter = bool | float | str
 Parameters = dict[str, Parameter]
@@ -174,13 +173,25 @@ class Active:
     until_ns: int | None
 
 
+class Face(Protocol):
+    """What a fault does to the way that clients come by."""
+
+    def cut(self, for_s: float | None) -> None:
+        """Take it away, for so many seconds or until ``restore``."""
+        ...
+
+    def restore(self) -> None:
+        """Put it back."""
+        ...
+
+
 class Faults:
     """Starts and clears faults. Power, temperatures and loads are as in the output stage: power in the tissue."""
 
-    def __init__(self, generator: Generator, effects: WireEffects, server: ModbusServer, clock: Clock) -> None:
+    def __init__(self, generator: Generator, effects: WireEffects, face: Face, clock: Clock) -> None:
         self._generator = generator
         self._effects = effects
-        self._server = server
+        self._face = face
         self._clock = clock
         self._active: dict[tuple[str, int], Active] = {}
 
@@ -281,7 +292,7 @@ class Faults:
         elif fault.name == "wrong_map_id":
             effects.wrong_map_id = True
         else:
-            self._server.cut(_number(fault.parameters, "seconds"))
+            self._face.cut(_number(fault.parameters, "seconds"))
 
     def _end_on_wire(self, name: str) -> None:
         effects = self._effects
@@ -294,7 +305,7 @@ class Faults:
         elif name == "wrong_map_id":
             effects.wrong_map_id = False
         else:
-            self._server.restore()
+            self._face.restore()
 
 
 def _check_name(name: object) -> None:

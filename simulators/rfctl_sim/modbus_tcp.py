@@ -7,32 +7,16 @@ from typing import TYPE_CHECKING, cast
 
 from pymodbus.framer.socket import FramerSocket
 from pymodbus.pdu import DecodePDU
-from pymodbus.pdu.exceptionresponse import ExceptionResponse
-from pymodbus.pdu.register_message import (
-    ReadHoldingRegistersResponse,
-    ReadInputRegistersResponse,
-    WriteMultipleRegistersResponse,
-    WriteSingleRegisterResponse,
-)
 
 from rfctl.errors import ConfigError
 from rfctl_sim.connections import Connections
-from rfctl_sim.writes import ExceptionCode, Reason, Refusal
+from rfctl_sim.requests import Requests
 
 if TYPE_CHECKING:
-    from pymodbus.pdu import ModbusPDU
-
     from rfctl.clock import Clock
     from rfctl_sim.fault_effects import WireEffects
     from rfctl_sim.unit import Unit
     from rfctl_sim.wire import WireLog
-
-UNIT = 1
-
-READ_HOLDING, READ_INPUT, WRITE_SINGLE, WRITE_MULTIPLE = 3, 4, 6, 16
-FIXED_PDU_BYTES = 5  # of a request of the first three functions: function, address, count or value
-WRITE_MULTIPLE_HEAD_BYTES = 6
-MOST_READ, MOST_WRITTEN = 125, 123
 
 HEADER_BYTES = 6  # of the MBAP header, up to its length field
 SHORTEST_LENGTH, LONGEST_LENGTH = 2, 254  # what that field may say: unit and PDU
@@ -40,33 +24,15 @@ SHORTEST_LENGTH, LONGEST_LENGTH = 2, 254  # what that field may say: unit and PD
 BACKLOG = 16
 
 
-class _RegisterBytes:
-    """Registers of a read that are big-endian bytes already: pymodbus's own encoder packs them one by one."""
-
-    data = b""
-
-    def encode(self) -> bytes:
-        return bytes((len(self.data),)) + self.data
-
-
-class InputRegisters(_RegisterBytes, ReadInputRegistersResponse):
-    """Answer to function 04."""
-
-
-class HoldingRegisters(_RegisterBytes, ReadHoldingRegistersResponse):
-    """Answer to function 03."""
-
-
 class ModbusServer:
     """Listens, and answers every connection from one unit."""
 
     def __init__(self, unit: Unit, effects: WireEffects, wire: WireLog, clock: Clock) -> None:
-        self.unit = unit
-        self.effects = effects
         self.wire = wire
         self.clock = clock
         self.framer = FramerSocket(DecodePDU(is_server=True))
         self.connections = Connections()
+        self._requests = Requests(unit, effects, clock)
         self._numbers = 0
         self._host, self._port = "", 0
         self._server: asyncio.Server | None = None
@@ -74,17 +40,20 @@ class ModbusServer:
         self._reopen: asyncio.TimerHandle | None = None
 
     @property
-    def port(self) -> int:
-        """The TCP port it got."""
-        return self._port
+    def address(self) -> str:
+        """Where clients connect."""
+        return f"tcp:[{self._host}]:{self._port}" if ":" in self._host else f"tcp:{self._host}:{self._port}"
 
-    async def open(self, host: str, port: int) -> None:
+    async def open(self, address: str) -> None:
         """Listen.
 
+        Args:
+            address: ``tcp:HOST:PORT``; port 0 takes any that is free.
+
         Raises:
-            ConfigError: The address is taken or not this machine's.
+            ConfigError: Not an address, or taken, or not this machine's.
         """
-        self._host, self._port = host, port
+        self._host, self._port = host_and_port(address.removeprefix("tcp:"), where=address)
         await self._listen()
 
     async def _listen(self) -> None:
@@ -141,48 +110,24 @@ class ModbusServer:
 
     def answer(self, number: int, unit: int, transaction: int, pdu: bytes) -> bytes | None:
         """The frame that answers a request; None where silence does."""
-        now_ns = self.clock.monotonic_ns()
-        if unit != UNIT or now_ns < self.effects.silent_until_ns:
+        reply = self._requests.answer(number, unit, pdu)
+        if reply is None:
             return None
-        function = pdu[0]
-        try:
-            reply = self._obey(now_ns, number, function, pdu)
-        except Refusal as refusal:
-            reply = ExceptionResponse(function, refusal.code)
-        reply.dev_id, reply.transaction_id = unit, transaction
+        reply.transaction_id = transaction
         return self.framer.buildFrame(reply)
 
-    def _obey(self, now_ns: int, number: int, function: int, pdu: bytes) -> ModbusPDU:
-        if function not in {READ_HOLDING, READ_INPUT, WRITE_SINGLE, WRITE_MULTIPLE}:
-            return ExceptionResponse(function & 0x7F, ExceptionCode.ILLEGAL_FUNCTION)
-        request = self.framer.decoder.decode(pdu) if _well_formed(function, pdu) else None
-        if request is None:
-            self.unit.refuse(Reason.OUT_OF_RANGE)
-        address = request.address
-        if function == READ_INPUT:
-            inputs = InputRegisters()
-            inputs.data = self.unit.read_input(now_ns, address, request.count)
-            return inputs
-        if function == READ_HOLDING:
-            holdings = HoldingRegisters()
-            holdings.data = self.unit.read_holding(now_ns, address, request.count)
-            return holdings
-        words = cast("list[int]", request.registers)
-        self.unit.write(now_ns, address, words, number)
-        if function == WRITE_SINGLE:
-            return WriteSingleRegisterResponse(address=address, registers=words)
-        return WriteMultipleRegistersResponse(address=address, count=len(words))
 
+def host_and_port(text: str, *, where: str) -> tuple[str, int]:
+    """``HOST:PORT``, with an IPv6 address in brackets.
 
-def _well_formed(function: int, pdu: bytes) -> bool:
-    """Length and count agree, which pymodbus's decoder does not look at."""
-    if function != WRITE_MULTIPLE:
-        count = int.from_bytes(pdu[3:5], "big")
-        return len(pdu) == FIXED_PDU_BYTES and (function == WRITE_SINGLE or 1 <= count <= MOST_READ)
-    if len(pdu) < WRITE_MULTIPLE_HEAD_BYTES:
-        return False
-    count = int.from_bytes(pdu[3:5], "big")
-    return 1 <= count <= MOST_WRITTEN and pdu[5] == count * 2 and len(pdu) == WRITE_MULTIPLE_HEAD_BYTES + pdu[5]
+    Raises:
+        ConfigError: Something else.
+    """
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ConfigError("not an address", where=where, remedy="Write HOST:PORT, for instance 127.0.0.1:5020.")
+    return host, int(port)
 
 
 class _Connection(asyncio.Protocol):

@@ -13,7 +13,8 @@ from rfctl_sim.backdoor import BackDoor
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.faults import Faults
 from rfctl_sim.generator import Generator
-from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.modbus_rtu import BAUD, ModbusLine
+from rfctl_sim.modbus_tcp import ModbusServer, host_and_port
 from rfctl_sim.unit import Unit
 from rfctl_sim.wire import WireLog
 
@@ -36,22 +37,27 @@ class Simulator:
         wire: The last frames that crossed the wire.
     """
 
-    def __init__(self, clock: Clock, channels: int, seed: int) -> None:
+    def __init__(self, clock: Clock, channels: int, seed: int, address: str, baud: int) -> None:
         self._clock = clock
         power_up_ns = clock.monotonic_ns()
         self._generator = Generator(channels, seed, power_up_ns)
         effects = WireEffects()
         self.wire = WireLog(power_up_ns)
-        self._server = ModbusServer(Unit(self._generator, effects), effects, self.wire, clock)
+        unit = Unit(self._generator, effects)
+        self._face: ModbusServer | ModbusLine
+        if address.startswith("pty:"):
+            self._face = ModbusLine(unit, effects, self.wire, clock, baud)
+        else:
+            self._face = ModbusServer(unit, effects, self.wire, clock)
+        self._asked_address = address
         self._backdoor: BackDoor | None = None
         self._pump: asyncio.TimerHandle | None = None
-        self._host = ""
-        self.faults = Faults(self._generator, effects, self._server, clock)
+        self.faults = Faults(self._generator, effects, self._face, clock)
 
     @property
     def address(self) -> str:
-        """Where clients connect: ``tcp:HOST:PORT``."""
-        return f"tcp:{self._host}:{self._server.port}"
+        """Where clients connect: ``tcp:HOST:PORT`` or ``rtu:PATH?baud=BAUD``."""
+        return self._face.address
 
     @property
     def backdoor_address(self) -> str | None:
@@ -79,11 +85,9 @@ class Simulator:
             "faults": [asdict(fault) for fault in self.faults.active()],
         }
 
-    async def open(self, address: str, backdoor: str | None) -> None:
+    async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
-        host, port = host_and_port(address.removeprefix("tcp:"), where=address)
-        await self._server.open(host, port)
-        self._host = f"[{host}]" if ":" in host else host
+        await self._face.open(self._asked_address)
         if backdoor is not None:
             self._backdoor = BackDoor(self)
             await self._backdoor.open(*host_and_port(backdoor, where=f"back door {backdoor}"))
@@ -93,7 +97,7 @@ class Simulator:
         """Switch it off: no connection and no timer is left."""
         if self._pump is not None:
             self._pump.cancel()
-        await self._server.close()
+        await self._face.close()
         if self._backdoor is not None:
             await self._backdoor.close()
 
@@ -112,41 +116,36 @@ def _with_names(items: list[tuple[str, object]]) -> dict[str, object]:
     return {key: value.name.lower() if isinstance(value, IntEnum) else value for key, value in items}
 
 
-def host_and_port(text: str, *, where: str) -> tuple[str, int]:
-    """``HOST:PORT``, with an IPv6 address in brackets.
-
-    Raises:
-        ConfigError: Something else.
-    """
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-        raise ConfigError("not an address", where=where, remedy="Write HOST:PORT, for instance 127.0.0.1:5020.")
-    return host, int(port)
-
-
 async def start(
-    clock: Clock, *, address: str = "tcp:127.0.0.1:0", channels: int = 2, seed: int = 0, backdoor: str | None = None
+    clock: Clock,
+    *,
+    address: str = "tcp:127.0.0.1:0",
+    channels: int = 2,
+    seed: int = 0,
+    backdoor: str | None = None,
+    baud: int = BAUD,
 ) -> Simulator:
     """Switch a simulated generator on; close it at the end.
 
     Args:
         clock: The clock of the running loop.
-        address: Where clients connect, ``tcp:HOST:PORT``; port 0 takes any that is free.
+        address: Where clients connect: ``tcp:HOST:PORT``, port 0 for any that is free, or ``pty:PATH``, which makes
+            PATH a link to a pty; ``pty:`` takes a path of its own.
         channels: 1 to 4.
         seed: The same seed gives the same noise and tokens.
         backdoor: ``HOST:PORT`` of the back door, on loopback; none when not given.
+        baud: How fast a pty is.
 
     Raises:
         ConfigError: An address or a number of channels that cannot be served.
     """
-    if not address.startswith("tcp:"):
-        raise ConfigError("no such kind of link", where=address, remedy="Write tcp:HOST:PORT.")
+    if not address.startswith(("tcp:", "pty:")):
+        raise ConfigError("no such kind of link", where=address, remedy="Write tcp:HOST:PORT or pty:PATH.")
     if not 1 <= channels <= MOST_CHANNELS:
         raise ConfigError(f"{channels} channels", remedy=f"A generator has 1 to {MOST_CHANNELS}.")
-    simulator = Simulator(clock, channels, seed)
+    simulator = Simulator(clock, channels, seed, address, baud)
     try:
-        await simulator.open(address, backdoor)
+        await simulator.open(backdoor)
     except BaseException:
         await simulator.close()
         raise
