@@ -95,7 +95,14 @@ class Link:
     """
 
     def __init__(
-        self, descriptor: int, framing: Framing, clock: Clock, *, address: str, reply_ns: int = REPLY_NS
+        self,
+        descriptor: int,
+        framing: Framing,
+        clock: Clock,
+        *,
+        address: str,
+        reply_ns: int = REPLY_NS,
+        used: bool = False,
     ) -> None:
         """Take over a connected, non-blocking descriptor, on the running loop.
 
@@ -105,6 +112,7 @@ class Link:
             clock: Its ``monotonic_ns`` is the time of the loop.
             address: For messages.
             reply_ns: Longest time from a request to its reply, their time on the wire not counted.
+            used: Somebody else talked on this line before; what still comes is not for this link.
         """
         self.address = address
         self.reply_ns = reply_ns
@@ -125,7 +133,9 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""
         self._outstanding: set[int] = set()  # transactions whose replies may still come
-        self._aligned = framing.numbered  # the next byte received starts a frame; else nobody knows what was going on
+        self._aligned = (
+            framing.numbered and not used
+        )  # the next byte received starts a frame; else nobody knows what was going on
         self._sent_ns = 0  # when the last byte written is off the wire
         self._tail = b""  # not yet taken by the kernel
         self._tail_begun = False  # part of its first frame has been taken

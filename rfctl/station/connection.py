@@ -85,9 +85,14 @@ class Connection:
         """
         self.close()
         framing = _framing(self._address)
-        if descriptor is None:
-            descriptor = await open_port(self._address, self._clock)
-        link = Link(descriptor, framing, self._clock, address=self._address, reply_ns=REPLY_BEFORE_KNOWN_NS)
+        link = Link(
+            await open_port(self._address, self._clock) if descriptor is None else descriptor,
+            framing,
+            self._clock,
+            address=self._address,
+            reply_ns=REPLY_BEFORE_KNOWN_NS,
+            used=descriptor is not None,
+        )
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
             link.load(self._profile.write_table(), generator.off_frames())
