@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-PACE = 8.0
-"""Virtual seconds a second, so that the procedure takes about a minute and can be watched."""
+PACE = 7.3
+"""Virtual seconds a second: the 439 s of the procedure take a minute and can be watched."""
 STATION = "demo"
 PLAN = "demo"
 ANSWERS = "demo-answers"
@@ -16,40 +16,42 @@ ANSWERS = "demo-answers"
 
 @click.command()
 @click.option("--fast", is_flag=True, help="Virtual time, as fast as it goes; else paced to about a minute.")
-@click.option("--link", type=click.Choice(["tcp"]), default="tcp", help="How the simulator is reached.")
+@click.option("--pace", type=click.FloatRange(min=0.1, max=100.0), help=f"Seconds a second; default {PACE:g}.")
+@click.option("--link", type=click.Choice(["tcp", "rtu"]), default="tcp", help="A socket, or a serial line on a pty.")
 @click.option("--seed", type=int, default=0, help="Seed of the simulator's noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default ./rfctl-out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def demo(*, fast: bool, link: str, seed: int, out: Path | None, as_json: bool) -> None:
-    """One whole procedure on the simulator, over a real socket.
+def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | None, as_json: bool) -> None:
+    """One whole procedure on the simulator, over a real socket or a real serial line.
 
     Checklist, two sites on two channels, each with impedance, sensory and motor check, anaesthetic and lesion; the
-    record is sealed and can be verified.
+    record is sealed and can be verified. On a terminal it can be watched live, and the space bar stops it.
 
     Example: rfctl demo --fast --json
     """
-    del link  # one choice so far
     from dataclasses import replace
 
-    from rfctl.cli import logs
-    from rfctl.cli.launch import launch, show
+    from rfctl.cli.launch import arrange_watching, launch, show
     from rfctl.profile import profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.session import Order
 
-    logs.configure(quiet=False)
+    if fast and pace is not None:
+        raise click.UsageError("--fast is as fast as it goes: leave --pace out")
     station = station_file.load(STATION)
     folder = (out or station.record_folder).resolve()
-    station = replace(station, state_folder=folder / "state")
+    station = replace(station, link=f"{station.link}?link={link}", state_folder=folder / "state")
     plan = plan_file.load(PLAN)
+    operator = answers.load(ANSWERS, plan)
+    watching = arrange_watching(station, operator, visible=not (fast or as_json))
     order = Order(
         station=station,
         profile=profile.load(station.profile),
         plan=plan,
-        operator=answers.load(ANSWERS, plan),
+        operator=operator,
         out=folder,
         seed=seed,
-        watch=logs.progress(station=station.id, backend="SIMULATED"),
+        watch=watching.watch,
     )
-    result = launch(order, virtual=True, pace=None if fast else PACE)
+    result = launch(order, virtual=True, pace=None if fast else pace or PACE, watching=watching)
     sys.exit(show(result, as_json=as_json))

@@ -3,29 +3,91 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
+import os
+import shutil
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import click
 
+from rfctl.cli import logs
+from rfctl.cli.view.terminal import terminal
 from rfctl.errors import EXIT_DONE
 from rfctl.station import session
+from rfctl.station.attended import AttendedOperator
 
 if TYPE_CHECKING:
+    from rfctl.cli.lines import Lines
     from rfctl.cli.view.own import OwnView
     from rfctl.clock import Clock
+    from rfctl.kernel.effects import Effect
+    from rfctl.kernel.state import KernelState
+    from rfctl.station.procedure import Operator, Watch
     from rfctl.station.session import Order, Result
+    from rfctl.station.station_file import Station
 
 
-def launch(order: Order, *, virtual: bool, pace: float | None, view: OwnView | None = None) -> Result:
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """How a session is watched.
+
+    Attributes:
+        watch: For the order.
+        view: For the launch; None without a terminal.
+        lines: The log lines on standard error.
+    """
+
+    watch: Watch
+    view: OwnView | None
+    lines: Lines
+
+
+def arrange_watching(station: Station, operator: Operator, *, visible: bool) -> Watching:
+    """Log lines on standard error; where there is a terminal a view instead, and of the lines only the warnings.
+
+    Args:
+        station: The station.
+        operator: Who decides; one who is there does so at the view.
+        visible: A view is wanted.
+    """
+    place = terminal() if visible else None
+    on_terminal = place is not None and sys.stderr.isatty()
+    lines = logs.configure(quiet=on_terminal)
+    progress = logs.progress(station=station.id, backend="SIMULATED" if station.simulated else "device")
+    if place is None:
+        return Watching(progress, None, lines)
+    from rfctl.cli.view.own import OwnView
+    from rfctl.station.snapshot import Onlooker
+
+    onlooker = Onlooker(station.id, station.title, "", operator.name)
+
+    def watch(state: KernelState, effects: tuple[Effect, ...]) -> None:
+        progress(state, effects)
+        onlooker(state, effects)
+
+    attended = operator if isinstance(operator, AttendedOperator) else None
+    return Watching(watch, OwnView(onlooker, place, attended, lines if on_terminal else None), lines)
+
+
+def launch(order: Order, *, virtual: bool, pace: float | None, watching: Watching) -> Result:
     """Run the session.
 
     Args:
         order: What to do.
         virtual: In virtual time; only with a simulator in this process.
         pace: Virtual seconds a second of the wall, None for as fast as it goes.
-        view: Shown meanwhile; not in virtual time that goes as fast as it can.
+        watching: Whose watch the order has; its view is shown meanwhile.
     """
+    try:
+        return _launch(order, virtual, pace, watching.view)
+    finally:
+        watching.lines.finish()
+
+
+def _launch(order: Order, virtual: bool, pace: float | None, view: OwnView | None) -> Result:
     gc.collect()
     gc.freeze()
     if virtual:
@@ -45,6 +107,7 @@ def launch(order: Order, *, virtual: bool, pace: float | None, view: OwnView | N
 async def _run(order: Order, clock: Clock, view: OwnView | None, pace: float) -> Result:
     if view is None:
         return await session.run(order, clock)
+    order = replace(order, begun=view.begun)
     showing = asyncio.create_task(view.run(clock, pace), name="showing")
     try:
         return await session.run(order, clock)
@@ -60,13 +123,25 @@ def show(result: Result, *, as_json: bool) -> int:
         The exit code.
     """
     document = result.document
-    if as_json:
-        click.echo(session.as_json(document))
-    else:
-        _print_summary(document)
-    if result.exit_code != EXIT_DONE:
-        click.echo(f"rfctl: {result.error}", err=True)
+    try:
+        if as_json:
+            click.echo(session.as_json(document))
+        else:
+            _print_summary(document)
+        if result.exit_code != EXIT_DONE:
+            click.echo(f"rfctl: {result.error}", err=True)
+    except OSError as problem:
+        if problem.errno != errno.EIO:
+            raise
+        _forget_output()
     return result.exit_code
+
+
+def _forget_output() -> None:
+    """The terminal was closed: what could not be printed must not change the exit code when the streams are flushed."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 def _print_summary(document: dict[str, object]) -> None:
@@ -86,7 +161,11 @@ def _print_summary(document: dict[str, object]) -> None:
                 f"{site['energy_j']:.0f} J in the tissue"
             )
     click.echo(f"record      {document['record']}")
-    click.echo(f"verify with rfctl record verify {document['record']} --key {document['public_key']}")
+    if document["report"] is not None:
+        click.echo(f"report      {document['report']}")
     simulated_s, wall_s = document["simulated_s"], document["wall_s"]
     if isinstance(simulated_s, float) and isinstance(wall_s, float) and wall_s > 0:
         click.echo(f"time        {simulated_s:.0f} s in {wall_s:.1f} s ({simulated_s / wall_s:.0f} x real time)")
+    command = "rfctl" if shutil.which("rfctl") else sys.argv[0]
+    click.echo(f"next        {command} record verify {document['record']} --key {document['public_key']}")
+    click.echo(f"            {command} record replay {document['record']}")

@@ -1,13 +1,15 @@
-"""Logs on standard error: structlog, one event a line, with the context of the procedure."""
+"""Logs on standard error: structlog, one event a line, with the context of the procedure; nobody waits for them."""
 
 from __future__ import annotations
 
+import atexit
 import logging
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO, cast
 
 import structlog
 
+from rfctl.cli.lines import Lines
 from rfctl.kernel.effects import Ask, Level, Note
 
 if TYPE_CHECKING:
@@ -18,12 +20,17 @@ if TYPE_CHECKING:
 _LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.TRIP: logging.ERROR}
 
 
-def configure(*, quiet: bool) -> None:
+def configure(*, quiet: bool) -> Lines:
     """Set logging up for this process.
 
     Args:
         quiet: Warnings and trips only.
+
+    Returns:
+        Where the lines wait; the end of the program finishes it.
     """
+    lines = Lines(sys.stderr)
+    atexit.register(lines.finish)
     terminal = sys.stderr.isatty()
     structlog.configure(
         processors=[
@@ -32,9 +39,10 @@ def configure(*, quiet: bool) -> None:
             structlog.dev.ConsoleRenderer(colors=terminal, sort_keys=False, pad_event_to=0),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if quiet else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", lines)),
         cache_logger_on_first_use=True,
     )
+    return lines
 
 
 def progress(**context: object) -> Watch:

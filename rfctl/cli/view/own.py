@@ -12,6 +12,7 @@ from rfctl.cli.view.show import show
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from rfctl.cli.lines import Lines
     from rfctl.clock import Clock
     from rfctl.station.attended import AttendedOperator
     from rfctl.station.session import Begun
@@ -25,12 +26,16 @@ class OwnView:
         onlooker: Watches the session.
         terminal: Descriptors of keyboard and screen.
         operator: Hears the answers; None where a file answers.
+        lines: Log lines that would end on the same terminal; they are kept back meanwhile. None where there are none.
     """
 
-    def __init__(self, onlooker: Onlooker, terminal: tuple[int, int], operator: AttendedOperator | None) -> None:
+    def __init__(
+        self, onlooker: Onlooker, terminal: tuple[int, int], operator: AttendedOperator | None, lines: Lines | None
+    ) -> None:
         self._onlooker = onlooker
         self._terminal = terminal
         self._operator = operator
+        self._lines = lines
         self._begun: Begun | None = None
 
     def begun(self, begun: Begun) -> None:
@@ -46,6 +51,8 @@ class OwnView:
             pace: Its seconds per second on the wall.
         """
         self._onlooker.time_scale = clock.scale
+        if self._lines is not None:
+            self._lines.hold()
         try:
             await show(
                 self._snapshots(clock, FRAME_S * pace),

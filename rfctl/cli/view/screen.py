@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import sys
 import termios
 import threading
 from contextlib import suppress
@@ -27,16 +26,6 @@ LEAVE_S = 0.25
 ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J"
 LEAVE = "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 CLEAR = "\x1b[2J"
-DUMB = frozenset({"", "dumb", "unknown"})
-
-
-def terminal() -> tuple[int, int] | None:
-    """Descriptors of keyboard and screen, or None where there is no terminal that a view could be drawn on."""
-    if os.environ.get("TERM", "") in DUMB:
-        return None
-    if sys.stdin is None or sys.stdout is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return None
-    return sys.stdin.fileno(), sys.stdout.fileno()
 
 
 class Screen:
