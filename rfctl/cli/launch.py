@@ -9,11 +9,13 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from rfctl.cli import logs
+from rfctl.cli.session_report import add_report
 from rfctl.cli.view.terminal import terminal
 from rfctl.errors import EXIT_DONE
 from rfctl.station import session
@@ -73,7 +75,7 @@ def arrange_watching(station: Station, operator: Operator, *, visible: bool) -> 
 
 
 def launch(order: Order, *, virtual: bool, pace: float | None, watching: Watching) -> Result:
-    """Run the session.
+    """Run the session, then write its report.
 
     Args:
         order: What to do.
@@ -82,9 +84,11 @@ def launch(order: Order, *, virtual: bool, pace: float | None, watching: Watchin
         watching: Whose watch the order has; its view is shown meanwhile.
     """
     try:
-        return _launch(order, virtual, pace, watching.view)
+        result = _launch(order, virtual, pace, watching.view)
     finally:
         watching.lines.finish()
+    add_report(result.document)
+    return result
 
 
 def _launch(order: Order, virtual: bool, pace: float | None, view: OwnView | None) -> Result:
@@ -160,12 +164,20 @@ def _print_summary(document: dict[str, object]) -> None:
                 f"{site['hold_s']:g} s within 2 degC, peak {site['peak_temperature_c']:.1f} degC, "
                 f"{site['energy_j']:.0f} J in the tissue"
             )
-    click.echo(f"record      {document['record']}")
+    record, key = _path(document["record"]), _path(document["public_key"])
+    click.echo(f"record      {record}")
     if document["report"] is not None:
-        click.echo(f"report      {document['report']}")
+        click.echo(f"report      {_path(document['report'])}")
     simulated_s, wall_s = document["simulated_s"], document["wall_s"]
     if isinstance(simulated_s, float) and isinstance(wall_s, float) and wall_s > 0:
         click.echo(f"time        {simulated_s:.0f} s in {wall_s:.1f} s ({simulated_s / wall_s:.0f} x real time)")
     command = "rfctl" if shutil.which("rfctl") else sys.argv[0]
-    click.echo(f"next        {command} record verify {document['record']} --key {document['public_key']}")
-    click.echo(f"            {command} record replay {document['record']}")
+    click.echo(f"next        {command} record verify {record} --key {key}")
+    click.echo(f"            {command} record replay {record}")
+
+
+def _path(absolute: object) -> str:
+    """As short as it can be typed from here."""
+    path = Path(str(absolute))
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

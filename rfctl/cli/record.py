@@ -1,4 +1,4 @@
-"""rfctl record: verify and replay."""
+"""rfctl record: verify, replay and report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document o
 
 @click.group()
 def record() -> None:
-    """Verify or replay a record, offline.
+    """Verify or replay a record, or make its report, offline.
 
     Example: rfctl record verify record.jsonl --key record.pub
     """
@@ -74,3 +74,37 @@ def replay(*, path: Path, as_json: bool) -> None:
     else:
         click.echo(f"{replayed.decisions} decisions, all the same again")
     sys.exit(EXIT_DONE if replayed.decisions and not replayed.differences else EXIT_BAD_VERDICT)
+
+
+@record.command()
+@PATH
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The public key file (.pub).")
+@click.option("--out", type=click.Path(path_type=Path), help="The PDF; default report.pdf beside the record.")
+@JSON
+def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
+    """Make the PDF report: 0 when the record is VALID-* and every decision comes out the same again, else 1.
+
+    The same record gives the same bytes. A report of a record that does not hold says so in red on its first page.
+
+    Example: rfctl record report record.jsonl --key record.pub --out report.pdf
+    """
+    from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
+    from rfctl.report.report import write
+
+    written = write(path, key, out)
+    evidence = written.evidence
+    if as_json:
+        members = {
+            "path": str(path.resolve()),
+            "report": str(written.path),
+            "verdict": str(evidence.verdict.verdict),
+            "records": evidence.verdict.records,
+            "decisions": evidence.replayed.decisions,
+            "differences": evidence.replayed.differences,
+        }
+        click.echo(json.dumps(members))
+    else:
+        click.echo(str(written.path))
+        for doubt in evidence.doubts:
+            click.echo(f"rfctl: {doubt}", err=True)
+    sys.exit(EXIT_DONE if evidence.good else EXIT_BAD_VERDICT)

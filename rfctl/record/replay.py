@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rfctl.errors import RecordError
 from rfctl.kernel import journal
@@ -38,8 +38,24 @@ class Replayed:
     final: KernelState | None
 
 
-def replay(path: Path) -> Replayed:
+class Witness(Protocol):
+    """Somebody who looks on while a record is decided again, so that one pass over the file is enough."""
+
+    def line(self, entry: Entry) -> None:
+        """A line that is no decision."""
+        ...
+
+    def decision(self, event: Event, effects: tuple[Effect, ...], state: KernelState) -> None:
+        """A decision as it comes out now: what was heard, what is to be done, and the state after it."""
+        ...
+
+
+def replay(path: Path, witness: Witness | None = None) -> Replayed:
     """Re-decide a whole record.
+
+    Args:
+        path: The record.
+        witness: Is told of every line in order.
 
     Raises:
         ConfigError: The file cannot be read.
@@ -56,11 +72,17 @@ def replay(path: Path) -> Replayed:
                 raise RecordError("a decision stands before the set-up", where=f"{path}, line {entry.seq}")
             event, recorded = _decision(entry)
             state, effects = step(state, event)
-            decided = _as_recorded(entry.kind, effects)
             decisions += 1
-            if decided != recorded:
+            decided = _values(entry.kind, effects)
+            # What is equal as it stands is equal as JSON too; only not-a-number and the like need the round trip.
+            if decided != recorded and (decided := json.loads(json.dumps(encode_value(decided)))) != recorded:
                 differences += 1
                 first = first or f"line {entry.seq}: recorded {_text(recorded)}, decided now {_text(decided)}"
+            if witness is not None:
+                witness.decision(event, effects, state)
+            continue
+        if witness is not None:
+            witness.line(entry)
     return Replayed(decisions, differences, first, state)
 
 
@@ -75,15 +97,10 @@ def _decision(entry: Entry) -> tuple[Event, object]:
         raise RecordError(f"a decision cannot be read: {problem!r}", where=f"line {entry.seq}") from None
 
 
-def _as_recorded(kind: str, effects: tuple[Effect, ...]) -> object:
-    """The effects in the form in which a line of this kind holds them, after a round trip through JSON."""
-    if kind == "sample":
-        values: object = journal.routine_values(effects)
-        if values is None:
-            values = [journal.effect_values(effect) for effect in effects]
-    else:
-        values = [journal.effect_values(effect) for effect in effects]
-    return json.loads(json.dumps(encode_value(values)))
+def _values(kind: str, effects: tuple[Effect, ...]) -> object:
+    """The effects in the form in which a line of this kind holds them."""
+    values = journal.routine_values(effects) if kind == "sample" else None
+    return [journal.effect_values(effect) for effect in effects] if values is None else values
 
 
 def _text(values: object) -> str:

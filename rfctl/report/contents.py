@@ -1,0 +1,417 @@
+"""The words and numbers of a report: everything that the template prints, as plain values.
+
+The wording is the field's: what was measured, to which stimulus, and how it ended; no verdict on a patient.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from rfctl import __version__
+from rfctl.kernel.actions import site_result
+from rfctl.kernel.limits import REMOVE_BELOW_C
+from rfctl.kernel.state import Stage
+from rfctl.model.plan import Use
+from rfctl.record.verify import Outcome
+from rfctl.report.plot import CHANNEL_STYLES, lesion_drawing, overview_unit_s, procedure_drawing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rfctl.kernel.state import CheckResult, Figures, KernelState, Reference, SiteResult, Trip
+    from rfctl.model.plan import Anaesthetic, Plan, Site, StimulationCheck
+    from rfctl.record.keys import PublicKey
+    from rfctl.report.evidence import Evidence, Lesion
+
+Rows = list[list[str]]
+"""Label and value, line by line."""
+
+NOT_RECORDED = "not recorded"
+STATEMENT = (
+    "rfctl is software for the bench, for research and for logging. It is not a cleared medical device, and nothing "
+    "here claims compliance with a standard. Software alone is never single-fault safe: a generator that heats tissue "
+    "needs its own over-temperature trip, its own dead-man timer, and a stop that no computer is part of.",
+    "This report restates one record: every figure comes from deciding the recorded events again. It does not show "
+    "that the events happened as recorded, nor that all were recorded. A motor check without a response does not prove "
+    "where the electrode lay, and the temperature at the tip is not that of the tissue around it.",
+)
+"""What rfctl is and is not; the first paragraph is that of docs/safety.md."""
+SIGNATURES = ("Operator", "Responsible physician or investigator", "Record verified by")
+UNITS = {"Cel": "degC", "Ohm": "ohm", "1": ""}
+"""UCUM codes that a person reads otherwise."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def contents(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -> dict[str, Any]:
+    """Everything the template prints. Files are named without their folder, so that a moved record gives the same
+    report.
+    """
+    header, state = evidence.header, evidence.replayed.final
+    simulated = header.get("backend") == "simulated"
+    return {
+        "simulated": simulated,
+        "banner": "SIMULATED" if simulated else "DEVICE",
+        "banner_words": "a simulated generator: no patient, no tissue, no device" if simulated else "",
+        "created": _created(header),
+        "procedure_id": _text(header, "procedure_id"),
+        "title": state.setup.plan.title if state else "No procedure took place",
+        "alarms": list(evidence.doubts),
+        "outcome": _outcome(evidence),
+        "facts": _facts(evidence),
+        "checklist": _checklist(evidence),
+        "summary": _summary(evidence),
+        "overview": asdict(procedure_drawing(evidence)) if state and evidence.temperatures else None,
+        "overview_title": _overview_title(evidence),
+        "trips": [_trip(trip, state.started_ns) for trip in state.trips] if state else [],
+        "sites": [_site(evidence, state, result) for result in _results(state)] if state else [],
+        "untreated": _untreated(state) if state else [],
+        "events": _events(evidence),
+        "record": _record(evidence, record, key_file, key),
+        "commands": [
+            shlex.join(["rfctl", "record", "verify", record.name, "--key", key_file.name]),
+            shlex.join(["rfctl", "record", "replay", record.name]),
+        ],
+        "statement": list(STATEMENT),
+        "signatures": list(SIGNATURES),
+        "footer": f"record head {evidence.head[:16]}, {evidence.verdict.verdict}",
+    }
+
+
+# the whole procedure
+
+
+def _outcome(evidence: Evidence) -> list[str]:
+    """How it ended: one word, then the sentence."""
+    state = evidence.replayed.final
+    if state is None:
+        return ["no procedure", _sentence(evidence.error or "the record ends before the first decision")]
+    if state.stage is Stage.ENDED:
+        off = "Every output was verified off by measurement." if state.off_verified else ""
+        return [str(state.outcome), f"{_sentence(state.ending)} {off}".strip()]
+    known = f" It was ending: {_sentence(state.ending)}" if state.ending else ""
+    return ["not known", f"The record ends at this stage: {state.stage}.{known}"]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _facts(evidence: Evidence) -> Rows:
+    header, identity, state = evidence.header, evidence.identity, evidence.replayed.final
+    plan = state.setup.plan if state else None
+    rows = [
+        ["station", _text(header, "station")],
+        ["operator", _text(header, "operator")],
+        ["generator", _text(identity, "model")],
+        ["serial number", _text(identity, "serial")],
+        ["firmware", _text(identity, "firmware")],
+        ["channels", _generator_size(identity)],
+        ["medium", _text(header, "medium") + (" (simulated)" if header.get("backend") == "simulated" else "")],
+        ["time scale", _text(header, "time_scale")],
+        ["start, UTC", _utc(header, 0, first=True)],
+        ["end, UTC", _utc(header, evidence.ended_ns)],
+        ["software", _text(header, "software")],
+        ["readings", f"{evidence.readings}, and {evidence.missed} polls without one"],
+    ]
+    if plan is not None:
+        rows.append(["plan hash, SHA-256", plan.sha256])
+    before = header.get("previous_record_unclean")
+    if isinstance(before, dict):
+        name = PurePath(str(before.get("record", ""))).parent.name
+        rows.append(["session before", f"{name}: ended without a seal ({before.get('verdict')})"])
+    return rows
+
+
+def _generator_size(identity: Mapping[str, object]) -> str:
+    channels, power_w = identity.get("channels"), identity.get("rated_power_w")
+    return f"{channels}, rated {_number(power_w, 'W', 0)} each" if isinstance(channels, int) else NOT_RECORDED
+
+
+def _checklist(evidence: Evidence) -> dict[str, Any]:
+    state = evidence.replayed.final
+    confirmed = [moment for moment in evidence.moments if moment.text.startswith("checklist confirmed by ")]
+    words = "not confirmed"
+    if state is not None and confirmed:
+        words = f"{confirmed[0].text}, {_clock(confirmed[0].t_ns - state.started_ns)} after the start"
+    return {"items": list(state.setup.plan.checklist) if state else [], "confirmed": words}
+
+
+def _summary(evidence: Evidence) -> Rows:
+    """Site, electrode, sensory, motor, lesion and end, one row a site of the plan."""
+    state = evidence.replayed.final
+    if state is None:
+        return []
+    rows = []
+    for result in _results(state):
+        site = state.setup.plan.sites[result.site]
+        figures = result.figures
+        lesion = "no RF"
+        if figures is not None:
+            lesion = (
+                f"set {site.lesion.set_temperature_c:g} degC; {figures.within_2c_s:.1f} of {site.lesion.hold_s:g} s "
+                f"within 2 degC, peak {_number(figures.peak_c, 'degC', 1)}"
+            )
+        rows.append(
+            [
+                f"{site.name} (channel {site.channel})",
+                _sensory(site, result.sensory),
+                _motor(site, result.motor),
+                lesion,
+                result.end_reason,
+            ]
+        )
+    return rows + [[name, "-", "-", "no RF", "not begun"] for name in _untreated(state)]
+
+
+def _overview_title(evidence: Evidence) -> str:
+    state = evidence.replayed.final
+    if state is None or not evidence.temperatures:
+        return ""
+    styles = zip(range(1, state.setup.channels + 1), CHANNEL_STYLES, strict=False)
+    lines = ", ".join(f"channel {number} {style}" for number, style in styles)
+    unit = "minutes" if overview_unit_s(evidence) > 1 else "seconds"
+    return f"Temperature of every tip, degC over {unit} since the start ({lines})"
+
+
+def _trip(trip: Trip, started_ns: int) -> list[str]:
+    unit = UNITS.get(trip.unit, trip.unit)
+    return [
+        trip.code,
+        trip.hazard,
+        str(trip.channel or "all"),
+        _compared(trip.measured, unit),
+        _compared(trip.limit, unit),
+        _clock(trip.t_ns - started_ns),
+        trip.text,
+    ]
+
+
+def _events(evidence: Evidence) -> Rows:
+    """Time since the start, channel, weight, words."""
+    state = evidence.replayed.final
+    started_ns = state.started_ns if state else 0
+    return [
+        [_clock(moment.t_ns - started_ns), str(moment.channel or ""), str(moment.weight), moment.text]
+        for moment in evidence.moments
+    ]
+
+
+def _record(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -> Rows:
+    verdict, replayed = evidence.verdict, evidence.replayed
+    again = f"{replayed.decisions} decisions, all the same again"
+    if replayed.differences:
+        again = f"{replayed.differences} of {replayed.decisions} decisions DIFFER"
+    elif not replayed.decisions:
+        again = "there was no decision"
+    return [
+        ["file", record.name],
+        ["procedure", _text(evidence.header, "procedure_id")],
+        ["lines", f"{verdict.records} before the seal" if not _unsealed(evidence) else f"{verdict.records}, no seal"],
+        ["head, SHA-256", evidence.head],
+        ["verdict at rendering", f"{verdict.verdict}: {verdict.detail}"],
+        ["decided again", again],
+        ["key", f"{key_file.name}: Ed25519 {key.raw.hex()}, origin {key.origin}"],
+        ["kind of key", _text(evidence.header, "key")],
+        ["station file, SHA-256", _text(evidence.header, "station_sha256")],
+        ["profile, SHA-256", _text(evidence.header, "profile_sha256")],
+        ["recorded by", _text(evidence.header, "software")],
+        ["rendered by", f"rfctl {__version__}"],
+    ]
+
+
+def _unsealed(evidence: Evidence) -> bool:
+    return evidence.verdict.verdict is Outcome.UNCLEAN_END
+
+
+# one site
+
+
+def _results(state: KernelState) -> list[SiteResult]:
+    """The sites that were begun; those under way where the record breaks off, too."""
+    under_way = [
+        site_result(channel, "not known: the record ends here") for channel in state.channels if channel.site >= 0
+    ]
+    return [*state.results, *under_way]
+
+
+def _untreated(state: KernelState) -> list[str]:
+    begun = {result.site for result in _results(state)}
+    plan: Plan = state.setup.plan
+    return [f"{site.name} (channel {site.channel})" for index, site in enumerate(plan.sites) if index not in begun]
+
+
+def _site(evidence: Evidence, state: KernelState, result: SiteResult) -> dict[str, Any]:
+    site = state.setup.plan.sites[result.site]
+    lesion = evidence.lesions.get(result.site)
+    electrode = site.electrode
+    checks = [
+        ["electrode", f"{electrode.gauge} G, active tip {electrode.tip_mm:g} mm"],
+        *_impedance(result.reference, site),
+        ["sensory check", _sensory(site, result.sensory)],
+        ["motor check", _motor(site, result.motor)],
+        ["anaesthetic", _anaesthetic(site.anaesthetic, result, evidence, site.channel)],
+    ]
+    return {
+        "name": site.name,
+        "channel": site.channel,
+        "checks": checks,
+        "lesion": _lesion(site, result.figures, lesion),
+        "planned": _planned(site, lesion),
+        "end_reason": result.end_reason,
+        "drawing": asdict(lesion_drawing(lesion, state.setup, evidence.moments)) if lesion and lesion.points else None,
+    }
+
+
+def _impedance(reference: Reference | None, site: Site) -> Rows:
+    if reference is None:
+        return [["impedance", "not measured"]]
+    rows = [
+        ["impedance, Z_pre", f"{reference.impedance_ohm:.1f} ohm at {reference.temperature_c:.1f} degC (mean of 5 s)"],
+        ["in series, R_series", f"{reference.series_ohm:.1f} ohm, the rest is the tissue's"],
+    ]
+    if site.anaesthetic.use is Use.REQUIRED and reference.after_ohm != reference.impedance_ohm:
+        rows.append(["after anaesthetic", f"{reference.after_ohm:.1f} ohm"])
+    return rows
+
+
+def _stimulus(check: StimulationCheck, amplitude_v: float) -> str:
+    return f"{amplitude_v:.1f} V, {check.rate_hz:g} Hz, {check.width_us / 1000:g} ms"
+
+
+def _sensory(site: Site, result: CheckResult | None) -> str:
+    check = site.sensory
+    if result is None:
+        return "not reached"
+    if not result.performed or result.amplitude_v is None:
+        return f"not performed: {check.reason}"
+    felt = f"felt at {_stimulus(check, result.amplitude_v)}"
+    if result.amplitude_v > check.target_v + 1e-9:
+        felt += f" (above the target of {check.target_v:g} V)"
+    return felt
+
+
+def _motor(site: Site, result: CheckResult | None) -> str:
+    if result is None:
+        return "not reached"
+    if not result.performed or result.amplitude_v is None:
+        return f"not performed: {site.motor.reason}"
+    return f"no limb or radicular response to {_stimulus(site.motor, result.amplitude_v)}"
+
+
+def _anaesthetic(anaesthetic: Anaesthetic, result: SiteResult, evidence: Evidence, channel: int) -> str:
+    if anaesthetic.use is Use.NOT_USED:
+        return f"not performed: {anaesthetic.reason}"
+    if not any(
+        moment.channel == channel and moment.text.startswith("anaesthetic: given") for moment in evidence.moments
+    ):
+        return "not given"
+    waited = f"{anaesthetic.wait_s:g} s waited" if result.figures is not None else f"{anaesthetic.wait_s:g} s to wait"
+    return f"{anaesthetic.agent}, {anaesthetic.volume_ml:g} mL, {waited}"
+
+
+def _planned(site: Site, lesion: Lesion | None) -> Rows:
+    plan = site.lesion
+    rows = [
+        ["set temperature", f"{plan.set_temperature_c:g} degC"],
+        ["hold time", f"{plan.hold_s:g} s"],
+        ["timer definition", f"counted from {plan.timer}"],
+        ["ramp rate", f"{plan.ramp_c_per_s:g} degC/s"],
+    ]
+    if lesion is not None:
+        rows += [
+            ["power limit", f"{_number(lesion.power_limit_w, 'W', 1)} at terminals"],
+            ["RF on at most", _number(lesion.duration_s, "s", 1)],
+        ]
+    return rows
+
+
+def _lesion(site: Site, figures: Figures | None, lesion: Lesion | None) -> Rows:
+    if figures is None:
+        return []
+    plan = site.lesion
+    reached = figures.hold_ns > 0
+    mean_c = figures.held_k_s / figures.held_s if figures.held_s else math.nan
+    rows = [
+        [
+            "ramp",
+            f"{figures.ramp_s:.1f} s from {_number(figures.start_c, 'degC', 1)}"
+            if reached
+            else "set temperature not reached",
+        ],
+        ["hold", f"{figures.held_s:.1f} of {plan.hold_s:g} s"],
+        ["mean in hold", _number(mean_c, "degC", 1)],
+        ["within 2 degC of set", f"{figures.within_2c_s:.1f} of {plan.hold_s:g} s"],
+        ["peak", _number(figures.peak_c, "degC", 1)],
+        ["overshoot", _number(max(figures.peak_c - plan.set_temperature_c, 0.0), "K", 1)],
+        ["energy in the tissue", _number(figures.energy_j, "J", 1)],
+        ["energy at the generator", _number(figures.generator_energy_j, "J", 1)],
+    ]
+    if lesion is not None:
+        rows += [
+            [f"above {REMOVE_BELOW_C:g} degC", f"{lesion.degree_seconds_above_45:.0f} degree-seconds"],
+            ["interruptions of RF", str(lesion.interruptions)],
+        ]
+    return rows
+
+
+# forms
+
+
+def _text(members: Mapping[str, object], name: str) -> str:
+    value = members.get(name)
+    return value if isinstance(value, str) and value else NOT_RECORDED
+
+
+def _number(value: object, unit: str, digits: int) -> str:
+    """A number with its unit."""
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        return "no number"
+    return f"{value:.{digits}f} {unit}"
+
+
+def _compared(value: float, unit: str) -> str:
+    """A value of a trip; a dash where the verdict was on something that happened."""
+    return f"{value:.4g} {unit}".rstrip() if math.isfinite(value) else "-"
+
+
+def _clock(duration_ns: int) -> str:
+    """Minutes, seconds and tenths."""
+    tenths = duration_ns // 100_000_000
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
+def _moment_utc(header: Mapping[str, object], t_ns: int) -> datetime | None:
+    offset_ns = header.get("wall_offset_ns")
+    if not isinstance(offset_ns, int):
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=(offset_ns + t_ns) // 1000)
+    except OverflowError:
+        return None
+
+
+def _utc(header: Mapping[str, object], t_ns: int, *, first: bool = False) -> str:
+    """The instant by the station's wall clock, a label."""
+    if first:
+        try:
+            moment: datetime | None = datetime.fromisoformat(_text(header, "utc"))
+        except ValueError:
+            moment = None
+    else:
+        moment = _moment_utc(header, t_ns)
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if moment else NOT_RECORDED
+
+
+def _created(header: Mapping[str, object]) -> list[int]:
+    """The date of the PDF is the record's own: year, month, day, hour, minute, second."""
+    try:
+        moment = datetime.fromisoformat(_text(header, "utc"))
+    except ValueError:
+        moment = _EPOCH
+    return [moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second]
