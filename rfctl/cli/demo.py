@@ -31,6 +31,10 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
     """
     from dataclasses import replace
 
+    from rfctl.cli.demo_telemetry import DemoTelemetry
+
+    telemetry = click.get_current_context().with_resource(DemoTelemetry())
+
     from rfctl.cli.launch import arrange_watching, launch, show
     from rfctl.profile import profile
     from rfctl.station import answers, plan_file, station_file
@@ -53,5 +57,6 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
         seed=seed,
         watch=watching.watch,
     )
-    result = launch(order, virtual=True, pace=None if fast else pace or PACE, watching=watching)
+    result = launch(telemetry.fed_by(order), virtual=True, pace=None if fast else pace or PACE, watching=watching)
+    telemetry.count_into(result.document)
     sys.exit(show(result, as_json=as_json))

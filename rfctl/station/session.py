@@ -28,12 +28,14 @@ from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
 from rfctl.station.connection import Connection
 from rfctl.station.procedure import Operator, Procedure, Watch
+from rfctl.station.publishing import Publishing
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.profile import Profile
     from rfctl.station.station_file import Station
+    from rfctl.telemetry.broker import Broker
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The last one is a terminal that was closed."""
@@ -84,6 +86,7 @@ class Order:
         seed: Seed of an in-process simulator.
         watch: Told of every decision; must not wait.
         begun: Told once how the procedure can be stopped; must not wait.
+        broker: Where telemetry goes, whatever the station file says; None for what it says.
     """
 
     station: Station
@@ -94,6 +97,7 @@ class Order:
     seed: int
     watch: Watch
     begun: Callable[[Begun], None] = _unheard
+    broker: Broker | None = None
 
 
 async def run(order: Order, clock: Clock) -> Result:
@@ -128,9 +132,11 @@ async def run(order: Order, clock: Clock) -> Result:
         record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
+        publishing = Publishing(order, clock, procedure_id)
+        publishing.load()
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
         try:
-            exit_code, found, error = await _procedure(order, clock, record, procedure_id)
+            exit_code, found, error = await _procedure(order, clock, record, procedure_id, publishing)
             document |= found
         except RfctlError as problem:
             exit_code, error = problem.exit_code, str(problem)
@@ -145,6 +151,7 @@ async def run(order: Order, clock: Clock) -> Result:
             document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
             document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
             sealed = await _seal(record)
+            document |= await publishing.end(path, document, sealed=sealed)
         if sealed:
             state_folder.clear()
         elif exit_code == EXIT_DONE:
@@ -153,7 +160,7 @@ async def run(order: Order, clock: Clock) -> Result:
 
 
 async def _procedure(
-    order: Order, clock: Clock, record: RecordWriter, procedure_id: str
+    order: Order, clock: Clock, record: RecordWriter, procedure_id: str, publishing: Publishing
 ) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
         address = order.station.link
@@ -170,7 +177,8 @@ async def _procedure(
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
-        procedure = Procedure(setup, connection, record, clock, order.operator, order.watch)
+        publishing.begin(connection.identity)
+        procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch)
         _listen(procedure, stack)
         order.begun(Begun(procedure_id, procedure.stop))
         state = await procedure.run()
