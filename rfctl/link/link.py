@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 from collections import deque
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
@@ -419,7 +420,10 @@ class Link:
             self._require_open()
             if self._clock.monotonic_ns() >= give_up_ns:
                 raise self._babble()
-            if await self._bytes_before(max(self._clock.monotonic_ns(), self._sent_ns) + self.reply_ns):
+            silent_ns = max(self._clock.monotonic_ns(), self._sent_ns) + self.reply_ns
+            with self._clock.expect():
+                arrived = await self._bytes_before(silent_ns)
+            if arrived:
                 continue
             if self._tail:
                 raise LinkTimeout(
@@ -446,8 +450,7 @@ class Link:
         self._waiting = waiting
         timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
         try:
-            with self._clock.expect():
-                return await waiting
+            return await waiting
         finally:
             timer.cancel()
             self._waiting = None
@@ -463,7 +466,7 @@ class Link:
         came = f"; what came instead: {self._received[:16].hex()}" if self._received else ""
         self._fail(
             LinkTimeout(
-                f"no reply within {within_ns / NS_PER_MS:g} ms to {request[:16].hex()}{came}",
+                f"no reply within {within_ns / NS_PER_MS:.4g} ms to {request[:16].hex()}{came}",
                 where=self.address,
                 remedy="Check that the generator is on; the state of its output is unknown.",
             )
@@ -477,8 +480,10 @@ class Link:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as problem:
-            self._end(f"reading failed: {problem.strerror}")
-            return
+            if problem.errno != errno.EIO:  # that is how a serial port ends
+                self._end(f"reading failed: {problem.strerror}")
+                return
+            chunk = b""
         if not chunk:
             self._end("closed by the generator, or unplugged")
             return
