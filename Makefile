@@ -5,7 +5,7 @@ BIN := .venv/bin
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test lint demo bench docs lock clean
+.PHONY: check test lint demo bench docs pictures lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -40,13 +40,16 @@ test: lint
 	$(BIN)/pytest
 
 demo: .venv/installed
-	$(BIN)/rfctl demo --fast
+	$(BIN)/rfctl demo
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/times_real_time.py
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+
+pictures: .venv/installed
+	$(BIN)/python docs/pictures.py
 
 # Newest versions that pyproject.toml allows. Needs uv, on the path or as UV=/path/to/uv.
 UV ?= uv

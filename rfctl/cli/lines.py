@@ -24,7 +24,7 @@ class Lines:
         self._waiting: deque[str] = deque()
         self._changed = threading.Condition()
         self._held = False
-        self._busy = False
+        self._finishing = False
         self._dropped = 0
         self._thread: threading.Thread | None = None
 
@@ -35,6 +35,7 @@ class Lines:
                 self._dropped += 1
                 return len(text)
             self._waiting.append(text)
+            self._finishing = False
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
                 self._thread.start()
@@ -50,26 +51,26 @@ class Lines:
             self._held = True
 
     def finish(self) -> None:
-        """Store what is waiting, but wait no longer than FINISH_S for it."""
+        """Store what is waiting and end the thread, but wait no longer than FINISH_S for it."""
         with self._changed:
-            self._held = False
+            self._held, self._finishing = False, True
             if self._dropped:
-                self._waiting.append(
-                    f"rfctl: {self._dropped} pieces of log text were dropped, the output was too slow\n"
-                )
+                self._waiting.append(f"rfctl: the output was too slow, {self._dropped} pieces of the log are missing\n")
                 self._dropped = 0
             self._changed.notify_all()
-            self._changed.wait_for(lambda: not (self._waiting or self._busy), FINISH_S)
+            thread = self._thread
+        if thread is not None:
+            thread.join(FINISH_S)
 
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._busy = False
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._waiting and not self._held)
+                self._changed.wait_for(lambda: self._finishing or (self._waiting and not self._held))
+                if not self._waiting:
+                    self._thread = None
+                    return
                 text = "".join(self._waiting)
                 self._waiting.clear()
-                self._busy = True
             with suppress(OSError, ValueError):  # it has gone; there is nobody left to tell
                 self._stream.write(text)
                 self._stream.flush()

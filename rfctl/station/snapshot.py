@@ -404,7 +404,11 @@ def _progress(
     in_phase_s = max(received_ns - channel.since_ns, 0) / NS_PER_S
     averaged_ns = averaging_ends_ns(setup, channel)
     if averaged_ns is not None:
-        return _timed(str(phase), in_phase_s, (averaged_ns - channel.since_ns) / NS_PER_S)
+        return _timed(
+            "wait" if phase is Phase.ANAESTHETIC_WAIT else "measuring",
+            in_phase_s,
+            (averaged_ns - channel.since_ns) / NS_PER_S,
+        )
     if phase is Phase.ARMED:
         return _timed("start within", in_phase_s, ARM_TOKEN_NS / NS_PER_S)
     if phase is Phase.COOLING:

@@ -59,8 +59,9 @@ def plot(
             before = None
             continue
         x, y = round((x_value - start) / (end - start) * across), level(y_value)
-        reach = y if before is None else before
-        for between in range(min(y, reach), max(y, reach) + 1):
-            put(x, between)
+        put(x, y)
+        if before is not None:
+            for between in range(min(before, y) + 1, max(before, y)):
+                put(x, between)
         before = y
     return ["".join(chr(BLANK + bits) for bits in row) for row in cells]

@@ -169,7 +169,7 @@ def _number(value: float | None, digits: int) -> str:
 def _panel(channel: ChannelSnapshot, width: int) -> list[Text]:
     limits = channel.limits
     output, style = _output(channel)
-    phase = channel.phase if channel.end_reason is None else f"{channel.phase}; {_clean(channel.end_reason)}"
+    phase = channel.phase if channel.end_reason is None else _clean(channel.end_reason)
     temperature = Text.assemble((f"{_number(channel.temperature_c, 1)} degC", "bold yellow"))
     if channel.set_temperature_c is not None:
         temperature.append(f"  set {channel.set_temperature_c:g}")
