@@ -1,4 +1,4 @@
-"""A whole station in virtual time against a simulated generator over a real socket, looked at from outside."""
+"""A whole station in virtual time against a simulated generator over a real socket or pty, looked at from outside."""
 
 from __future__ import annotations
 
@@ -166,8 +166,12 @@ class Bench:
 
     def written(self, *, after_ns: int = 0) -> list[bytes]:
         """Requests other than reads that reached the generator from an instant on, from their function code."""
-        frames = [f.data[7:] for f in self.simulator.wire if f.direction == "in" and f.monotonic_ns >= after_ns]
-        return [pdu for pdu in frames if pdu[0] not in {3, 4}]
+        return [pdu for pdu in self.asked(after_ns=after_ns) if pdu[0] not in {3, 4}]
+
+    def asked(self, *, after_ns: int = 0) -> list[bytes]:
+        """Every request that reached the generator from an instant on, from its function code."""
+        pdu = slice(1, -2) if self.simulator.address.startswith("rtu:") else slice(7, None)
+        return [f.data[pdu] for f in self.simulator.wire if f.direction == "in" and f.monotonic_ns >= after_ns]
 
     def _watch(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
         del effects
@@ -178,9 +182,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def station_bench(folder: Path, clock: Clock, *, channels: int = 2) -> AsyncIterator[Bench]:
+async def station_bench(
+    folder: Path, clock: Clock, *, channels: int = 2, address: str = "tcp:127.0.0.1:0"
+) -> AsyncIterator[Bench]:
     """Switch a generator on, and off again at the end."""
-    simulator = await start(clock, channels=channels, seed=1)
+    simulator = await start(clock, address=address, channels=channels, seed=1)
     bench = Bench(folder, clock, simulator)
     try:
         yield bench
