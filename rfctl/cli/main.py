@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "demo": ("rfctl.cli.demo:demo", "One whole procedure on the simulator, over a real socket."),
     "run": ("rfctl.cli.run:run", "One procedure by station file and plan."),
+    "serve": ("rfctl.cli.serve:serve", "The service of a station, without a terminal."),
+    "attach": ("rfctl.cli.attach:attach", "Watch the service of a station; STOP is open."),
     "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),

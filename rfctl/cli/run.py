@@ -5,8 +5,13 @@ from __future__ import annotations
 import getpass
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rfctl.errors import ConfigError
+    from rfctl.station.station_file import Station
 
 
 @click.command()
@@ -31,16 +36,18 @@ def run(
 ) -> None:
     """One procedure, decided at this terminal; or with answers from a file, on a simulator or a test load only.
 
+    Where a service runs the station, the procedure runs there, and this terminal holds the control right.
+
     The space bar, SIGINT, SIGTERM and closing the terminal turn everything off at once.
 
     Example: rfctl run --station demo --plan short --answers short-answers --fast
     """
     from rfctl.cli.launch import arrange_watching, launch, show
     from rfctl.errors import ConfigError
-    from rfctl.model.plan import Medium
     from rfctl.profile import profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.attended import AttendedOperator
+    from rfctl.station.control_client import service_runs
     from rfctl.station.procedure import Operator
     from rfctl.station.session import Order
 
@@ -51,26 +58,23 @@ def run(
             where=station_name,
             remedy="Leave --fast out, or use a station whose link is sim:NAME.",
         )
-    if answers_name is not None and not station.simulated and station.medium is not Medium.LOAD:
-        raise ConfigError(
-            f"--answers on a real device in medium {station.medium}: scripted answers are for a simulator or a test "
-            f"load",
-            where=station_name,
-            remedy="Use medium = 'load' with a resistor, or a simulated station.",
-        )
-    plan = plan_file.load(plan_name)
-    operator: Operator
     if answers_name is not None:
-        operator = answers.load(answers_name, plan)
-    else:
-        operator = AttendedOperator(operator_name or getpass.getuser())
+        answers.require_nobody(station)
+    plan = plan_file.load(plan_name)
+    operator_name = operator_name or getpass.getuser()
+    operator: Operator
+    operator = answers.load(answers_name, plan) if answers_name is not None else AttendedOperator(operator_name)
+    if not fast and service_runs(station.state_folder):
+        if out is not None:
+            raise ConfigError(
+                "--out with a service: it keeps its records in its own folder",
+                where="rfctl run",
+                remedy="Leave it out.",
+            )
+        sys.exit(_at_service(station, plan_name, answers_name, name=operator_name, as_json=as_json))
     watching = arrange_watching(station, operator, visible=not (fast or as_json))
     if answers_name is None and watching.view is None:
-        raise ConfigError(
-            "nobody is there to decide: without --answers a terminal is needed, and neither --fast nor --json",
-            where="rfctl run",
-            remedy="Run it on a terminal, or give --answers FILE.",
-        )
+        raise _nobody_decides()
     order = Order(
         station=station,
         profile=profile.load(station.profile, relative_to=station.folder),
@@ -82,3 +86,38 @@ def run(
     )
     result = launch(order, virtual=fast, pace=None, watching=watching)
     sys.exit(show(result, as_json=as_json))
+
+
+def _at_service(station: Station, plan: str, answers: str | None, *, name: str, as_json: bool) -> int:
+    """The same where a service owns the station."""
+    import asyncio
+
+    from rfctl.cli import logs
+    from rfctl.cli.attached import run_at_service
+    from rfctl.cli.launch import show
+    from rfctl.cli.session_report import add_report
+    from rfctl.cli.view.terminal import terminal
+    from rfctl.model import shipped
+
+    place = None if as_json else terminal()
+    if answers is None and place is None:
+        raise _nobody_decides()
+    logs.configure(quiet=place is not None)
+    plan_text = shipped.find("plans", plan).read_text("utf-8")
+    answers_text = shipped.find("plans", answers).read_text("utf-8") if answers is not None else None
+    result = asyncio.run(run_at_service(station, plan_text, answers_text, name=name, place=place))
+    if not result.document:
+        click.echo(f"rfctl: {result.error}", err=True)
+        return result.exit_code
+    add_report(result.document)
+    return show(result, as_json=as_json)
+
+
+def _nobody_decides() -> ConfigError:
+    from rfctl.errors import ConfigError
+
+    return ConfigError(
+        "nobody is there to decide: without --answers a terminal is needed, and neither --fast nor --json",
+        where="rfctl run",
+        remedy="Run it on a terminal, or give --answers FILE.",
+    )

@@ -12,11 +12,13 @@ from rfctl.kernel import guards
 from rfctl.kernel.events import Answered, Choice, Question, Stopped
 from rfctl.kernel.limits import STIMULATION_STEP_V
 from rfctl.model import shipped, strict_toml
+from rfctl.model.plan import Medium
 
 if TYPE_CHECKING:
     from rfctl.kernel.effects import Ask
     from rfctl.kernel.state import KernelState
     from rfctl.model.plan import Plan
+    from rfctl.station.station_file import Station
 
 THINK_NS = 400_000_000
 """A scripted operator takes so long over each answer: long enough for every step to be delivered and felt."""
@@ -122,6 +124,21 @@ class ScriptedOperator:
 
     def _site(self, state: KernelState, asked: Ask) -> SiteAnswers:
         return self.sites[guards.site_of(state, asked.channel).name]
+
+
+def require_nobody(station: Station) -> None:
+    """Scripted answers are for a simulator or a test load: nobody may depend on what a file feels.
+
+    Raises:
+        ConfigError: The station has a real device in anything but a load.
+    """
+    if not station.simulated and station.medium is not Medium.LOAD:
+        raise ConfigError(
+            f"answers from a file on a real device in medium {station.medium}: scripted answers are for a simulator or "
+            f"a test load",
+            where=station.id,
+            remedy="Use medium = 'load' with a resistor, or a simulated station.",
+        )
 
 
 def load(path_text: str, plan: Plan) -> ScriptedOperator:

@@ -86,6 +86,7 @@ class Procedure:
         clock: Clock,
         operator: Operator,
         watch: Watch,
+        completed: Callable[[], None],
     ) -> None:
         """Nothing happens before ``run``.
 
@@ -96,6 +97,7 @@ class Procedure:
             clock: The station's clock.
             operator: Answers the questions.
             watch: Told of every decision.
+            completed: Called after each complete cycle: sampled, decided, carried out. Must not wait.
         """
         self.state = initial(setup)
         self.cycles = 0
@@ -105,6 +107,7 @@ class Procedure:
         self._clock = clock
         self._operator = operator
         self._watch = watch
+        self._completed = completed
         self._inbox: deque[Event] = deque()
         self._stopped = False
         self._record_lost = False
@@ -125,6 +128,7 @@ class Procedure:
             while self.state.stage is not Stage.ENDED:
                 await self._cycle()
                 self.cycles += 1
+                self._completed()
                 due_ns += POLL_NS
                 now_ns = self._clock.monotonic_ns()
                 if now_ns >= due_ns:

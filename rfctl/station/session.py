@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import secrets
-import signal
 from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +24,7 @@ from rfctl.record.verify import Outcome as Verified
 from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
+from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
@@ -34,11 +33,9 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.profile import Profile
+    from rfctl.station.attendance import Attendant
     from rfctl.station.station_file import Station
     from rfctl.telemetry.broker import Broker
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The last one is a terminal that was closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,13 @@ class Order:
     broker: Broker | None = None
 
 
-async def run(order: Order, clock: Clock) -> Result:
+async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None) -> Result:
     """Run one session to its end. Whatever happens after the record was opened, the record is closed.
+
+    Args:
+        order: What to do.
+        clock: Of the running loop.
+        attendant: Owns the station and stops it; when not given, the session does so itself, by signals and the desk.
 
     Raises:
         ConfigError: The station is in use, or its folders cannot be used.
@@ -109,7 +111,8 @@ async def run(order: Order, clock: Clock) -> Result:
     station = order.station
     started = clock.utc()
     procedure_id = f"{station.id}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-    with pointer.StateFolder.claim(station.state_folder) as state_folder:
+    with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
+        state_folder = attending.state_folder
         folder = _make_folder(order.out / procedure_id)
         path = folder / "record.jsonl"
         unclean = _unclean_end(station.state_folder)
@@ -136,7 +139,7 @@ async def run(order: Order, clock: Clock) -> Result:
         publishing.load()
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
         try:
-            exit_code, found, error = await _procedure(order, clock, record, procedure_id, publishing)
+            exit_code, found, error = await _procedure(order, clock, record, procedure_id, publishing, attending)
             document |= found
         except RfctlError as problem:
             exit_code, error = problem.exit_code, str(problem)
@@ -151,6 +154,7 @@ async def run(order: Order, clock: Clock) -> Result:
             document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
             document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
             sealed = await _seal(record)
+            attending.leave(off_measured=bool(document.get("off_verified")), text=str(document.get("ending", "")))
             document |= await publishing.end(path, document, sealed=sealed)
         if sealed:
             state_folder.clear()
@@ -160,14 +164,20 @@ async def run(order: Order, clock: Clock) -> Result:
 
 
 async def _procedure(
-    order: Order, clock: Clock, record: RecordWriter, procedure_id: str, publishing: Publishing
+    order: Order,
+    clock: Clock,
+    record: RecordWriter,
+    procedure_id: str,
+    publishing: Publishing,
+    attending: Attendant,
 ) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
         address = order.station.link
         if order.station.in_process:
-            start = registry.simulator(address.removeprefix("sim:"))
-            channels = max(2, *(site.channel for site in order.plan.sites))
-            simulation = await start(clock, channels=channels, seed=order.seed)
+            start = registry.simulator(order.station.simulator)
+            channels = max([2, *(site.channel for site in order.plan.sites)])
+            face = order.station.simulator_address
+            simulation = await start(clock, address=face, channels=channels, seed=order.seed)
             stack.push_async_callback(simulation.close)
             address = simulation.address
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)
@@ -178,8 +188,8 @@ async def _procedure(
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
         publishing.begin(connection.identity)
-        procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch)
-        _listen(procedure, stack)
+        procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch, attending.completed)
+        attending.attend(procedure, connection)
         order.begun(Begun(procedure_id, procedure.stop))
         state = await procedure.run()
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
@@ -218,17 +228,6 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
         "channels": identity.channels,
         "rated_power_w": identity.rated_power_w,
     }
-
-
-def _listen(procedure: Procedure, stack: AsyncExitStack) -> None:
-    """The signals turn everything off before anything else happens."""
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-            continue  # under nohup a procedure outlives its terminal
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
-            loop.add_signal_handler(number, procedure.stop, signal.Signals(number).name)
-            stack.callback(loop.remove_signal_handler, number)
 
 
 async def _seal(record: RecordWriter) -> bool:
