@@ -49,13 +49,17 @@ class Bedside:
     def __init__(self, state_folder: StateFolder, desk: StopDesk | None) -> None:
         self.state_folder = state_folder
         self._desk = desk
+        self._taken: list[signal.Signals] = []
 
     def attend(self, procedure: Stoppable, connection: Connection) -> None:
         """Everything is turned off at a signal, before anything else happens."""
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
+            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # under nohup a procedure outlives its terminal
             with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
-                loop.add_signal_handler(number, procedure.stop, signal.Signals(number).name)
+                loop.add_signal_handler(number, procedure.stop, number.name)
+                self._taken.append(number)
         if self._desk is not None:
             self._desk.attend(procedure, connection)
 
@@ -64,9 +68,8 @@ class Bedside:
 
     def leave(self, *, off_measured: bool, text: str) -> None:
         loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(number)
+        while self._taken:
+            loop.remove_signal_handler(self._taken.pop())
         if self._desk is not None:
             self._desk.leave(off_measured=off_measured, text=text)
 
