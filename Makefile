@@ -5,7 +5,7 @@ BIN := .venv/bin
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test lint demo bench docs pictures lock clean
+.PHONY: check test tools lint demo bench docs pictures lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -36,8 +36,20 @@ lint: .venv/installed
 check: lint
 	$(BIN)/pytest --quiet $(QUICK_TESTS)
 
-test: lint
+test: lint tools
 	$(BIN)/pytest
+
+# Programs that tests use beside Python, each with its Debian package.
+TOOLS := pdftotext:poppler-utils
+
+tools:
+	@for tool in $(TOOLS); do \
+		PATH="$$PATH:/usr/sbin" command -v "$${tool%%:*}" > /dev/null && continue; \
+		package=$${tool#*:}; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+		echo "tests need $${tool%%:*}: installing $$package" >&2; \
+		{ $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$package; } || { \
+			echo "Install the package $$package, then run make test again." >&2; exit 1; }; \
+	done
 
 demo: .venv/installed
 	$(BIN)/rfctl demo
@@ -50,6 +62,7 @@ docs: .venv/installed
 
 pictures: .venv/installed
 	$(BIN)/python docs/pictures.py
+	$(BIN)/python docs/report_picture.py
 
 # Newest versions that pyproject.toml allows. Needs uv, on the path or as UV=/path/to/uv.
 UV ?= uv

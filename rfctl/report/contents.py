@@ -35,13 +35,13 @@ Rows = list[list[str]]
 NOT_RECORDED = "not recorded"
 STATEMENT = (
     "rfctl is software for the bench, for research and for logging. It is not a cleared medical device, and nothing "
-    "here claims compliance with a standard. Software alone is never single-fault safe: a generator that heats tissue "
-    "needs its own over-temperature trip, its own dead-man timer, and a stop that no computer is part of.",
+    "here claims compliance with a standard. A generator that heats tissue needs its own over-temperature trip, its "
+    "own dead-man timer, and a stop that no computer is part of.",
     "This report restates one record: every figure comes from deciding the recorded events again. It does not show "
     "that the events happened as recorded, nor that all were recorded. A motor check without a response does not prove "
     "where the electrode lay, and the temperature at the tip is not that of the tissue around it.",
 )
-"""What rfctl is and is not; the first paragraph is that of docs/safety.md."""
+"""What rfctl is and is not, as docs/safety.md has it, and what this report does not show."""
 SIGNATURES = ("Operator", "Responsible physician or investigator", "Record verified by")
 UNITS = {"Cel": "degC", "Ohm": "ohm", "1": ""}
 """UCUM codes that a person reads otherwise."""
@@ -64,6 +64,7 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -
         "alarms": list(evidence.doubts),
         "outcome": _outcome(evidence),
         "facts": _facts(evidence),
+        "long-facts": _long_facts(evidence),
         "checklist": _checklist(evidence),
         "summary": _summary(evidence),
         "overview": asdict(procedure_drawing(evidence)) if state and evidence.temperatures else None,
@@ -103,25 +104,31 @@ def _sentence(text: str) -> str:
 
 
 def _facts(evidence: Evidence) -> Rows:
-    header, identity, state = evidence.header, evidence.identity, evidence.replayed.final
-    plan = state.setup.plan if state else None
-    rows = [
+    header, identity = evidence.header, evidence.identity
+    simulated = " (simulated)" if header.get("backend") == "simulated" else ""
+    return [
         ["station", _text(header, "station")],
         ["operator", _text(header, "operator")],
         ["generator", _text(identity, "model")],
         ["serial number", _text(identity, "serial")],
         ["firmware", _text(identity, "firmware")],
         ["channels", _generator_size(identity)],
-        ["medium", _text(header, "medium") + (" (simulated)" if header.get("backend") == "simulated" else "")],
+        ["medium", f"{_text(header, 'medium')}{simulated}"],
         ["time scale", _text(header, "time_scale")],
         ["start, UTC", _utc(header, 0, first=True)],
         ["end, UTC", _utc(header, evidence.ended_ns)],
         ["software", _text(header, "software")],
         ["readings", f"{evidence.readings}, and {evidence.missed} polls without one"],
     ]
-    if plan is not None:
-        rows.append(["plan hash, SHA-256", plan.sha256])
-    before = header.get("previous_record_unclean")
+
+
+def _long_facts(evidence: Evidence) -> Rows:
+    """Those that need the width of the page."""
+    state, before = evidence.replayed.final, evidence.header.get("previous_record_unclean")
+    verdict = evidence.verdict
+    rows = [["record", f"{verdict.verdict}: {verdict.detail}; {_decided_again(evidence)}"]]
+    if state is not None:
+        rows.append(["plan, SHA-256", state.setup.plan.sha256])
     if isinstance(before, dict):
         name = PurePath(str(before.get("record", ""))).parent.name
         rows.append(["session before", f"{name}: ended without a seal ({before.get('verdict')})"])
@@ -203,26 +210,31 @@ def _events(evidence: Evidence) -> Rows:
 
 
 def _record(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -> Rows:
-    verdict, replayed = evidence.verdict, evidence.replayed
-    again = f"{replayed.decisions} decisions, all the same again"
-    if replayed.differences:
-        again = f"{replayed.differences} of {replayed.decisions} decisions DIFFER"
-    elif not replayed.decisions:
-        again = "there was no decision"
+    verdict = evidence.verdict
     return [
         ["file", record.name],
         ["procedure", _text(evidence.header, "procedure_id")],
         ["lines", f"{verdict.records} before the seal" if not _unsealed(evidence) else f"{verdict.records}, no seal"],
         ["head, SHA-256", evidence.head],
         ["verdict at rendering", f"{verdict.verdict}: {verdict.detail}"],
-        ["decided again", again],
-        ["key", f"{key_file.name}: Ed25519 {key.raw.hex()}, origin {key.origin}"],
+        ["decided again", _decided_again(evidence)],
+        ["key file, origin", f"{key_file.name}, {key.origin}"],
+        ["public key, Ed25519", key.raw.hex()],
         ["kind of key", _text(evidence.header, "key")],
         ["station file, SHA-256", _text(evidence.header, "station_sha256")],
         ["profile, SHA-256", _text(evidence.header, "profile_sha256")],
         ["recorded by", _text(evidence.header, "software")],
         ["rendered by", f"rfctl {__version__}"],
     ]
+
+
+def _decided_again(evidence: Evidence) -> str:
+    replayed = evidence.replayed
+    if replayed.differences:
+        return f"{replayed.differences} of {replayed.decisions} decisions DIFFER when decided again"
+    if not replayed.decisions:
+        return "there was no decision"
+    return f"{replayed.decisions} decisions, all the same again"
 
 
 def _unsealed(evidence: Evidence) -> bool:

@@ -356,9 +356,9 @@ def spread(wanted: Sequence[float], gap: float, low: float, high: float) -> list
         edge = places[index] + gap
     edge = high
     for index in reversed(order):
-        places[index] = round(min(places[index], edge), 2)
+        places[index] = min(places[index], edge)
         edge = places[index] - gap
-    return places
+    return [round(place, 2) for place in places]
 
 
 def stretches(samples: Sequence[tuple[int, float]]) -> list[list[tuple[int, float]]]:

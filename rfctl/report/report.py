@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rfctl.errors import ConfigError, RfctlError
 from rfctl.record.keys import load_public_key
@@ -64,27 +64,42 @@ def write(record: Path, key_file: Path, out: Path | None = None) -> Written:
 
 
 def render(data: dict[str, Any]) -> bytes:
-    """Have the template set the data. They reach it as values, never as markup, so that no name can mean anything.
+    """The PDF of the data. They reach the template as values, never as markup, so that no name can mean anything.
 
     Raises:
         RfctlError: typst refused.
     """
+    (pdf,) = _typeset(data, form="pdf")
+    return pdf
+
+
+def render_pages(data: dict[str, Any], ppi: float) -> list[bytes]:
+    """Each page as a PNG of so many pixels an inch.
+
+    Raises:
+        RfctlError: typst refused.
+    """
+    return _typeset(data, form="png", ppi=ppi)
+
+
+def _typeset(data: dict[str, Any], form: Literal["pdf", "png"], ppi: float | None = None) -> list[bytes]:
     import typst
 
     text = json.dumps(_printable(data), allow_nan=False)
     try:
-        pdf = typst.compile(
+        compiled = typst.compile(
             str(TEMPLATE),
             root=str(TEMPLATE.parent),
             font_paths=_fonts(),
             ignore_system_fonts=True,
-            format="pdf",
+            format=form,
+            ppi=ppi,
             sys_inputs={"report": text},
         )
     except typst.TypstError as problem:
         raise RfctlError(f"typst refused the report: {problem}") from None
-    assert isinstance(pdf, bytes)  # noqa: S101 - one document in, one out
-    return pdf
+    made = cast("bytes | list[bytes]", compiled)  # a list where a form has one file a page and there are several pages
+    return made if isinstance(made, list) else [made]
 
 
 @cache
