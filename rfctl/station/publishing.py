@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from rfctl.telemetry.inbox import Inbox
     from rfctl.telemetry.publisher import Health, Publisher
 
-FINISH_S = 2.0
-"""Longest time on the wall that the end of a session waits for the broker."""
+FINISH_S = 1.8
+"""Longest time on the wall that the end of a session waits for the broker; less than a virtual clock is held."""
 LEAVE_S = 1.0
 
 

@@ -267,7 +267,7 @@ def _energised(phases: tuple[Phase, ...]) -> bool:
 def _bad(reading: ChannelReading) -> bool:
     """Not a number where there should be one, or the generator says so itself."""
     measured = reading.temperature_c + reading.impedance_ohm
-    return measured != measured or reading.fault_bits != 0  # only not-a-number differs from itself
+    return measured - measured != 0 or reading.fault_bits != 0
 
 
 def _decimals(values: Sequence[float]) -> str:

@@ -80,7 +80,11 @@ def gaps(numbers: Iterable[tuple[str, int]]) -> list[tuple[str, int, int]]:
 
 
 class CountingSubscriber:
-    """The child, seen from its parent."""
+    """The child, seen from its parent.
+
+    Attributes:
+        pid: Its process.
+    """
 
     def __init__(self, broker: Broker) -> None:
         self._process = subprocess.Popen(
@@ -90,6 +94,7 @@ class CountingSubscriber:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self.pid = self._process.pid
 
     def __enter__(self) -> Self:
         return self
