@@ -89,6 +89,9 @@ class Screen:
         self._leave.set()
         self._thread.join(LEAVE_S)
         with suppress(termios.error):  # the terminal has gone
+            if self._thread.is_alive():  # it takes no more: what is on its way to it gives way to the last words
+                termios.tcflush(self._keyboard, termios.TCOFLUSH)
+                self._thread.join(LEAVE_S)
             termios.tcflush(self._keyboard, termios.TCIFLUSH)  # keys for the view are not for the shell
             termios.tcsetattr(self._keyboard, termios.TCSANOW, self._settings)
 
