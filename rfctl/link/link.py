@@ -134,9 +134,7 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""
         self._outstanding: set[int] = set()  # transactions whose replies may still come
-        self._aligned = (
-            framing.numbered and not used
-        )  # the next byte received starts a frame; else nobody knows what was going on
+        self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._sent_ns = 0  # when the last byte written is off the wire
         self._tail = b""  # not yet taken by the kernel
         self._tail_begun = False  # part of its first frame has been taken

@@ -8,7 +8,10 @@ import sys
 import pytest
 from click.testing import CliRunner
 
+from rfctl.clock import RealClock
 from rfctl.errors import ConfigError
+from rfctl.profile import profile
+from rfctl.station.connection import Connection
 from rfctl_sim.commands import sim
 
 pytestmark = pytest.mark.real_time
@@ -34,6 +37,19 @@ async def test_it_says_in_one_json_line_where_it_listens_and_ends_well_on_a_sign
     assert await asyncio.wait_for(process.wait(), 20) == 0
     assert await process.stdout.read() == b""
     writer.transport.abort()
+
+
+async def test_a_link_to_a_pty_is_made_served_and_removed(tmp_path):
+    process = await serve("--link", f"pty:{tmp_path}/line", "--baud", "38400", "--json")
+    said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
+    assert said["link"] == f"rtu:{tmp_path}/line?baud=38400"
+    connection = Connection(said["link"], profile.load("rfctl-reference"), RealClock(), simulated=True)
+    await connection.open()
+    assert (await connection.generator.read()).channels[0].temperature_c == pytest.approx(37.0, abs=0.5)
+    connection.close()
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 20) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_without_json_it_tells_people_that_it_is_no_device():
