@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -267,6 +268,20 @@ def rechained(key_file: Path, content: bytes) -> bytes:
     t_ns = json.loads(lines[-1])["t"]
     signature = key.sign(layout.seal_message(public.origin, len(lines) - 1, t_ns, head))
     return made + layout.seal_line(len(lines) - 1, t_ns, head, signature)
+
+
+def test_a_device_is_not_called_simulated_and_an_unclean_end_before_is_told(plain: Ended, tmp_path: Path):
+    key = keys.load_public_key(plain.key)
+    evidence = gather(plain.record, key)
+    before = {"record": "/records/demo-yesterday/record.jsonl", "verdict": "UNCLEAN-END", "records": 7}
+    header = {**evidence.header, "backend": "device", "previous_record_unclean": before}
+    data = contents(replace(evidence, header=header), plain.record, plain.key, key)
+    (tmp_path / "device.pdf").write_bytes(render(data))
+    text = words(tmp_path / "device.pdf")
+    assert "DEVICE" in text
+    assert "SIMULATED" not in text
+    assert "simulated" not in text
+    assert "demo-yesterday: ended without a seal (UNCLEAN-END)" in text
 
 
 # names and files
