@@ -12,6 +12,7 @@ from rfctl.kernel.effects import Level, Note
 from rfctl.telemetry.classes import UNITS, Class, level, prefix
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rfctl.clock import Clock
@@ -76,6 +77,11 @@ class Publishing:
         self._publisher = Publisher(self._broker, self._inbox, self._encoder)
         self._feed = Feed(self._inbox, self._publisher, self._clock, self._procedure_id)
         self._publisher.start()
+
+    def services(self) -> dict[str, Callable[[], str]]:
+        """For an onlooker: how the connection to the broker is. Nothing where there is no broker."""
+        publisher = self._publisher
+        return {} if publisher is None else {"mqtt": lambda: self._failed or str(publisher.health.status)}
 
     def watch(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
         """Pass a decision on to telemetry and, with what is to be said of the broker, to the session's watcher."""

@@ -293,6 +293,7 @@ class Service:
 
     def _begun(self, begun: session.Begun) -> None:
         self.onlooker.procedure_id = begun.procedure_id
+        self.onlooker.services = begun.services
 
     def _watch(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
         self._state = state

@@ -60,10 +60,12 @@ class Begun:
     Attributes:
         procedure_id: Its name.
         stop: Everything off at once, said by whom; called in the loop, from any callback, as often as one likes.
+        services: What serves it beside control, each with how that is, in words, whenever asked.
     """
 
     procedure_id: str
     stop: Callable[[str], None]
+    services: dict[str, Callable[[], str]]
 
 
 def _unheard(_begun: Begun) -> None:
@@ -190,7 +192,7 @@ async def _procedure(
         publishing.begin(connection.identity)
         procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch, attending.completed)
         attending.attend(procedure, connection)
-        order.begun(Begun(procedure_id, procedure.stop))
+        order.begun(Begun(procedure_id, procedure.stop, publishing.services()))
         state = await procedure.run()
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)

@@ -42,6 +42,7 @@ class OwnView:
         """The procedure can be reached from now on."""
         self._begun = begun
         self._onlooker.procedure_id = begun.procedure_id
+        self._onlooker.services = begun.services
 
     async def run(self, clock: Clock, pace: float) -> None:
         """Show the session until it is over. Without its view, nobody could stop it here: so it is stopped then.
