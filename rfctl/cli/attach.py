@@ -17,6 +17,7 @@ def attach(*, station_name: str, name: str | None) -> None:
     """
     import asyncio
     import getpass
+    from contextlib import suppress
 
     from rfctl.cli import logs
     from rfctl.cli.attached import attach_to_service
@@ -25,4 +26,5 @@ def attach(*, station_name: str, name: str | None) -> None:
 
     logs.configure(quiet=False)
     station = station_file.load(station_name)
-    asyncio.run(attach_to_service(station, name=name or getpass.getuser(), place=terminal()))
+    with suppress(KeyboardInterrupt):  # who only watches only leaves
+        asyncio.run(attach_to_service(station, name=name or getpass.getuser(), place=terminal()))

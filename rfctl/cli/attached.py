@@ -98,7 +98,7 @@ async def _show(
 async def _print(snapshots: AsyncIterator[Snapshot]) -> None:
     log = structlog.get_logger()
     seen: set[SeenEvent] = set()
-    stage = ""
+    stage = ending = ""
     async for snapshot in snapshots:
         words = {"station": snapshot.station, "backend": "SIMULATED" if snapshot.simulated else "device"}
         if snapshot.stage != stage:
@@ -108,3 +108,7 @@ async def _print(snapshots: AsyncIterator[Snapshot]) -> None:
             if event not in seen:
                 log.log(_LEVELS.get(event.level, logging.INFO), event.text, **words, t_s=event.t_s, code=event.code)
         seen = set(snapshot.events)
+        if snapshot.ending != ending:
+            ending = snapshot.ending
+            if ending:
+                log.info(ending, **words, outcome=snapshot.outcome, off_verified=snapshot.off_verified)
