@@ -73,6 +73,7 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         if end_ns is not None and now_ns >= end_ns:
             impedance_mean = mean.impedance_sum / mean.samples
     output = has_output(measured)
+    current_a = measured.current_ma_rms * 1e-3
     return Sample(
         now_ns,
         temperature_c,
@@ -84,7 +85,7 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         rise,
         tissue_ohm,
         half,
-        (measured.current_ma_rms * 1e-3) ** 2 * tissue_ohm if measured.rf_on else 0.0,
+        current_a * current_a * tissue_ohm if measured.rf_on else 0.0,
         rf_on_s,
         1.0 if phase in HEATING and not measured.rf_on else 0.0,
         1.0 if phase in STIMULATION and not measured.stimulating else 0.0,

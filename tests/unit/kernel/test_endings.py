@@ -140,9 +140,23 @@ def test_verdicts_of_one_sample_are_all_recorded_and_the_first_row_names_the_cau
 def test_every_verdict_comes_with_off_in_its_own_step() -> None:
     bench = at_stage(Stage.ENDING)
     bench.alter(2, stimulating=True)
-    while "off_not_verified" not in bench.codes:
-        effects = bench.sample()
+    bench.until(lambda b: "off_not_verified" in b.codes)
+    effects = bench.decisions[-1].effects
     assert isinstance(effects[0], Off)
+
+
+def test_the_dose_stays_known_when_a_reading_has_no_number() -> None:
+    bench = at(Phase.HOLD)
+    bench.samples(20)
+    nan = float("nan")
+    bench.alter(1, temperature_c=nan, current_ma_rms=nan, impedance_ohm=nan, power_w=nan)
+    bench.sample()
+    figures = bench.finished().state.results[0].figures
+    assert figures is not None
+    assert figures.peak_c == 80.0
+    assert figures.held_s == pytest.approx(1.0)
+    assert figures.energy_j > 0.0
+    assert figures.generator_energy_j > 0.0
 
 
 # off, verified or not
