@@ -20,7 +20,18 @@ from rfctl.kernel.effects import (
     SetAmplitude,
     StartStimulation,
 )
-from rfctl.kernel.events import Cause, Choice, Command, Completed, Durable, Failed, Missed, Question, RecordFailed
+from rfctl.kernel.events import (
+    Cause,
+    Choice,
+    Command,
+    Completed,
+    Durable,
+    Failed,
+    Missed,
+    Question,
+    RecordFailed,
+    Sampled,
+)
 from rfctl.kernel.phase import OFF_VERIFYING, ON_SITE, PERMITTED, Phase
 from rfctl.kernel.state import Stage
 from tests.unit.kernel.bench import REACHABLE, Bench, Person, at, at_stage, setup_of
@@ -214,6 +225,25 @@ def test_a_sample_from_before_the_stop_does_not_verify_off() -> None:
     bench.stop()
     bench.feed(Missed(bench.now_ns, Cause.TIMEOUT, "no reply"))
     assert bench.state.stage is Stage.ENDING
+
+
+@pytest.mark.parametrize("phase", [Phase.SENSORY_OFF, Phase.MOTOR_OFF, Phase.LESION_OFF], ids=lambda phase: phase.name)
+def test_a_sample_that_arrives_in_the_moment_of_off_does_not_verify_it(phase: Phase) -> None:
+    bench = at(phase)
+    bench.feed(Sampled(bench.now_ns, bench.reading()))
+    assert bench.channel.phase is phase
+    bench.sample()
+    assert phase not in bench.phases
+
+
+def test_an_output_has_250_ms_to_go_off_after_a_stop() -> None:
+    bench = at(Phase.HOLD)
+    bench.samples(20)
+    bench.stop()
+    bench.alter(1, rf_on=lambda t, _: t < 0.251)
+    bench.finished()
+    assert bench.codes == []
+    assert bench.finish == Finish(Outcome.STOPPED, 3, off_verified=True, text="stopped by operator")
 
 
 def test_an_output_that_comes_on_during_the_release_is_turned_off_and_verified_again() -> None:

@@ -37,7 +37,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.limits import ARM_TOKEN_NS, PERMIT_NS
+from rfctl.kernel.limits import PERMIT_NS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import CheckResult, Stage
 from rfctl.model.permit import PermitKind
@@ -46,7 +46,6 @@ from tests.unit.kernel.bench import (
     ANAESTHETIC,
     LESION,
     MOTOR,
-    PERIOD_NS,
     SENSORY,
     SESSION,
     TOKEN,
@@ -285,8 +284,8 @@ def test_arm_and_fire_are_two_acts() -> None:
 def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     bench = at(Phase.ARMED)
     bench.person = None
-    bench.samples(ARM_TOKEN_NS // PERIOD_NS - 1)
-    assert bench.channel.phase is Phase.ARMED
+    bench.samples(89)
+    assert bench.channel.phase is Phase.ARMED, "4.45 s of the 5 s that the generator gives it"
     assert Off in kinds(bench.sample())
     assert Phase.DISARM_OFF in bench.phases
     bench.sample()
@@ -296,11 +295,20 @@ def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     assert bench.finished().finish.outcome is Outcome.COMPLETE
 
 
-def test_a_start_after_the_token_expired_fires_nothing() -> None:
+def test_a_start_in_the_moment_in_which_the_token_expires_fires_nothing() -> None:
     bench = at(Phase.ARMED)
-    bench.silence(4.5)
+    bench.samples(89)
+    bench.silence(0.05)
     bench.answer(Question.START, Choice.START)
     assert Fire not in kinds(bench.effects)
+
+
+def test_an_arm_without_a_token_never_fires() -> None:
+    bench = at(Phase.ARMING)
+    bench.feed(Completed(bench.now_ns, Command.ARM, 1, 0))
+    bench.answer(Question.START, Choice.START)
+    assert Fire not in kinds(bench.effects)
+    assert Off in kinds(bench.sample())
 
 
 def test_a_start_on_a_stale_sample_fires_nothing() -> None:
