@@ -6,15 +6,14 @@ import asyncio
 import json
 import os
 import secrets
-import signal
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
 from rfctl.clock import wall_ns
-from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, ConfigError, LinkError, RfctlError
+from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
 from rfctl.kernel.state import Setup, Stage
 from rfctl.record import keys, pointer
@@ -27,14 +26,13 @@ from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
 from rfctl.station.connection import Connection
 from rfctl.station.procedure import Operator, Procedure, Watch
+from rfctl.station.signals import StopSignals
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.profile import Profile
     from rfctl.station.station_file import Station
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,30 +106,43 @@ async def run(order: Order, clock: Clock) -> Result:
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
-        try:
-            exit_code, found, error = await _procedure(order, clock, record)
-            document |= found
-        except RfctlError as problem:
-            exit_code, error = problem.exit_code, str(problem)
-            refused = problem.exit_code != EXIT_INTERNAL and not isinstance(problem, LinkError)
-            document["outcome"] = str(Outcome.REFUSED if refused else Outcome.FAILED)
-            document["ending"] = error
-            record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
-        except Exception as problem:
-            record.append("internal_error", clock.monotonic_ns(), {"error": f"{type(problem).__name__}: {problem}"})
-            raise
-        finally:
-            document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
-            document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
-            sealed = await _seal(record)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        with StopSignals(task) as signals:
+            try:
+                exit_code, found, error = await _procedure(order, clock, record, signals)
+                document |= found
+            except RfctlError as problem:
+                exit_code, error = problem.exit_code, str(problem)
+                refused = problem.exit_code != EXIT_INTERNAL and not isinstance(problem, LinkError)
+                document |= {"outcome": str(Outcome.REFUSED if refused else Outcome.FAILED), "ending": error}
+                record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+            except asyncio.CancelledError:
+                if not signals.by:
+                    raise
+                task.uncancel()
+                exit_code, error = EXIT_STOPPED, f"stopped by {signals.by} before the procedure began"
+                document |= {"outcome": str(Outcome.STOPPED), "ending": error}
+                record.append("stopped", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+            except Exception as problem:
+                record.append("internal_error", clock.monotonic_ns(), {"error": f"{type(problem).__name__}: {problem}"})
+                raise
+            finally:
+                signals.ignore()
+                document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
+                document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
+                sealed = await _seal(record)
         if sealed:
             state_folder.clear()
         elif exit_code == EXIT_DONE:
             exit_code, error = EXIT_INTERNAL, f"the record could not be sealed: {record.failed}"
+            document |= {"outcome": str(Outcome.FAILED), "ending": error}
         return Result(exit_code, document, error)
 
 
-async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[int, dict[str, Any], str]:
+async def _procedure(
+    order: Order, clock: Clock, record: RecordWriter, signals: StopSignals
+) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
         address = order.station.link
         if order.station.in_process:
@@ -148,7 +159,7 @@ async def _procedure(order: Order, clock: Clock, record: RecordWriter) -> tuple[
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
         procedure = Procedure(setup, connection, record, clock, order.operator, order.watch)
-        _listen(procedure, stack)
+        signals.act = procedure.stop
         state = await procedure.run()
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
@@ -186,15 +197,6 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
         "channels": identity.channels,
         "rated_power_w": identity.rated_power_w,
     }
-
-
-def _listen(procedure: Procedure, stack: AsyncExitStack) -> None:
-    """SIGINT and SIGTERM turn everything off before anything else happens."""
-    loop = asyncio.get_running_loop()
-    for number in SIGNALS:
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
-            loop.add_signal_handler(number, procedure.stop, signal.Signals(number).name)
-            stack.callback(loop.remove_signal_handler, number)
 
 
 async def _seal(record: RecordWriter) -> bool:

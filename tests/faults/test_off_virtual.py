@@ -67,6 +67,37 @@ async def test_a_signal_in_hold_turns_off_in_the_same_instant(
     assert_sealed(result, tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_signal_before_the_generator_has_answered_ends_in_a_closed_record(
+    tmp_path: Path, clock: Clock, number: signal.Signals, times: int
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        bench.simulator.faults.start("no_reply", seconds=60.0)
+        running = bench.begin()
+        await asyncio.sleep(POLL_S)
+        for _ in range(times):
+            signal.raise_signal(number)
+        result = await running
+        assert bench.written() == []
+    assert (result.exit_code, result.document["outcome"]) == (EXIT_STOPPED, "stopped")
+    assert result.error == f"stopped by {number.name} before the procedure began"
+    assert_sealed(result, tmp_path)
+
+
+async def test_signals_while_off_is_being_verified_change_nothing(tmp_path: Path, clock: Clock) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        running = bench.begin()
+        await bench.in_hold()
+        signal.raise_signal(signal.SIGTERM)
+        await bench.until(lambda state: state.stage is Stage.ENDING)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        result = await running
+    assert (result.exit_code, result.document["ending"]) == (EXIT_STOPPED, "stopped by SIGTERM")
+    assert_sealed(result, tmp_path)
+
+
 # off that does not come
 
 
