@@ -390,6 +390,14 @@ def test_slow_samples_fill_the_longest_window_too() -> None:
     assert bench.notes("over_set_warning")
 
 
+@pytest.mark.parametrize("whole", [{"owner": 0}, {"owner": 4712}, {"lease_remaining_ms": 0}], ids=str)
+def test_a_lost_owner_and_an_expired_lease_are_each_a_lost_lease(whole: dict[str, int]) -> None:
+    bench = at(Phase.SENSORY)
+    bench.alter(0, **whole)
+    bench.sample()
+    assert bench.codes == ["lease_lost"]
+
+
 # unknown impedance
 
 

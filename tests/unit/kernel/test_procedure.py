@@ -109,6 +109,17 @@ def test_results_of_a_site_say_what_was_felt_and_delivered(whole: Bench, index: 
     assert figures.impedance_min_ohm == pytest.approx(85 * 0.71)
 
 
+@pytest.mark.parametrize(("temperature_c", "within_s"), [(78.0, 1.0), (77.9, 0.0), (82.0, 1.0), (82.1, 0.0)])
+def test_seconds_within_2_degc_count_the_2_degc_itself(temperature_c: float, within_s: float) -> None:
+    bench = at(Phase.HOLD)
+    bench.alter(1, temperature_c=temperature_c)
+    bench.samples(20)
+    figures = bench.channel.figures
+    assert figures is not None
+    assert figures.within_2c_s == pytest.approx(within_s)
+    assert figures.held_s == pytest.approx(1.0)
+
+
 def test_energy_is_the_power_in_the_tissue_summed_over_time(whole: Bench) -> None:
     figures = whole.state.results[0].figures
     assert figures is not None
@@ -376,6 +387,19 @@ def test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_vol
     assert [v for _, v in steps[4:]] == pytest.approx([0.1 * n for n in range(1, 21)])
     for (t0, v0), (t1, v1) in pairwise(steps):
         assert v1 < v0 or t1 - t0 >= 200_000_000
+
+
+def test_a_step_is_not_taken_before_the_one_before_is_delivered() -> None:
+    bench = at(Phase.SENSORY)
+    bench.person = None
+    bench.samples(5)
+    bench.answer(Question.SENSORY, Choice.STEP)
+    bench.alter(1, stimulation_amplitude=0.0)
+    bench.samples(5)
+    assert SetAmplitude not in kinds(bench.answer(Question.SENSORY, Choice.STEP))
+    bench.alter(1, stimulation_amplitude=0.1)
+    bench.sample()
+    assert SetAmplitude in kinds(bench.answer(Question.SENSORY, Choice.STEP))
 
 
 def test_a_step_beyond_the_maximum_is_not_taken() -> None:
