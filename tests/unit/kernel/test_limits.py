@@ -398,6 +398,27 @@ def test_a_lost_owner_and_an_expired_lease_are_each_a_lost_lease(whole: dict[str
     assert bench.codes == ["lease_lost"]
 
 
+@pytest.mark.parametrize(
+    ("current_ma", "power_w", "acts"),
+    [
+        (20.1, 0.6, True),
+        (20.0, 50.0, False),
+        (500.0, 0.5, False),
+        (NAN, 0.6, True),
+        (20.1, NAN, True),
+        (NAN, NAN, True),
+    ],
+)
+def test_rf_is_seen_by_its_band_current_with_power_when_the_bit_is_silent(
+    current_ma: float, power_w: float, *, acts: bool
+) -> None:
+    bench = at(Phase.ARM_READY)
+    bench.person = None
+    bench.alter(1, rf_band_current_ma_rms=current_ma, power_w=power_w)
+    bench.samples(3)
+    assert bench.codes == ["uncommanded_rf"] * acts
+
+
 # unknown impedance
 
 
