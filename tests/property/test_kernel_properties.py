@@ -268,7 +268,7 @@ class KernelMachine(RuleBasedStateMachine):
 
 TestKernel = KernelMachine.TestCase
 TestKernel.settings = settings(
-    max_examples=250,
+    max_examples=120,
     stateful_step_count=20,
     deadline=None,
     derandomize=True,
