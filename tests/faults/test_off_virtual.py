@@ -297,3 +297,32 @@ async def test_a_checklist_that_is_declined_ends_before_any_energy(tmp_path: Pat
     assert result.exit_code == EXIT_STOPPED
     assert result.document["outcome"] == "refused"
     assert_sealed(result, tmp_path)
+
+
+# the session after
+
+
+async def test_a_session_that_begins_within_the_lease_of_a_killed_one_waits_for_it(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        killed = bench.begin()
+        await bench.in_hold()
+        killed.cancel()  # as if the process were gone: nothing more is renewed
+        await asyncio.gather(killed, return_exceptions=True)
+        result = await bench.begin()
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    assert "claim_refused" in (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+
+
+async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Path, clock: Clock) -> None:
+    """The generator stopped itself by its lease and latched that; it would refuse to arm again."""
+    async with station_bench(tmp_path, clock) as bench:
+        lost = bench.begin()
+        await bench.in_hold()
+        bench.simulator.faults.start("socket_cut", seconds=0.6)
+        assert (await lost).exit_code == EXIT_DEVICE
+        result = await bench.begin()
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    text = (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+    assert "the generator still shows faults from before: bits 0x0002" in text
