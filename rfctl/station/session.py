@@ -89,7 +89,6 @@ async def run(order: Order, clock: Clock) -> Result:
         key = keys.generate()
         public_key = folder / "record.pub"
         keys.write_public_key(public_key, keys.public_half(key, origin_of(station.id)))
-        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         header = {
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
@@ -103,6 +102,7 @@ async def run(order: Order, clock: Clock) -> Result:
             "previous_record_unclean": unclean,
         }
         record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
+        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
