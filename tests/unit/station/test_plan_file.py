@@ -39,8 +39,9 @@ def test_a_value_that_is_refused_is_named_with_its_bound(tmp_path: Path, before:
     assert str(tmp_path / "plan.toml") in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("before", "after"), [("target_v = 0.5", "target_v = 0.3"), ("target_v = 2.0", "target_v = 2.9")]
-)
+GRID = [("target_v = 0.5", "target_v = 0.3"), ("target_v = 2.0", "target_v = 2.9")]
+
+
+@pytest.mark.parametrize(("before", "after"), GRID)
 def test_a_tenth_of_a_volt_is_on_the_grid_whatever_its_float(tmp_path: Path, before: str, after: str) -> None:
     load_with(tmp_path, before, after)
