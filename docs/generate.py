@@ -51,7 +51,7 @@ This page is drawn from the table in `rfctl/kernel/limits.py` by `make docs`; a 
 
 Every row is judged in every sample, with RF off and in simulation too, in the phases that it names. Nothing in the
 product switches a row off, and configuration can only narrow a limit. Not-a-number is beyond every limit. The first
-row that acts names the cause; the others that act in the same sample are recorded beside it.
+row that acts names the cause; on the same channel nothing is said of rows behind it in the same sample.
 
 - **warn**: noted once a phase, the procedure goes on.
 - **refuse**: off, and the procedure ends before any heat at that site, exit code {stopped}.

@@ -82,6 +82,10 @@ class Controller(Reader, Protocol):
         """Take ownership for this session (1 to 65535) and clear what an expired lease left."""
         ...
 
+    async def clear_faults(self) -> None:
+        """Clear latched faults, output off; one whose cause is still there stays."""
+        ...
+
     async def release(self) -> None:
         """Give ownership back."""
         ...

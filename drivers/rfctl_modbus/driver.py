@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rfctl.profile.schema import Table
     from rfctl.profile.status import StatusDecoder
 
-WHOLE_QUANTITIES = ("all_off", "owner", "lease_ms", "lease_renew", "lease_clear")
+WHOLE_QUANTITIES = ("all_off", "owner", "lease_ms", "lease_renew", "lease_clear", "fault_clear")
 CHANNEL_QUANTITIES = (
     "command",
     "fire",
@@ -104,6 +104,9 @@ class ModbusGenerator:
         await self._write("lease_clear", None, 1, Intent.CONFIG)
         await self._set({"lease_ms": self._profile.file.lease.duration_ms})
         self._renewals = 0  # the first renewal after a claim may have any number
+
+    async def clear_faults(self) -> None:
+        await self._write("fault_clear", None, 1, Intent.CONFIG)
 
     async def release(self) -> None:
         await self._set({"owner": 0})

@@ -55,18 +55,28 @@ def verify(*, path: Path, key: Path, as_json: bool) -> None:
 def replay(*, path: Path, as_json: bool) -> None:
     """Decide everything again from the recorded events and compare each decision: 0 when all agree, else 1.
 
+    A record that this version cannot decide again is not shown to agree: 1 as well, with the reason.
+
     Example: rfctl record replay record.jsonl
     """
-    from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
+    from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE, RecordError
     from rfctl.record.replay import replay as replay_record
 
-    replayed = replay_record(path)
+    members: dict[str, object] = {"path": str(path.resolve())}
+    try:
+        replayed = replay_record(path)
+    except RecordError as problem:
+        if as_json:
+            members |= dict.fromkeys(("decisions", "differences", "first_difference")) | {"error": str(problem)}
+            click.echo(json.dumps(members))
+        click.echo(f"rfctl: {problem}", err=True)
+        sys.exit(EXIT_BAD_VERDICT)
     if as_json:
-        members = {
-            "path": str(path.resolve()),
+        members |= {
             "decisions": replayed.decisions,
             "differences": replayed.differences,
             "first_difference": replayed.first_difference or None,
+            "error": None,
         }
         click.echo(json.dumps(members))
     elif replayed.differences:

@@ -36,7 +36,9 @@ class MakeDurable(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Take or keep ownership of the generator."""
+    """Take or keep ownership of the generator; at the start also clear the faults that an earlier session left."""
+
+    clear_faults: bool = False
 
 
 class Release(NamedTuple):

@@ -73,6 +73,7 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         if end_ns is not None and now_ns >= end_ns:
             impedance_mean = mean.impedance_sum / mean.samples
     output = has_output(measured)
+    current_a = measured.current_ma_rms * 1e-3
     return Sample(
         now_ns,
         temperature_c,
@@ -84,13 +85,13 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         rise,
         tissue_ohm,
         half,
-        (measured.current_ma_rms * 1e-3) ** 2 * tissue_ohm if measured.rf_on else 0.0,
+        current_a * current_a * tissue_ohm if measured.rf_on else 0.0,
         rf_on_s,
         1.0 if phase in HEATING and not measured.rf_on else 0.0,
         1.0 if phase in STIMULATION and not measured.stimulating else 0.0,
         1.0 if phase not in LESION and has_rf(measured) else 0.0,
         (now_ns - channel.off_ns) / 1e9 if output and (phase in OFF_VERIFYING or phase is Phase.ENDED) else 0.0,
-        float(measured.fault_bits),
+        float(reading.fault_bits << 16 | measured.fault_bits),
         1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
     )
 
@@ -174,7 +175,11 @@ def _for_long_enough(history: tuple[Sample, ...], field: int, limit: float, row:
 
 
 def judge_channel(state: KernelState, number: int) -> list[Trip]:
-    """Every row in force on the channel that acts on its newest sample, in the order of the table."""
+    """What the rows in force on the channel say of its newest sample, in the order of the table.
+
+    Warnings up to the first row that ends the procedure, and that one: it names the cause. Rows behind it would name
+    the same cause again under other codes.
+    """
     setup = state.setup
     channel = state.channels[number - 1]
     history = channel.history
@@ -191,18 +196,19 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
             and not (row.action is Action.WARN and row.code in channel.warned)
         ):
             verdicts.append(verdict(row, number, measured, limit, newest.now_ns))
+            if row.action is not Action.WARN:
+                break
     return verdicts
 
 
 def judge_generator(state: KernelState, sample_age_s: float, now_ns: int) -> list[Trip]:
-    """The rows on the generator as a whole, also on an event that brought no sample."""
+    """The first row on the generator as a whole that acts, if any, also on an event that brought no sample."""
     phases = {channel.phase for channel in state.channels}
     values = {Quantity.SAMPLE_AGE: sample_age_s, Quantity.COUNTER_AGE: (now_ns - state.counter_ns) / 1e9}
-    return [
-        verdict(row, 0, values[row.quantity], row.offset, now_ns)
-        for row in state.setup.generator_rows
-        if _beyond(values[row.quantity], row.offset, row.side) and not phases.isdisjoint(row.phases)
-    ]
+    for row in state.setup.generator_rows:
+        if _beyond(values[row.quantity], row.offset, row.side) and not phases.isdisjoint(row.phases):
+            return [verdict(row, 0, values[row.quantity], row.offset, now_ns)]
+    return []
 
 
 def verdict(row: Row, channel: int, measured: float, limit: float, now_ns: int) -> Trip:

@@ -33,9 +33,12 @@ from rfctl.kernel.limits import Action, Origin
 from rfctl.kernel.phase import LESION, PERMITTED, Phase
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
 from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
+from rfctl.model.reading import Reading
 
 OFF_UNVERIFIED_NS = 250_000_000
 OFF_AGAIN_NS = 200_000_000
+CLAIM_PATIENCE_NS = 2_000_000_000
+"""How long a claim is repeated: a station that was killed owns the generator until its lease, 1 s at most, runs out."""
 GIVE_UP_NS = 5_000_000_000
 """How long off is commanded and looked for before a procedure ends with OFF NOT CONFIRMED."""
 CLOSED_STAGES = frozenset({Stage.ENDING, Stage.RELEASING, Stage.ENDED})
@@ -266,7 +269,20 @@ def _starting(state: KernelState, now_ns: int) -> Step:
     channels = tuple(channel._replace(phase=Phase.IDLE, since_ns=now_ns) for channel in state.channels)
     if not state.setup.plan.sites:  # nothing to do but to watch: the generator stays everybody's
         return state._replace(stage=Stage.STANDING_BY, since_ns=now_ns, channels=channels), ()
-    return state._replace(stage=Stage.CLAIMING, since_ns=now_ns, channels=channels), (Claim(),)
+    state = state._replace(stage=Stage.CLAIMING, since_ns=now_ns, channels=channels)
+    return state, (*_faults_left(state.reading), Claim(clear_faults=True))
+
+
+def _faults_left(reading: Reading | None) -> tuple[Effect, ...]:
+    """Faults of an earlier session are said before they are cleared; a fault whose cause is still there stays."""
+    if reading is None:
+        return ()
+    left = [(0, reading.fault_bits), *enumerate((channel.fault_bits for channel in reading.channels), start=1)]
+    return tuple(
+        Note(Level.WARNING, number, "faults_left", f"the generator still shows faults from before: bits {bits:#06x}")
+        for number, bits in left
+        if bits
+    )
 
 
 def _answered(state: KernelState, event: Answered) -> Step:
@@ -307,6 +323,10 @@ def _failed(state: KernelState, event: Failed) -> Step:
         return state, (Note(Level.WARNING, 0, "renew_failed", event.text),)
     if event.cause is Cause.CLOSED:
         return _missed(state, Missed(event.now_ns, event.cause, event.text))
+    patient = state.stage is Stage.CLAIMING and event.now_ns - state.started_ns < CLAIM_PATIENCE_NS
+    if event.command is Command.CLAIM and event.cause is Cause.REFUSED and patient:
+        note = Note(Level.WARNING, 0, "claim_refused", f"{event.text}; it is asked again")
+        return state._replace(stage=Stage.STARTING, since_ns=event.now_ns), (note,)
     origin = Origin.PROCESS if event.cause is Cause.GATE else Origin.DEVICE
     text = f"{event.command!s} failed ({event.cause!s}): {event.text}"
     return _trip(state, [_event_trip("command_failed", "HZ-32", text, event.now_ns, origin)])

@@ -59,9 +59,26 @@ def _line(error: Any, model: type[BaseModel]) -> str:
         return f"{path}: unknown key.{_suggestion(str(location[-1]), _keys_at(model, location[:-1]))}"
     if error["type"] == "missing":
         return f"{path}: missing. Add it."
-    message = str(error["msg"]).removeprefix("Value error, ")
+    message = _refusal(error)
     shown = "" if isinstance(error["input"], dict | list) else f" (is {error['input']!r})"
     return f"{path or 'file'}: {message}{shown}"
+
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "must be at least"),
+    "greater_than": ("gt", "must be above"),
+    "less_than_equal": ("le", "must be at most"),
+    "less_than": ("lt", "must be below"),
+}
+
+
+def _refusal(error: Any) -> str:
+    """What is wrong with a value, as the person who wrote it needs it said."""
+    if error["type"] in _BOUNDS:
+        key, words = _BOUNDS[error["type"]]
+        return f"{words} {error['ctx'][key]:g}. Correct the value"
+    message = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
+    return message.replace("should be", "must be", 1)
 
 
 def dotted(location: tuple[int | str, ...]) -> str:

@@ -99,8 +99,10 @@ class StateFolder:
         return cls(state_dir.resolve(), lock)
 
     def point_to(self, record: OpenRecord) -> None:
-        """Name the open record, durably. Call it before the record is created: a pointer to a file that never came
-        to be is harmless, a record without a pointer is not.
+        """Name the open record, durably, before anything is energised.
+
+        Call it once the record's first line is on disk: that line says what an earlier session left open, which this
+        call forgets.
 
         Raises:
             OSError: The disk refused.

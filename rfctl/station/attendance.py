@@ -1,10 +1,8 @@
-"""Who can reach a session from outside its poll loop: signals, and the desk where anyone local stops it."""
+"""Who owns the station of a session, and lets others reach it: the desk where anyone local stops it."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from rfctl.record.pointer import StateFolder
@@ -17,9 +15,6 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.station.connection import Connection
     from rfctl.station.stop_desk import Stoppable
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""The last one is a terminal that was closed."""
 
 
 class Attendant(Protocol):
@@ -49,17 +44,8 @@ class Bedside:
     def __init__(self, state_folder: StateFolder, desk: StopDesk | None) -> None:
         self.state_folder = state_folder
         self._desk = desk
-        self._taken: list[signal.Signals] = []
 
     def attend(self, procedure: Stoppable, connection: Connection) -> None:
-        """Everything is turned off at a signal, before anything else happens."""
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                continue  # under nohup a procedure outlives its terminal
-            with suppress(NotImplementedError, RuntimeError, ValueError):  # not the main thread, or not this platform
-                loop.add_signal_handler(number, procedure.stop, number.name)
-                self._taken.append(number)
         if self._desk is not None:
             self._desk.attend(procedure, connection)
 
@@ -67,9 +53,6 @@ class Bedside:
         """Nobody counts."""
 
     def leave(self, *, off_measured: bool, text: str) -> None:
-        loop = asyncio.get_running_loop()
-        while self._taken:
-            loop.remove_signal_handler(self._taken.pop())
         if self._desk is not None:
             self._desk.leave(off_measured=off_measured, text=text)
 

@@ -39,7 +39,20 @@ class _Usable(strict_toml.Strict):
         return self
 
 
-class SensorySection(_Usable):
+class _Stimulation(_Usable):
+    target_v: float
+    maximum_v: float
+
+    @model_validator(mode="after")
+    def _on_the_grid(self) -> _Stimulation:
+        step_v = limits.STIMULATION_STEP_V
+        for name, value in (("target_v", self.target_v), ("maximum_v", self.maximum_v)):
+            if abs(value / step_v - round(value / step_v)) > 1e-6:
+                raise ValueError(f"{name} = {value:g} is not reached in steps of {step_v:g} V")
+        return self
+
+
+class SensorySection(_Stimulation):
     """``[site.sensory]``."""
 
     rate_hz: float = Field(default=50.0, ge=2.0, le=200.0)
@@ -48,7 +61,7 @@ class SensorySection(_Usable):
     maximum_v: float = Field(default=1.0, gt=0.0, le=limits.SENSORY_MAX_V)
 
 
-class MotorSection(_Usable):
+class MotorSection(_Stimulation):
     """``[site.motor]``."""
 
     rate_hz: float = Field(default=2.0, ge=2.0, le=200.0)

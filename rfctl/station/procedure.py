@@ -282,6 +282,8 @@ class Procedure:
         match effect:
             case Claim():
                 await generator.claim(self.state.setup.session)
+                if effect.clear_faults:
+                    await generator.clear_faults()
             case Release():
                 await generator.release()
             case Renew():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import secrets
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
 from rfctl.clock import wall_ns
-from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, ConfigError, LinkError, RfctlError
+from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
 from rfctl.kernel.state import Setup, Stage
 from rfctl.record import keys, pointer
@@ -28,6 +29,7 @@ from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
+from rfctl.station.signals import SIGNALS, StopSignals
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
@@ -121,7 +123,6 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         key = keys.generate()
         public_key = folder / "record.pub"
         keys.write_public_key(public_key, keys.public_half(key, origin_of(station.id)))
-        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         header = {
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
@@ -135,33 +136,47 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "previous_record_unclean": unclean,
         }
         record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
+        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         publishing = Publishing(order, clock, procedure_id)
         publishing.load()
         begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
-        try:
-            exit_code, found, error = await _procedure(order, clock, record, procedure_id, publishing, attending)
-            document |= found
-        except RfctlError as problem:
-            exit_code, error = problem.exit_code, str(problem)
-            refused = problem.exit_code != EXIT_INTERNAL and not isinstance(problem, LinkError)
-            document["outcome"] = str(Outcome.REFUSED if refused else Outcome.FAILED)
-            document["ending"] = error
-            record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
-        except Exception as problem:
-            record.append("internal_error", clock.monotonic_ns(), {"error": f"{type(problem).__name__}: {problem}"})
-            raise
-        finally:
-            document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
-            document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
-            sealed = await _seal(record)
-            attending.leave(off_measured=bool(document.get("off_verified")), text=str(document.get("ending", "")))
-            document |= await publishing.end(path, document, sealed=sealed)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a coroutine runs in a task
+        with StopSignals(task, SIGNALS if attendant is None else ()) as signals:
+            try:
+                exit_code, found, error = await _procedure(
+                    order, clock, record, procedure_id, publishing, attending, signals
+                )
+                document |= found
+            except RfctlError as problem:
+                exit_code, error = problem.exit_code, str(problem)
+                refused = problem.exit_code != EXIT_INTERNAL and not isinstance(problem, LinkError)
+                document |= {"outcome": str(Outcome.REFUSED if refused else Outcome.FAILED), "ending": error}
+                record.append("refused", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+            except asyncio.CancelledError:
+                if not signals.by:
+                    raise
+                task.uncancel()
+                exit_code, error = EXIT_STOPPED, f"stopped by {signals.by} before the procedure began"
+                document |= {"outcome": str(Outcome.STOPPED), "ending": error}
+                record.append("stopped", clock.monotonic_ns(), {"error": error, "exit_code": exit_code})
+            except Exception as problem:
+                record.append("internal_error", clock.monotonic_ns(), {"error": f"{type(problem).__name__}: {problem}"})
+                raise
+            finally:
+                signals.ignore()
+                document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
+                document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
+                sealed = await _seal(record)
+                attending.leave(off_measured=bool(document.get("off_verified")), text=str(document.get("ending", "")))
+                document |= await publishing.end(path, document, sealed=sealed)
         if sealed:
             state_folder.clear()
         elif exit_code == EXIT_DONE:
             exit_code, error = EXIT_INTERNAL, f"the record could not be sealed: {record.failed}"
+            document |= {"outcome": str(Outcome.FAILED), "ending": error}
         return Result(exit_code, document, error)
 
 
@@ -172,6 +187,7 @@ async def _procedure(
     procedure_id: str,
     publishing: Publishing,
     attending: Attendant,
+    signals: StopSignals,
 ) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
         address = order.station.link
@@ -191,6 +207,7 @@ async def _procedure(
         await record.durable()
         publishing.begin(connection.identity)
         procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch, attending.completed)
+        signals.act = procedure.stop
         attending.attend(procedure, connection)
         order.begun(Begun(procedure_id, procedure.stop, publishing.services()))
         state = await procedure.run()

@@ -7,7 +7,7 @@ import click
 GENERATORS = ("reference",)
 
 
-@click.group()
+@click.group(epilog="Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021")
 def sim() -> None:
     """Simulated generators."""
 

@@ -87,7 +87,7 @@ CASES = (
     Case("connection cut for good", "socket_cut", {"seconds": 60.0}, "link_lost", DEVICE,
          0.5, "HZ-17, 500 ms, by the lease", None, None, off_verified=False),
     Case("lease ended by the generator", "lease_dead", {}, "lease_lost", DEVICE,
-         0.5, "HZ-20, 500 ms", POLL_S, "command_failed"),
+         0.5, "HZ-20, 500 ms", POLL_S, "generator_fault"),
     Case("renewals refused", "refuse_write", {"register": "lease_renew"}, "command_failed", DEVICE,
          0.3, "HZ-32, 300 ms", POLL_S, None),
     Case("RF by itself on the other channel", "rf_without_command", {"channel": 2}, "uncommanded_rf", DEVICE,

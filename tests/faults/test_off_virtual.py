@@ -67,6 +67,37 @@ async def test_a_signal_in_hold_turns_off_in_the_same_instant(
     assert_sealed(result, tmp_path)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_signal_before_the_generator_has_answered_ends_in_a_closed_record(
+    tmp_path: Path, clock: Clock, number: signal.Signals, times: int
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        bench.simulator.faults.start("no_reply", seconds=60.0)
+        running = bench.begin()
+        await asyncio.sleep(POLL_S)
+        for _ in range(times):
+            signal.raise_signal(number)
+        result = await running
+        assert bench.written() == []
+    assert (result.exit_code, result.document["outcome"]) == (EXIT_STOPPED, "stopped")
+    assert result.error == f"stopped by {number.name} before the procedure began"
+    assert_sealed(result, tmp_path)
+
+
+async def test_signals_while_off_is_being_verified_change_nothing(tmp_path: Path, clock: Clock) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        running = bench.begin()
+        await bench.in_hold()
+        signal.raise_signal(signal.SIGTERM)
+        await bench.until(lambda state: state.stage is Stage.ENDING)
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
+        result = await running
+    assert (result.exit_code, result.document["ending"]) == (EXIT_STOPPED, "stopped by SIGTERM")
+    assert_sealed(result, tmp_path)
+
+
 # off that does not come
 
 
@@ -266,3 +297,32 @@ async def test_a_checklist_that_is_declined_ends_before_any_energy(tmp_path: Pat
     assert result.exit_code == EXIT_STOPPED
     assert result.document["outcome"] == "refused"
     assert_sealed(result, tmp_path)
+
+
+# the session after
+
+
+async def test_a_session_that_begins_within_the_lease_of_a_killed_one_waits_for_it(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        killed = bench.begin()
+        await bench.in_hold()
+        killed.cancel()  # as if the process were gone: nothing more is renewed
+        await asyncio.gather(killed, return_exceptions=True)
+        result = await bench.begin()
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    assert "claim_refused" in (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+
+
+async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Path, clock: Clock) -> None:
+    """The generator stopped itself by its lease and latched that; it would refuse to arm again."""
+    async with station_bench(tmp_path, clock) as bench:
+        lost = bench.begin()
+        await bench.in_hold()
+        bench.simulator.faults.start("socket_cut", seconds=0.6)
+        assert (await lost).exit_code == EXIT_DEVICE
+        result = await bench.begin()
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    text = (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+    assert "the generator still shows faults from before: bits 0x0002" in text

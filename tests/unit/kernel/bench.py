@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rfctl.kernel.effects import (
     Arm,
@@ -297,6 +297,10 @@ class Bench:
         for _ in range(count):
             self.sample()
 
+    def restore_signals_of(self, earlier: Bench) -> None:
+        """From the next sample on, what is altered is what was altered then."""
+        self._altered = {number: dict(fields) for number, fields in earlier._altered.items()}
+
     def silence(self, seconds: float) -> None:
         """Time passes without a sample."""
         self.now_ns += round(seconds * 1e9)
@@ -364,7 +368,7 @@ class Bench:
         )
         return Reading(**self._as_altered(0, whole._asdict()))
 
-    def _as_altered(self, number: int, values: dict[str, object]) -> dict[str, object]:
+    def _as_altered(self, number: int, values: dict[str, Any]) -> dict[str, Any]:
         for name, (since_ns, value) in self._altered.get(number, {}).items():
             values[name] = value((self.now_ns - since_ns) / 1e9, values[name]) if callable(value) else value
         return values

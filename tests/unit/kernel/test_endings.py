@@ -20,7 +20,18 @@ from rfctl.kernel.effects import (
     SetAmplitude,
     StartStimulation,
 )
-from rfctl.kernel.events import Cause, Choice, Command, Completed, Durable, Failed, Missed, Question, RecordFailed
+from rfctl.kernel.events import (
+    Cause,
+    Choice,
+    Command,
+    Completed,
+    Durable,
+    Failed,
+    Missed,
+    Question,
+    RecordFailed,
+    Sampled,
+)
 from rfctl.kernel.phase import OFF_VERIFYING, ON_SITE, PERMITTED, Phase
 from rfctl.kernel.state import Stage
 from tests.unit.kernel.bench import REACHABLE, Bench, Person, at, at_stage, setup_of
@@ -129,20 +140,34 @@ def test_a_second_trip_while_ending_restarts_nothing() -> None:
     assert bench.finished().finish[:2] == (Outcome.STOPPED, 3)
 
 
-def test_verdicts_of_one_sample_are_all_recorded_and_the_first_row_names_the_cause() -> None:
+def test_one_cause_has_one_code_that_of_the_first_row_which_acts() -> None:
     bench = at(Phase.HOLD)
     bench.alter(1, temperature_c=100.0, fault_bits=1)
     bench.sample()
-    assert bench.codes == ["temperature_max", "temperature_step", "generator_fault"]
+    assert bench.codes == ["temperature_max"]
     assert bench.finished().finish.exit_code == 3
 
 
 def test_every_verdict_comes_with_off_in_its_own_step() -> None:
     bench = at_stage(Stage.ENDING)
     bench.alter(2, stimulating=True)
-    while "off_not_verified" not in bench.codes:
-        effects = bench.sample()
+    bench.until(lambda b: "off_not_verified" in b.codes)
+    effects = bench.decisions[-1].effects
     assert isinstance(effects[0], Off)
+
+
+def test_the_dose_stays_known_when_a_reading_has_no_number() -> None:
+    bench = at(Phase.HOLD)
+    bench.samples(20)
+    nan = float("nan")
+    bench.alter(1, temperature_c=nan, current_ma_rms=nan, impedance_ohm=nan, power_w=nan)
+    bench.sample()
+    figures = bench.finished().state.results[0].figures
+    assert figures is not None
+    assert figures.peak_c == 80.0
+    assert figures.held_s == pytest.approx(1.0)
+    assert figures.energy_j > 0.0
+    assert figures.generator_energy_j > 0.0
 
 
 # off, verified or not
@@ -200,6 +225,25 @@ def test_a_sample_from_before_the_stop_does_not_verify_off() -> None:
     bench.stop()
     bench.feed(Missed(bench.now_ns, Cause.TIMEOUT, "no reply"))
     assert bench.state.stage is Stage.ENDING
+
+
+@pytest.mark.parametrize("phase", [Phase.SENSORY_OFF, Phase.MOTOR_OFF, Phase.LESION_OFF], ids=lambda phase: phase.name)
+def test_a_sample_that_arrives_in_the_moment_of_off_does_not_verify_it(phase: Phase) -> None:
+    bench = at(phase)
+    bench.feed(Sampled(bench.now_ns, bench.reading()))
+    assert bench.channel.phase is phase
+    bench.sample()
+    assert phase not in bench.phases
+
+
+def test_an_output_has_250_ms_to_go_off_after_a_stop() -> None:
+    bench = at(Phase.HOLD)
+    bench.samples(20)
+    bench.stop()
+    bench.alter(1, rf_on=lambda t, _: t < 0.251)
+    bench.finished()
+    assert bench.codes == []
+    assert bench.finish == Finish(Outcome.STOPPED, 3, off_verified=True, text="stopped by operator")
 
 
 def test_an_output_that_comes_on_during_the_release_is_turned_off_and_verified_again() -> None:

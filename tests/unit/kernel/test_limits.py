@@ -390,6 +390,35 @@ def test_slow_samples_fill_the_longest_window_too() -> None:
     assert bench.notes("over_set_warning")
 
 
+@pytest.mark.parametrize("whole", [{"owner": 0}, {"owner": 4712}, {"lease_remaining_ms": 0}], ids=str)
+def test_a_lost_owner_and_an_expired_lease_are_each_a_lost_lease(whole: dict[str, int]) -> None:
+    bench = at(Phase.SENSORY)
+    bench.alter(0, **whole)
+    bench.sample()
+    assert bench.codes == ["lease_lost"]
+
+
+@pytest.mark.parametrize(
+    ("current_ma", "power_w", "acts"),
+    [
+        (20.1, 0.6, True),
+        (20.0, 50.0, False),
+        (500.0, 0.5, False),
+        (NAN, 0.6, True),
+        (20.1, NAN, True),
+        (NAN, NAN, True),
+    ],
+)
+def test_rf_is_seen_by_its_band_current_with_power_when_the_bit_is_silent(
+    current_ma: float, power_w: float, *, acts: bool
+) -> None:
+    bench = at(Phase.ARM_READY)
+    bench.person = None
+    bench.alter(1, rf_band_current_ma_rms=current_ma, power_w=power_w)
+    bench.samples(3)
+    assert bench.codes == ["uncommanded_rf"] * acts
+
+
 # unknown impedance
 
 
@@ -397,7 +426,7 @@ def test_an_open_electrode_in_hold_is_named_as_open_not_as_a_short_or_as_power()
     bench = at(Phase.HOLD)
     bench.alter(1, impedance_ohm=NAN)
     bench.samples(2)
-    assert bench.codes == ["impedance_high", "impedance_low", "power_cap"]
+    assert bench.codes == ["impedance_high"]
 
 
 def test_an_open_electrode_at_the_end_of_the_anaesthetic_wait_is_refused() -> None:

@@ -37,7 +37,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.limits import ARM_TOKEN_NS, PERMIT_NS
+from rfctl.kernel.limits import PERMIT_NS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import CheckResult, Stage
 from rfctl.model.permit import PermitKind
@@ -46,7 +46,6 @@ from tests.unit.kernel.bench import (
     ANAESTHETIC,
     LESION,
     MOTOR,
-    PERIOD_NS,
     SENSORY,
     SESSION,
     TOKEN,
@@ -108,6 +107,17 @@ def test_results_of_a_site_say_what_was_felt_and_delivered(whole: Bench, index: 
     assert figures.within_2c_s == pytest.approx(LESION.hold_s)
     assert figures.held_k_s / figures.held_s == pytest.approx(80.0, abs=0.1)
     assert figures.impedance_min_ohm == pytest.approx(85 * 0.71)
+
+
+@pytest.mark.parametrize(("temperature_c", "within_s"), [(78.0, 1.0), (77.9, 0.0), (82.0, 1.0), (82.1, 0.0)])
+def test_seconds_within_2_degc_count_the_2_degc_itself(temperature_c: float, within_s: float) -> None:
+    bench = at(Phase.HOLD)
+    bench.alter(1, temperature_c=temperature_c)
+    bench.samples(20)
+    figures = bench.channel.figures
+    assert figures is not None
+    assert figures.within_2c_s == pytest.approx(within_s)
+    assert figures.held_s == pytest.approx(1.0)
 
 
 def test_energy_is_the_power_in_the_tissue_summed_over_time(whole: Bench) -> None:
@@ -285,10 +295,10 @@ def test_arm_and_fire_are_two_acts() -> None:
 def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     bench = at(Phase.ARMED)
     bench.person = None
-    bench.samples(ARM_TOKEN_NS // PERIOD_NS - 1)
-    assert bench.channel.phase is Phase.ARMED
+    bench.samples(89)
+    assert bench.channel.phase is Phase.ARMED, "4.45 s of the 5 s that the generator gives it"
     assert Off in kinds(bench.sample())
-    assert bench.channel.phase is Phase.DISARM_OFF
+    assert Phase.DISARM_OFF in bench.phases
     bench.sample()
     assert bench.state.question is not None
     assert bench.state.question.question is Question.ARM
@@ -296,11 +306,20 @@ def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     assert bench.finished().finish.outcome is Outcome.COMPLETE
 
 
-def test_a_start_after_the_token_expired_fires_nothing() -> None:
+def test_a_start_in_the_moment_in_which_the_token_expires_fires_nothing() -> None:
     bench = at(Phase.ARMED)
-    bench.silence(4.5)
+    bench.samples(89)
+    bench.silence(0.05)
     bench.answer(Question.START, Choice.START)
     assert Fire not in kinds(bench.effects)
+
+
+def test_an_arm_without_a_token_never_fires() -> None:
+    bench = at(Phase.ARMING)
+    bench.feed(Completed(bench.now_ns, Command.ARM, 1, 0))
+    bench.answer(Question.START, Choice.START)
+    assert Fire not in kinds(bench.effects)
+    assert Off in kinds(bench.sample())
 
 
 def test_a_start_on_a_stale_sample_fires_nothing() -> None:
@@ -370,6 +389,19 @@ def test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_vol
         assert v1 < v0 or t1 - t0 >= 200_000_000
 
 
+def test_a_step_is_not_taken_before_the_one_before_is_delivered() -> None:
+    bench = at(Phase.SENSORY)
+    bench.person = None
+    bench.samples(5)
+    bench.answer(Question.SENSORY, Choice.STEP)
+    bench.alter(1, stimulation_amplitude=0.0)
+    bench.samples(5)
+    assert SetAmplitude not in kinds(bench.answer(Question.SENSORY, Choice.STEP))
+    bench.alter(1, stimulation_amplitude=0.1)
+    bench.sample()
+    assert SetAmplitude in kinds(bench.answer(Question.SENSORY, Choice.STEP))
+
+
 def test_a_step_beyond_the_maximum_is_not_taken() -> None:
     bench = Bench(setup_of(), Person(felt_at_v=None)).until(lambda b: b.channel.amplitude_v >= 1.0 - 1e-9)
     bench.samples(10)
@@ -394,7 +426,7 @@ def test_checks_before_a_reposition_no_longer_count() -> None:
     bench = at(Phase.REPOSITION)
     assert bench.channel.sensory is not None
     bench.answer(Question.REPOSITION, Choice.DONE)
-    assert (bench.channel.reference, bench.channel.sensory, bench.channel.motor) == (None, None, None)
+    assert bench.channel == bench.channel._replace(reference=None, sensory=None, motor=None)
 
 
 @pytest.mark.parametrize("choice", [Choice.NOT_FELT, Choice.REPOSITION])
@@ -404,7 +436,7 @@ def test_an_electrode_that_is_not_felt_is_repositioned(choice: Choice) -> None:
     assert bench.channel.phase is Phase.REPOSITION_OFF
     assert Off in kinds(effects)
     bench.sample()
-    assert bench.channel.phase is Phase.REPOSITION
+    assert Phase.REPOSITION in bench.phases
 
 
 def test_a_threshold_above_the_target_is_asked_about() -> None:

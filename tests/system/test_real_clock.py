@@ -1,0 +1,342 @@
+"""Stops, kills and faults in mid-hold with real processes on the machine's clock, measured by the generator's own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from rfctl.record.keys import load_public_key
+from rfctl.record.replay import replay
+from rfctl.record.verify import Outcome, verify
+from tests.commands import RFCTL
+from tests.station_bench import answers_text, plan_text, station_text
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable
+
+pytestmark = pytest.mark.real_time
+
+START_S = 30.0
+END_S = 30.0
+MID_HOLD_S = 1.0
+LEASE_S = 0.5
+POLL_S = 0.05
+SAMPLE_S = 0.02
+ALL_OFF = "0600000001"
+SIGNAL_S = 0.15
+"""From the signal to off: a process is woken, and the machine has other things to do."""
+
+
+class Fault(NamedTuple):
+    """A fault in mid-hold.
+
+    Attributes:
+        start: Body of the request that starts it.
+        code: First trip.
+        exit_code: Of the command.
+        limit_s: From cause to off.
+    """
+
+    start: dict[str, object]
+    code: str
+    exit_code: int
+    limit_s: float
+
+
+FAULTS = {
+    "thermocouple open": Fault({"start": "thermocouple_open"}, "thermocouple_open", 3, 0.2),  # HZ-02
+    "impedance 5000 ohm": Fault({"start": "impedance", "ohm": 5000.0}, "impedance_high", 3, 0.3),  # HZ-10
+    "power above the cap": Fault({"start": "power_over_limit", "power_w": 25.0}, "power_cap", 3, 0.2),  # HZ-30
+    "socket cut": Fault({"start": "socket_cut", "seconds": 1.0}, "link_lost", 4, 0.5),  # HZ-17
+    # limits: frozen, 300 ms; then one poll and two transactions of 30 ms each
+    "sample counter frozen": Fault({"start": "counter_frozen"}, "counter_frozen", 4, 0.41),
+}
+SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
+
+
+@dataclass
+class Rig:
+    """A served simulator and the files of a station on it."""
+
+    folder: Path
+    backdoor: str
+
+    async def ask(self, method: str, path: str, body: object = None) -> Any:
+        """One request to the back door."""
+        host, _, port = self.backdoor.removeprefix("http://").rpartition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        data = b"" if body is None else json.dumps(body).encode()
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
+        writer.write(head.encode() + data)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        status, _, rest = answer.partition(b"\r\n")
+        assert status.split()[1] == b"200", answer
+        return json.loads(rest.partition(b"\r\n\r\n")[2])
+
+    async def channel(self) -> dict[str, Any]:
+        """What is true of channel 1, with the generator's time."""
+        truth = await self.ask("GET", "/truth")
+        first: dict[str, Any] = truth["channels"][0]
+        return first | {"now_s": truth["now_s"]}
+
+    async def run(self) -> Running:
+        """``rfctl run`` on this station."""
+        names = ("station", "plan", "answers")
+        files = [word for name in names for word in (f"--{name}", f"{name}.toml")]
+        pipe = asyncio.subprocess.PIPE
+        options = ("--out", "out", "--json")
+        return Running(
+            await asyncio.create_subprocess_exec(
+                RFCTL, "run", *files, *options, cwd=self.folder, stdout=pipe, stderr=pipe
+            )
+        )
+
+
+@dataclass
+class Running:
+    """A command at work."""
+
+    process: asyncio.subprocess.Process
+    err: str = ""
+
+    async def until(self, *words: str) -> None:
+        """Read its log until a line has all these words."""
+        assert self.process.stderr is not None
+        async with asyncio.timeout(START_S):
+            while line := (await self.process.stderr.readline()).decode():
+                self.err += line
+                if all(word in line for word in words):
+                    return
+        raise AssertionError(f"{words} never came:\n{self.err}")
+
+    async def in_hold(self) -> None:
+        """Wait for mid-hold."""
+        await self.until("] hold ", "code=phase")
+        await asyncio.sleep(MID_HOLD_S)
+
+    async def end(self) -> Ended:
+        """Wait for its end."""
+        async with asyncio.timeout(END_S):
+            out, err = await self.process.communicate()
+        assert self.process.returncode is not None
+        return Ended(self.process.pid, self.process.returncode, out.decode(), self.err + err.decode())
+
+
+class Ended(NamedTuple):
+    """A command that has ended."""
+
+    pid: int
+    exit_code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """Standard output as its one JSON document."""
+        document: dict[str, Any] = json.loads(self.out)
+        return document
+
+
+@asynccontextmanager
+async def rig(folder: Path) -> AsyncIterator[Rig]:
+    """Serve a simulator for a station in ``folder``, and end it."""
+    pipe = asyncio.subprocess.PIPE
+    serve = (RFCTL, "sim", "serve", "--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--json")
+    server = await asyncio.create_subprocess_exec(*serve, stdout=pipe)
+    try:
+        assert server.stdout is not None
+        async with asyncio.timeout(START_S):
+            listening = json.loads(await server.stdout.readline())
+        plan = plan_text(set_temperature_c=50, hold_s=20, ramp_c_per_s=5)
+        texts = {"station": station_text(listening["link"]), "plan": plan, "answers": answers_text()}
+        for name, text in texts.items():
+            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+        yield Rig(folder, listening["backdoor"])
+    finally:
+        server.terminate()
+        await server.communicate()
+
+
+@dataclass
+class Case:
+    """What one case leaves for its tests to look at.
+
+    Attributes:
+        folder: Where the station's files and records are.
+        off_s: From cause to RF off, by the generator's clock.
+        truth: Of the channel at the end.
+        ended: The command that was stopped.
+        further: Commands that ran beside or after it.
+        written: Requests but reads that the generator received, by connection.
+    """
+
+    folder: Path
+    off_s: float
+    truth: dict[str, Any]
+    ended: Ended
+    further: tuple[Ended, ...] = ()
+    written: tuple[tuple[int, str], ...] = ()
+
+
+async def stopped(folder: Path, number: signal.Signals) -> Case:
+    """Stop by a signal in mid-hold; a second start was tried before."""
+    async with rig(folder) as bench:
+        running = await bench.run()
+        await running.until("code=site")
+        second = await (await bench.run()).end()
+        await running.in_hold()
+        before = await bench.channel()
+        assert before["rf_on"]
+        running.process.send_signal(number)
+        ended = await running.end()
+        truth = await bench.channel()
+        return Case(folder, truth["last_off_s"] - before["now_s"], truth, ended, (second,))
+
+
+async def killed(folder: Path) -> Case:
+    """Kill in mid-hold, start again, and stop that one."""
+    async with rig(folder) as bench:
+        running = await bench.run()
+        await running.in_hold()
+        before = await bench.channel()
+        assert before["rf_on"]
+        running.process.kill()
+        ended = await running.end()
+        await asyncio.sleep(2 * LEASE_S)
+        truth = await bench.channel()
+        again = await bench.run()
+        await again.until("code=site")
+        again.process.send_signal(signal.SIGINT)
+        next_one = await again.end()
+        frames = [frame for frame in await bench.ask("GET", "/wire") if frame["direction"] == "in"]
+        written = tuple((f["connection"], f["data"][14:]) for f in frames if f["data"][14:16] not in {"03", "04"})
+        return Case(folder, truth["last_off_s"] - before["now_s"], truth, ended, (next_one,), written)
+
+
+async def struck(folder: Path, fault: Fault) -> Case:
+    """Start a fault in mid-hold."""
+    async with rig(folder) as bench:
+        running = await bench.run()
+        await running.in_hold()
+        await bench.ask("POST", "/faults", fault.start)
+        ended = await running.end()
+        truth = await bench.channel()
+        (cause,) = [e for e in await bench.ask("GET", "/events") if e["kind"] == "fault_started"]
+        return Case(folder, truth["last_off_s"] - cause["now_s"], truth, ended)
+
+
+async def all_at_once(folder: Path) -> dict[str, Case]:
+    """Every case, each with a simulator of its own, at the same time."""
+    names = ("killed", *SIGNALS, *FAULTS)
+    folders = {name: folder / name.replace(" ", "-") for name in names}
+    for place in folders.values():
+        place.mkdir()
+    work: dict[str, Awaitable[Case]] = {"killed": killed(folders["killed"])}
+    work |= {name: stopped(folders[name], number) for name, number in SIGNALS.items()}
+    work |= {name: struck(folders[name], fault) for name, fault in FAULTS.items()}
+    return dict(zip(work, await asyncio.gather(*work.values()), strict=True))
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
+    return asyncio.run(all_at_once(tmp_path_factory.mktemp("real")))
+
+
+def verdict_on(record: str | Path) -> Outcome:
+    path = Path(record)
+    return verify(path, load_public_key(path.with_suffix(".pub"))).verdict
+
+
+# signals
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_signal_in_hold_turns_off_at_once(cases: dict[str, Case], name: str) -> None:
+    case = cases[name]
+    assert not case.truth["rf_on"]
+    assert 0.0 < case.off_s <= SIGNAL_S
+    assert case.ended.exit_code == 3
+    document = case.ended.document
+    assert (document["outcome"], document["ending"], document["trips"]) == ("stopped", f"stopped by {name}", [])
+    assert document["off_verified"] is True
+    assert 0.5 <= document["sites"][0]["seconds_within_2c"] <= 10.0
+    assert verdict_on(document["record"]) is Outcome.VALID_UNANCHORED
+    assert replay(Path(document["record"])).differences == 0
+
+
+@pytest.mark.parametrize("name", SIGNALS)
+def test_a_second_start_while_one_runs_names_its_process(cases: dict[str, Case], name: str) -> None:
+    (second,) = cases[name].further
+    assert (second.exit_code, second.out) == (2, "")
+    assert f"process {cases[name].ended.pid} runs this station" in second.err
+
+
+# kill
+
+
+def test_a_killed_station_leaves_rf_on_no_longer_than_the_lease(cases: dict[str, Case]) -> None:
+    case = cases["killed"]
+    assert case.ended.exit_code == -signal.SIGKILL
+    assert not case.truth["rf_on"]
+    assert LEASE_S - 3 * POLL_S < case.off_s <= LEASE_S + POLL_S + SAMPLE_S
+
+
+def test_a_killed_station_leaves_a_record_with_an_unclean_end(cases: dict[str, Case]) -> None:
+    (next_one,) = cases["killed"].further
+    left = next_one.document["unclean_end"]
+    assert left["verdict"] == "UNCLEAN-END"
+    assert left["pid"] == cases["killed"].ended.pid
+    assert left["records"] > 100
+    assert verdict_on(left["record"]) is Outcome.UNCLEAN_END
+    assert Path(left["record"]).parent != Path(next_one.document["record"]).parent
+
+
+def test_the_next_start_says_off_first_and_records_the_unclean_end(cases: dict[str, Case]) -> None:
+    case = cases["killed"]
+    assert next(request for connection, request in case.written if connection == 2) == ALL_OFF
+    (next_one,) = case.further
+    assert (next_one.exit_code, next_one.document["outcome"]) == (3, "stopped")
+    record = Path(next_one.document["record"])
+    with record.open(encoding="utf-8") as lines:
+        header = json.loads(lines.readline())
+    assert header["previous_record_unclean"] == next_one.document["unclean_end"]
+    assert verdict_on(record) is Outcome.VALID_UNANCHORED
+    assert not (case.folder / "state-bench" / "open-record.json").exists()
+
+
+# faults
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_in_hold_turns_off_in_time(cases: dict[str, Case], name: str) -> None:
+    case, fault = cases[name], FAULTS[name]
+    assert not case.truth["rf_on"]
+    assert 0.0 < case.off_s <= fault.limit_s
+    document = case.ended.document
+    assert (case.ended.exit_code, document["trips"][0]["code"]) == (fault.exit_code, fault.code)
+    assert document["trips"][0]["text"] in case.ended.err
+    assert verdict_on(document["record"]) is Outcome.VALID_UNANCHORED
+    assert replay(Path(document["record"])).differences == 0
+
+
+# standard output and standard error
+
+
+def test_standard_output_is_the_document_and_standard_error_the_log(cases: dict[str, Case]) -> None:
+    for name in (*SIGNALS, *FAULTS):
+        ended = cases[name].ended
+        assert ended.out.count("\n") == 1
+        assert ended.document["time_scale"] == "real"
+        logged = [line for line in ended.err.splitlines() if line.startswith("[")]
+        assert len(logged) > 5
+        assert all("station=bench" in line and "backend=SIMULATED" in line for line in logged)
+        assert any("code=phase" in line and line.endswith("channel=1") for line in logged)

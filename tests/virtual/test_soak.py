@@ -1,0 +1,48 @@
+"""Many whole procedures, each with noise of its own: none trips, none ends otherwise than planned."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.commands import Done, rfctl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEEDS = range(10)
+
+
+@pytest.fixture(scope="module")
+def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Done]]:
+    """The demonstration once with each seed, as many at a time as there are processors."""
+    folder = tmp_path_factory.mktemp("soak")
+
+    def run(seed: int) -> Done:
+        return rfctl("demo", "--fast", "--json", "--seed", str(seed), "--out", f"seed-{seed}", cwd=folder)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield dict(zip(SEEDS, pool.map(run, SEEDS), strict=True))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_demonstration_completes_without_a_trip_whatever_the_noise(
+    demonstrations: dict[int, Done], seed: int
+) -> None:
+    done = demonstrations[seed]
+    assert done.exit_code == 0, done.err
+    document = done.document
+    assert (document["outcome"], document["trips"], document["overruns"]) == ("complete", [], 0)
+    for site in document["sites"]:
+        assert site["end_reason"] == "delivered as planned"
+        assert 79.5 <= site["peak_temperature_c"] <= 83.0
+        assert site["seconds_within_2c"] >= 85.0
+    assert "[warning" not in done.err
+
+
+def test_no_two_seeds_give_the_same_procedure(demonstrations: dict[int, Done]) -> None:
+    energies = {tuple(site["energy_j"] for site in done.document["sites"]) for done in demonstrations.values()}
+    assert len(energies) > len(SEEDS) / 2
