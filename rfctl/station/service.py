@@ -146,6 +146,7 @@ class Service:
             answers.require_nobody(self.station)
             operator = answers.load(self._keep(ANSWERS_FILE, answers_text), plan)
         self._job = _Job(plan, operator, by)
+        self._say(f"{by} begins a procedure: {plan.title}")
         if self._procedure is not None:
             self._procedure.stop(f"the service: {by} begins a procedure")
 
@@ -238,12 +239,14 @@ class Service:
             result = await session.run(self._order(), self._clock, attendant=self)
             self._current = None
             if job is not None:
+                self._say(f"the procedure has ended: {result.error or 'complete'}")
                 self.finished(result)
             off_measured = bool(result.document.get("off_verified"))
             if self._leaving:
                 if not off_measured:
                     self._say(f"OFF NOT CONFIRMED: {result.error}")
                     return EXIT_DEVICE
+                self._say(f"ending at {self._leaving}: every output is measured off")
                 return EXIT_STOPPED if job is not None else EXIT_DONE
             if not self._ready:
                 self._say(result.error)

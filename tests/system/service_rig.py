@@ -121,10 +121,9 @@ class Client:
         assert "ended" not in found, found
         return found
 
-    def notice(self) -> str:
-        """The next that the service says of itself."""
-        text: str = self.until(lambda line: "notice" in line)["notice"]
-        return text
+    def told(self, words: str) -> None:
+        """Wait until the service says that of itself."""
+        self.until(lambda line: words in line.get("notice", ""))
 
     def close(self) -> None:
         """Hang up."""
@@ -286,18 +285,20 @@ class Rig:
 
 
 @contextmanager
-def rig(folder: Path) -> Iterator[Rig]:
+def rig(folder: Path, *, serial: bool) -> Iterator[Rig]:
     """Switch a simulated generator on, and everything off at the end."""
+    face = f"pty:{folder / 'port'}" if serial else "tcp:127.0.0.1:0"
     with ExitStack() as stack:
         simulator = subprocess.Popen(
-            [RFCTL, "sim", "serve", "--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--json"],
+            [RFCTL, "sim", "serve", "--link", face, "--backdoor", "127.0.0.1:0", "--json"],
             stdout=subprocess.PIPE,
             text=True,
         )
         stack.callback(_end, simulator)
         assert simulator.stdout is not None
         listening = json.loads(simulator.stdout.readline())
-        yield Rig(folder, listening["link"], listening["backdoor"], stack)
+        link = f"rtu:{folder / 'port'}" if serial else listening["link"]
+        yield Rig(folder, link, listening["backdoor"], stack)
 
 
 def _end(process: subprocess.Popen[str]) -> None:

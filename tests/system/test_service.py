@@ -104,6 +104,10 @@ def a_hanging_service(rig: Rig) -> None:
     assert not rig.rf_on()
 
 
+def a_hanging_service_on_a_serial_line(rig: Rig) -> None:
+    a_hanging_service(rig)
+
+
 def two_people(rig: Rig) -> None:
     service = rig.serve()
     ada, bo = rig.client("Ada"), rig.client("Bo")
@@ -131,7 +135,7 @@ def two_people(rig: Rig) -> None:
     bo.phase("hold")
     assert rig.rf_on()
     service.send_signal(signal.SIGHUP)
-    assert "not read again: energised" in ada.notice()
+    ada.told("not read again: energised")
 
     assert bo.ask("stop")["ok"]
     for person in (ada, bo):
@@ -153,7 +157,7 @@ def two_people(rig: Rig) -> None:
     ):
         rig.write("station.toml", station.replace(before, after))
         service.send_signal(signal.SIGHUP)
-        assert said in bo.notice()
+        bo.told(said)
 
 
 def a_lost_holder(rig: Rig) -> None:
@@ -198,6 +202,7 @@ SCENARIOS: tuple[Callable[[Rig], None], ...] = (
     a_killed_service,
     a_lost_holder,
     a_stopped_run,
+    a_hanging_service_on_a_serial_line,
 )
 
 
@@ -206,7 +211,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futur
     """Every scenario under way, by its name."""
 
     def play(scenario: Callable[[Rig], None], folder: Path) -> None:
-        with rig(folder) as the_rig:
+        with rig(folder, serial="serial" in scenario.__name__) as the_rig:
             scenario(the_rig)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
@@ -224,6 +229,12 @@ def test_a_service_is_ready_feeds_its_watchdog_and_at_sigterm_in_hold_turns_off_
 
 def test_a_stop_reaches_the_generator_while_the_event_loop_hangs(played: dict[str, Future[None]]) -> None:
     played["a_hanging_service"].result()
+
+
+def test_a_stop_reaches_the_generator_over_a_serial_line_while_the_event_loop_hangs(
+    played: dict[str, Future[None]],
+) -> None:
+    played["a_hanging_service_on_a_serial_line"].result()
 
 
 def test_one_holds_the_control_right_and_the_other_watches_and_can_only_stop(played: dict[str, Future[None]]) -> None:
