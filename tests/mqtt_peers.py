@@ -111,11 +111,14 @@ class BadBroker:
     """Accepts connections and answers as little as it is told to.
 
     Args:
-        greets: It accepts the MQTT connection, too; it never acknowledges a message.
+        greets: It accepts the MQTT connection, too.
+        acknowledges_after_s: So long after each message, one after the other; never when not given.
     """
 
-    def __init__(self, *, greets: bool) -> None:
+    def __init__(self, *, greets: bool, acknowledges_after_s: float | None = None) -> None:
         self._greets = greets
+        self._acknowledges_after_s = acknowledges_after_s
+        self._closed = threading.Event()
         self._server = socket.create_server((LOOPBACK, 0))
         self._clients: list[socket.socket] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
@@ -137,11 +140,26 @@ class BadBroker:
                 if self._greets:
                     client.recv(4096)
                     client.sendall(CONNACK)
+                if self._acknowledges_after_s is not None:
+                    self._acknowledge(client, self._acknowledges_after_s)
+
+    def _acknowledge(self, client: socket.socket, after_s: float) -> None:
+        with client.makefile("rb") as stream:
+            while header := stream.read(1):
+                length = shift = 0
+                while (byte := stream.read(1)[0]) & 0x80:
+                    length, shift = length | (byte & 0x7F) << shift, shift + 7
+                body = stream.read(length | byte << shift)
+                if header[0] & 0xF6 == 0x32:  # PUBLISH at QoS 1
+                    number = 2 + int.from_bytes(body[:2])
+                    self._closed.wait(after_s)
+                    client.sendall(b"\x40\x02" + body[number : number + 2])
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed.set()
         self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         for client in self._clients:

@@ -80,7 +80,7 @@ class Publisher:
     """
 
     def __init__(self, broker: Broker, inbox: Inbox, encoder: Encoder) -> None:
-        self.health = Health(Status.CONNECTING)
+        self.health = Health(Status.CONNECTING, "no answer yet")
         self.published_samples = 0
         self.published_messages = 0
         self._broker = broker

@@ -167,12 +167,17 @@ def test_without_a_broker_there_is_no_telemetry(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("same_session")
-def test_a_broker_that_is_killed_in_mid_hold_changes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("high_water", [inbox.HIGH_WATER, 20], ids=["small backlog", "clock waits for it"])
+def test_a_broker_that_is_killed_in_mid_hold_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, high_water: int
+) -> None:
+    monkeypatch.setattr(inbox, "HIGH_WATER", high_water)
     alone = lesion(tmp_path / "alone", None)[0]
     told = Told()
     with Mosquitto(tmp_path) as child, Listener(child.broker) as listener:
-        struck = lesion(tmp_path / "struck", child.broker, in_hold=child.kill, told=told)[0]
+        struck, clock = lesion(tmp_path / "struck", child.broker, in_hold=child.kill, told=told)
         heard = listener.heard
+    assert clock.holds_expired == 0
     assert delivered(struck) == delivered(alone)
     assert evidence(struck, tmp_path) == evidence(alone, tmp_path)
     mqtt = struck.document["mqtt"]
@@ -211,6 +216,19 @@ def test_a_broker_that_does_nothing_changes_nothing(
     assert struck.document["mqtt"]["status"] == status
     assert struck.document["mqtt"]["samples_dropped"] == read(struck)
     assert took_s < 10.0
+
+
+@pytest.mark.usefixtures("same_session")
+def test_a_slow_broker_changes_nothing_and_what_it_does_not_take_is_declared(tmp_path: Path) -> None:
+    alone = lesion(tmp_path / "alone", None)[0]
+    with BadBroker(greets=True, acknowledges_after_s=0.1) as slow:
+        struck = lesion(tmp_path / "struck", slow.broker)[0]
+    assert delivered(struck) == delivered(alone)
+    assert evidence(struck, tmp_path) == evidence(alone, tmp_path)
+    mqtt = struck.document["mqtt"]
+    assert mqtt["status"] == "connected"
+    assert struck.document["telemetry_published"] == read(struck) - mqtt["samples_dropped"]
+    assert mqtt["samples_dropped"] > 0
 
 
 def test_a_wrong_password_is_said_in_clear_text_and_changes_nothing(tmp_path: Path) -> None:
