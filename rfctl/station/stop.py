@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rfctl.station.station_file import Station
 
 ANSWER_S = 12.0
-"""A desk answers after 50 ms and 3 s with a hung loop, after 6.5 s and 3 s at the latest."""
+"""A desk answers after 100 ms and 3 s with a hung loop, after 6.5 s and 3 s at the latest."""
 KNOCK_NS = 3 * NS_PER_S
 """How long a process that owns the station may have no desk: while it starts, while it ends."""
 KNOCK_AGAIN_S = 0.05

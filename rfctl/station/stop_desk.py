@@ -2,7 +2,7 @@
 
 A connection is a stop, whoever makes it and whatever it says. The thread asks the loop first: a live loop turns off
 within a moment, ends the procedure, records why, and says whether off was measured. A loop that does not answer within
-50 ms is hung; then the thread sends off itself (rfctl.link.stop_line), and measures the output on a loop of its own, by
+100 ms is hung; then the thread sends off itself (rfctl.link.stop_line), and measures the output on a loop of its own, by
 a driver of its own on the same line, or by a new connection where that line is dead. One thing can keep the thread
 away: a call into C that never gives the interpreter back. The generator's lease ends that within 500 ms.
 """
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from rfctl.station.local_socket import Socket
 
 STOP_SOCKET = "stop.sock"
-HEARD_NS = 50 * NS_PER_MS
-"""One poll: a loop that has not answered by then does not decide any more either."""
+HEARD_NS = 100 * NS_PER_MS
+"""Two polls: a loop that has not answered by then does not decide any more either."""
 VERDICT_NS = 6500 * NS_PER_MS
 """The kernel looks for off for 5 s before it says that it is not confirmed."""
 LISTENING_MS = 10

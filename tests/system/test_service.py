@@ -182,7 +182,7 @@ def a_stopped_run(rig: Rig) -> None:
     run = rig.run()
     rig.until(rig.rf_on)
     code, output = rig.command("stop", "--station", "station.toml", "--json")
-    assert (code, json.loads(output)["sent_by"]) == (EXIT_DONE, "the event loop")
+    assert (code, json.loads(output)["off_measured"]) == (EXIT_DONE, True)
     assert not rig.rf_on()
     assert rig.events("lease_expired") == []
     code, output = rig.finish(run)
