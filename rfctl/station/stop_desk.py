@@ -2,8 +2,8 @@
 
 A connection is a stop, whoever makes it and whatever it says. The thread asks the loop first: a live loop turns off
 within a moment, ends the procedure, records why, and says whether off was measured. A loop that does not answer within
-100 ms is hung; then the thread sends off itself (rfctl.link.stop_line), and measures the output on a loop of its own, by
-a driver of its own on the same line, or by a new connection where that line is dead. One thing can keep the thread
+100 ms is hung; then the thread sends off itself (rfctl.link.stop_line), and measures the output on a loop of its own,
+by a driver of its own on the same line, or by a new connection where that line is dead. One thing can keep the thread
 away: a call into C that never gives the interpreter back. The generator's lease ends that within 500 ms.
 """
 
