@@ -94,7 +94,7 @@ class Publishing:
                 self._feed.end()
                 self._feed = None
                 effects = (*effects, Note(Level.WARNING, 0, "mqtt", self._failed))
-            if publisher.health is not self._health:
+            if publisher.health != self._health:
                 self._health = publisher.health
                 effects = (*effects, _note(self._health))
         self._order.watch(state, effects)

@@ -163,7 +163,7 @@ class Publisher:
             max_inflight_messages=WINDOW,
             socket_options=(NO_DELAY,),
         )
-        client.pending_calls_threshold = WINDOW + 1
+        client.pending_calls_threshold = 2 * WINDOW  # no warning of what is meant to be
         client._client.connect_timeout = CONNECT_S  # paho's own property; aiomqtt does not pass it on
         async with client:
             publishing = asyncio.create_task(self._publish_all(client), name="publish")
@@ -182,7 +182,7 @@ class Publisher:
         async with asyncio.timeout(ACKNOWLEDGE_S):
             for message in self._encoder.birth():
                 await self._publish(client, message)
-        self.health = Health(Status.CONNECTED)
+                self.health = Health(Status.CONNECTED)
         while True:
             if not self._window:
                 self._window = self._encoder.take(self._inbox, WINDOW)

@@ -221,12 +221,11 @@ def test_a_broker_that_does_nothing_changes_nothing(
 @pytest.mark.usefixtures("same_session")
 def test_a_slow_broker_changes_nothing_and_what_it_does_not_take_is_declared(tmp_path: Path) -> None:
     alone = lesion(tmp_path / "alone", None)[0]
-    with BadBroker(greets=True, acknowledges_after_s=0.1) as slow:
+    with BadBroker(greets=True, acknowledges_after_s=0.05) as slow:
         struck = lesion(tmp_path / "struck", slow.broker)[0]
     assert delivered(struck) == delivered(alone)
     assert evidence(struck, tmp_path) == evidence(alone, tmp_path)
     mqtt = struck.document["mqtt"]
-    assert mqtt["status"] == "connected"
     assert struck.document["telemetry_published"] == read(struck) - mqtt["samples_dropped"]
     assert mqtt["samples_dropped"] > 0
 
