@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 POLL_S = 0.05
 """How often the inbox is looked at: waking this thread would cost the control loop more than all the rest."""
-VIRTUAL_POLL_S = 0.2
+VIRTUAL_POLL_S = 0.5
 """The same when time is virtual and nobody watches: fewer, larger portions take the interpreter from the loop less."""
 WINDOW = 80
 """Messages on their way at once."""
@@ -225,11 +225,12 @@ class Publisher:
             await self._publish(client, goodbye)
 
     async def _finishing_within(self, seconds: float) -> bool:
-        """Wait so long, or less when the end is wanted."""
+        """Wait so long, or less when the end is wanted or the clock waits for the backlog."""
         end_ns = wall_ns() + int(seconds * NS_PER_S)
-        while not self._finish_wanted.is_set() and (left_ns := end_ns - wall_ns()) > 0:  # noqa: ASYNC110 - of a thread
+        wanted = self._finish_wanted
+        while not wanted.is_set() and self._inbox.when_low is None and (left_ns := end_ns - wall_ns()) > 0:  # noqa: ASYNC110 - of a thread
             await asyncio.sleep(min(POLL_S, left_ns / NS_PER_S))
-        return self._finish_wanted.is_set()
+        return wanted.is_set()
 
     def _password(self) -> str | None:
         path = self._broker.password_file
