@@ -31,7 +31,6 @@ from rfctl.kernel.limits import (
     SERIES_RESISTANCE_MAX_OHM,
     STIMULATION_STEP_V,
 )
-from rfctl.kernel.phase import STIMULATION, STIMULATION_STARTING
 from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Reference, SiteResult
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.settings import LesionSettings, StimulationSettings
@@ -125,38 +124,22 @@ def skip_motor(state: KernelState, number: int, _now_ns: int, _value: int) -> Re
     return with_channel(state, number, channel), effects
 
 
-def _stimulation_envelope(state: KernelState, number: int) -> Envelope:
-    return Envelope(stimulation_v=f32(ceiling_v(state, number)))
-
-
-def _lesion_envelope(state: KernelState, number: int) -> Envelope:
-    channel = state.channels[number - 1]
-    return Envelope(
-        temperature_c=f32(site_of(state, number).lesion.set_temperature_c),
-        power_w=channel.power_limit_w,
-        duration_s=channel.duration_s,
-    )
-
-
 def permit(state: KernelState, number: int, now_ns: int) -> Grant:
-    """The permit that the channel's phase gives, from now for as long as a sample may age."""
-    phase = state.channels[number - 1].phase
-    if phase in STIMULATION or phase in STIMULATION_STARTING:
-        kind, envelope = PermitKind.STIMULATION, _stimulation_envelope(state, number)
-    else:
-        kind, envelope = PermitKind.LESION, _lesion_envelope(state, number)
-    return Grant(Permit(number, kind, envelope, now_ns + PERMIT_NS))
+    """The permit for what the channel's last intent covers, from now for as long as a sample may age."""
+    intended = state.channels[number - 1].intended
+    return Grant(Permit(number, intended.kind, intended.envelope, now_ns + PERMIT_NS))
 
 
-def _next_intent(state: KernelState, number: int) -> KernelState:
+def _intend(state: KernelState, number: int, kind: PermitKind, envelope: Envelope) -> Result:
+    """Have the intent written. Permits give what it covers, and nothing else."""
     intent = state.intent + 1
-    return with_channel(state, number, state.channels[number - 1]._replace(intent=intent))._replace(intent=intent)
+    channel = state.channels[number - 1]._replace(intent=intent, intended=Permit(number, kind, envelope, 0))
+    state = with_channel(state, number, channel)._replace(intent=intent)
+    return state, (MakeDurable(intent, number, kind, envelope),)
 
 
 def intend_stimulation(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    state = _next_intent(state, number)
-    envelope = _stimulation_envelope(state, number)
-    return state, (MakeDurable(state.intent, number, PermitKind.STIMULATION, envelope),)
+    return _intend(state, number, PermitKind.STIMULATION, Envelope(stimulation_v=f32(ceiling_v(state, number))))
 
 
 def start_stimulation(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -275,8 +258,8 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     tissue_ohm = max(after_ohm - series_ohm, POWER_LIMIT_TISSUE_MIN_OHM)
     power_limit_w = min(site.electrode.power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
     channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
-    state = _next_intent(with_channel(state, number, channel), number)
-    return state, (MakeDurable(state.intent, number, PermitKind.LESION, _lesion_envelope(state, number)),)
+    envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
+    return _intend(with_channel(state, number, channel), number, PermitKind.LESION, envelope)
 
 
 def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Result:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from rfctl.kernel.effects import Ask, Outcome
 from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Origin, Row
 from rfctl.kernel.phase import Phase
+from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, Plan
 from rfctl.model.reading import Reading
 
@@ -171,6 +172,7 @@ class ChannelState(NamedTuple):
         mean: Running mean of the phase.
         off_ns: When off was last sent.
         intent: Number of the last intent of the channel, 0 before the first.
+        intended: What that intent covers, as the permit that it stands behind; nothing before the first.
         amplitude_v: Stimulation amplitude commanded, V.
         stepped_ns: When it was last raised.
         token: Arm token, 0 for none.
@@ -190,6 +192,7 @@ class ChannelState(NamedTuple):
     mean: Mean = Mean()
     off_ns: int = 0
     intent: int = 0
+    intended: Permit = Permit(0, PermitKind.LESION, Envelope(), 0)
     amplitude_v: float = 0.0
     stepped_ns: int = 0
     token: int = 0
