@@ -134,8 +134,8 @@ def require_nobody(station: Station) -> None:
     """
     if not station.simulated and station.medium is not Medium.LOAD:
         raise ConfigError(
-            f"answers from a file on a real device in medium {station.medium}: scripted answers are for a simulator or "
-            f"a test load",
+            f"answers from a file (--answers) on a real device in medium {station.medium}: scripted answers are for a "
+            "simulator or a test load",
             where=station.id,
             remedy="Use medium = 'load' with a resistor, or a simulated station.",
         )

@@ -303,7 +303,7 @@ def _blank_document(order: Order, procedure_id: str, clock: Clock) -> dict[str, 
         "plan": order.plan.title,
         "sites": [],
         "trips": [],
-        **dict.fromkeys(summary.LATER),
+        **dict.fromkeys(summary.OPTIONAL),
     }
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rfctl.kernel.state import CheckResult, KernelState, SiteResult, Trip
     from rfctl.model.plan import Site, StimulationCheck
 
-LATER = ("report", "telemetry_published", "telemetry_received", "mqtt")
+OPTIONAL = ("report", "telemetry_published", "telemetry_received", "mqtt")
 """Keys of the document that stay null where there is no such part: no report, no broker, no subscriber."""
 
 
