@@ -100,8 +100,6 @@ class RecordWriter:
         self._write_wanted = False
         self._sync_wanted = False
         self._job: _Job | None = None
-        self._hold = ExitStack()
-        self._held = False
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._disk_refused = False
         self._ended = False
@@ -207,8 +205,6 @@ class RecordWriter:
 
     def flush(self) -> None:
         """Have what is pending written, soon, without a sync: it then survives this process, not a power cut."""
-        if self._job is not None:
-            self._hold_clock()
         if self._pending:
             self._write_wanted = True
             self._start()
@@ -264,7 +260,6 @@ class RecordWriter:
         self._ended = True
         self.flush()
         while self._job is not None:
-            self._hold_clock()
             await asyncio.wait([self._job.future])
         if not self._released:
             self._released = True
@@ -320,38 +315,26 @@ class RecordWriter:
         if job is not None and job.synced and job.through >= self._lines:
             return
         self._sync_wanted = True
-        if job is not None:
-            self._hold_clock()
         self._start()
 
     def _start(self) -> None:
         # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
         if self._job is not None or self._disk_refused:
             return
-        stored = self._thread.submit(_store, self._descriptor, b"".join(self._pending), self._sync_wanted)
-        future = asyncio.wrap_future(stored, loop=self._loop)
+        hold = ExitStack()
+        hold.enter_context(self._clock.hold())
+        future = self._loop.run_in_executor(
+            self._thread, _store, self._descriptor, b"".join(self._pending), self._sync_wanted
+        )
         self._job = _Job(future, through=self._lines, synced=self._sync_wanted, oldest_ns=self._oldest_ns)
         self._pending = []
         self._pending_bytes = 0
         self._oldest_ns = None
-        if self._sync_wanted or self._ended:
-            self._hold_clock()
         self._write_wanted = self._sync_wanted = False
-        future.add_done_callback(partial(self._finished, self._job))
+        future.add_done_callback(partial(self._finished, self._job, hold))
 
-    def _hold_clock(self) -> None:
-        """Time waits for the job: for a sync at once, for a write when the next one is asked for before it is done.
-
-        A write alone goes on beside the procedure, as on the real clock; in virtual time each hold would cost more than
-        all else between two writes.
-        """
-        if not self._held:
-            self._held = True
-            self._hold.enter_context(self._clock.hold())
-
-    def _finished(self, job: _Job, future: asyncio.Future[None]) -> None:
-        self._hold.close()
-        self._held = False
+    def _finished(self, job: _Job, hold: ExitStack, future: asyncio.Future[None]) -> None:
+        hold.close()
         self._job = None
         problem = future.exception()
         if problem is not None:
