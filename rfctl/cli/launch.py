@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
 import os
 import shutil
 import sys
@@ -92,8 +91,6 @@ def launch(order: Order, *, virtual: bool, pace: float | None, watching: Watchin
 
 
 def _launch(order: Order, virtual: bool, pace: float | None, view: OwnView | None) -> Result:
-    gc.collect()
-    gc.freeze()
     if virtual:
         from rfctl.virtual import VirtualClock, run_virtual
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -32,8 +31,6 @@ def serve(*, station_name: str) -> None:
     logs.configure(quiet=False)
     station = station_file.load(station_name)
     found = profile.load(station.profile, relative_to=station.folder)
-    gc.collect()
-    gc.freeze()
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         code = runner.run(_serve(station, found, station_name))
     sys.exit(code)

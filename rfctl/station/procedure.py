@@ -49,6 +49,7 @@ from rfctl.kernel.events import (
 )
 from rfctl.kernel.state import KernelState, Stage, initial
 from rfctl.kernel.step import step
+from rfctl.station.garbage import tidy
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
@@ -129,6 +130,7 @@ class Procedure:
                 await self._cycle()
                 self.cycles += 1
                 self._completed()
+                tidy(self.state, self.cycles)
                 due_ns += POLL_NS
                 now_ns = self._clock.monotonic_ns()
                 if now_ns >= due_ns:

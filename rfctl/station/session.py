@@ -27,6 +27,7 @@ from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
+from rfctl.station.garbage import collected_by_hand
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
 from rfctl.station.signals import SIGNALS, StopSignals
@@ -113,6 +114,9 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         ConfigError: The station is in use, or its folders cannot be used.
     """
     station = order.station
+    registry.driver(order.profile.driver)  # imported here, before anything is timed
+    if station.in_process:
+        registry.simulator(station.simulator)
     started = clock.utc()
     procedure_id = f"{station.id}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
@@ -141,10 +145,10 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         publishing = Publishing(order, clock, procedure_id)
         publishing.load()
-        begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
-        with StopSignals(task, SIGNALS if attendant is None else ()) as signals:
+        with collected_by_hand(), StopSignals(task, SIGNALS if attendant is None else ()) as signals:
+            begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
             try:
                 exit_code, found, error = await _procedure(
                     order, clock, record, procedure_id, publishing, attending, signals
