@@ -52,6 +52,7 @@ def run(
     from rfctl.station.session import Order
 
     station = station_file.load(station_name)
+    station_file.require_layers(station)
     if fast and not station.in_process:
         raise ConfigError(
             f"--fast with the link {station.link}: virtual time exists only with a simulator in this process",

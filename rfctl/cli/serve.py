@@ -30,6 +30,7 @@ def serve(*, station_name: str) -> None:
 
     logs.configure(quiet=False)
     station = station_file.load(station_name)
+    station_file.require_layers(station)
     found = profile.load(station.profile, relative_to=station.folder)
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         code = runner.run(_serve(station, found, station_name))

@@ -185,6 +185,21 @@ def _broker(section: MqttSection, folder: Path) -> Broker:
     return Broker(host, port, section.username, password_file)
 
 
+def require_layers(station: Station) -> None:
+    """What the medium demands beside this software is there. Asked before anything may be energised, never by a stop.
+
+    Raises:
+        ConfigError: Tissue on a device.
+    """
+    if not station.simulated and station.medium is Medium.TISSUE:
+        raise ConfigError(
+            "station.medium is 'tissue' on a device: an interlock relay and a guard are mandatory there, and this "
+            "version has neither",
+            where=station.id,
+            remedy="Use medium = 'phantom' or 'load', or a simulated station.",
+        )
+
+
 def default_state_folder(station_id: str, link: str) -> Path:
     """One folder for each station and link, in the user's state folder (XDG_STATE_HOME)."""
     root = os.environ.get("XDG_STATE_HOME")

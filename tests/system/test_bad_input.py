@@ -192,16 +192,27 @@ def test_fast_over_a_real_link_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert NOBODY in done.err
 
 
-@pytest.mark.parametrize("medium", ["tissue", "phantom"])
 def test_scripted_answers_on_a_device_are_refused_but_on_a_test_load(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], medium: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = Files(station=station_text(NOBODY, backend="device", medium=medium))
+    files = Files(station=station_text(NOBODY, backend="device", medium="phantom"))
     done = in_this_process(capsys, "run", *files.write(tmp_path))
     assert done.exit_code == 2
     assert "--answers" in done.err
-    assert medium in done.err
+    assert "phantom" in done.err
     assert "load" in done.err
+
+
+@pytest.mark.parametrize("command", ["run", "serve"])
+def test_tissue_on_a_device_is_refused_without_relay_and_guard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    files = Files(station=station_text(NOBODY, backend="device", medium="tissue"))
+    arguments = files.write(tmp_path)
+    done = in_this_process(capsys, command, *(arguments if command == "run" else arguments[:2]))
+    assert done.exit_code == 2
+    assert "station.medium is 'tissue' on a device" in done.err
+    assert "relay" in done.err
 
 
 def test_a_name_that_is_not_shipped_lists_those_that_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
