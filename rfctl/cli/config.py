@@ -27,7 +27,7 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def check(*, file: Path, as_json: bool) -> None:
-    """Check one station, profile, plan or answers file; a profile's register map is drawn as a table.
+    """Check one station, profile, plan, preset or answers file; a profile's register map is drawn as a table.
 
     Example: rfctl config check config/generators/rfctl-reference.toml
     """
@@ -67,6 +67,11 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
 
         station_file.load(str(file))
         return "station", ()
+    if "preset" in keys:
+        from rfctl.station import plan_file
+
+        plan_file.load_preset(file)
+        return "preset", ()
     if "plan" in keys:
         from rfctl.station import plan_file
 
@@ -78,9 +83,9 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
         strict_toml.read(file, AnswersFile)
         return "answers", ()
     raise ConfigError(
-        "neither a station, a profile, a plan nor an answers file",
+        "neither a station, a profile, a plan, a preset nor an answers file",
         where=str(file),
-        remedy="It needs one of the tables [station], [profile], [plan], [answers].",
+        remedy="It needs one of the tables [station], [profile], [plan], [preset], [answers].",
     )
 
 

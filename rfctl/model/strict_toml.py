@@ -28,15 +28,23 @@ def read(path: Path, model: type[Model]) -> Model:
         ConfigError: Unreadable file, TOML syntax, unknown key (with the nearest valid one) or a value that is refused.
             Every problem of the file is named, one a line.
     """
+    return validate(parse(path), model, where=str(path))
+
+
+def parse(path: Path) -> dict[str, Any]:
+    """Read one TOML file as it stands, to be validated later.
+
+    Raises:
+        ConfigError: Unreadable file, or TOML syntax.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"cannot be read: {problem}", where=str(path), remedy="Check path and permissions.") from None
     try:
-        data = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:
         raise ConfigError(f"not valid TOML: {problem}", where=str(path), remedy="Correct that line.") from None
-    return validate(data, model, where=str(path))
 
 
 def validate(data: object, model: type[Model], *, where: str) -> Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,9 @@ from rfctl.kernel import limits
 from rfctl.model import shipped, strict_toml
 from rfctl.model.electrode import find_electrode
 from rfctl.model.plan import Anaesthetic, Lesion, Plan, Site, StimulationCheck, TimerDefinition, Use
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class PlanSection(strict_toml.Strict):
@@ -91,10 +94,28 @@ class SiteSection(strict_toml.Strict):
     """``[[site]]``."""
 
     name: str = Field(min_length=1)
+    preset: str = ""
     channel: int = Field(ge=1, le=4)
     electrode: ElectrodeSection
     sensory: SensorySection = SensorySection()
     motor: MotorSection = MotorSection()
+    anaesthetic: AnaestheticSection
+    lesion: LesionSection
+
+
+class PresetSection(strict_toml.Strict):
+    """``[preset]``."""
+
+    title: str = Field(min_length=1)
+    source: str = Field(min_length=1)
+
+
+class PresetFile(strict_toml.Strict):
+    """A preset: what a site takes where its plan says nothing else."""
+
+    preset: PresetSection
+    sensory: SensorySection
+    motor: MotorSection
     anaesthetic: AnaestheticSection
     lesion: LesionSection
 
@@ -113,12 +134,37 @@ def load(name_or_path: str) -> Plan:
         ConfigError: As rfctl.model.strict_toml.read; a value beyond a hard limit is named with that limit.
     """
     path = shipped.find("plans", name_or_path)
-    file = strict_toml.read(path, PlanFile)
+    digest = hashlib.sha256(path.read_bytes())
+    data = strict_toml.parse(path)
+    for site in data.get("site", []) if isinstance(data.get("site"), list) else []:
+        if isinstance(site, dict) and isinstance(site.get("preset"), str):
+            _fill(site, shipped.find("presets", site["preset"], relative_to=path.parent), digest)
+    file = strict_toml.validate(data, PlanFile, where=str(path))
     try:
         sites = tuple(_site(section) for section in file.site)
     except ConfigError as problem:
         raise ConfigError(problem.what, where=str(path), remedy=problem.remedy) from None
-    return Plan(file.plan.title, tuple(file.plan.checklist), sites, hashlib.sha256(path.read_bytes()).hexdigest())
+    return Plan(file.plan.title, tuple(file.plan.checklist), sites, digest.hexdigest())
+
+
+def load_preset(path: Path) -> dict[str, Any]:
+    """A preset file, checked as a whole, as the tables that it holds.
+
+    Raises:
+        ConfigError: As rfctl.model.strict_toml.read.
+    """
+    data = strict_toml.parse(path)
+    strict_toml.validate(data, PresetFile, where=str(path))
+    return {name: table for name, table in data.items() if name != "preset"}
+
+
+def _fill(site: dict[str, Any], preset: Path, digest: hashlib._Hash) -> None:
+    """What the site does not say, the preset says; the plan's hash covers it."""
+    digest.update(preset.read_bytes())
+    for name, table in load_preset(preset).items():
+        own = site.get(name, {})
+        if isinstance(own, dict):
+            site[name] = {**table, **own}
 
 
 def _site(section: SiteSection) -> Site:
