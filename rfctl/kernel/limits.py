@@ -34,7 +34,6 @@ STIMULATION_STEP_V = 0.1
 STIMULATION_SLEW_V_PER_S = 0.5
 SERIES_RESISTANCE_MAX_OHM = 200.0
 POWER_LIMIT_TISSUE_MIN_OHM = 15.0
-LEASE_MS = 500
 PERMIT_NS = 300_000_000
 """A permit outlives the decision that gave it by as long as a sample may age."""
 ARM_TOKEN_NS = 4_500_000_000

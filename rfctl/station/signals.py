@@ -65,5 +65,5 @@ class StopSignals:
         self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
     ) -> None:
         for number in self._numbers:
-            with suppress(NotImplementedError, RuntimeError, ValueError):
+            with suppress(NotImplementedError, RuntimeError, ValueError):  # never added, for the same reasons
                 self._loop.remove_signal_handler(number)
