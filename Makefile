@@ -40,7 +40,7 @@ test: lint tools
 	$(BIN)/pytest
 
 # Programs that tests use beside Python, each with its Debian package.
-TOOLS := pdftotext:poppler-utils mosquitto:mosquitto
+TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll
 
 tools:
 	@for tool in $(TOOLS); do \
