@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from rfctl.link.table import Table
     from rfctl.model.reading import Reading
     from rfctl.model.settings import LesionSettings, StimulationSettings
 
@@ -76,6 +77,14 @@ class Controller(Reader, Protocol):
 
     def off_frames(self) -> tuple[bytes, ...]:
         """The frames that turn everything off, the all-channels frame first; asked for once, at load."""
+        ...
+
+    def table(self) -> Table:
+        """What may be written, for the gate: compiled from the profile, or declared by the driver. Asked for once."""
+        ...
+
+    def cycle(self) -> tuple[bytes, ...]:
+        """The requests of one control cycle, status and renewal, to know how long they take. After ``identify``."""
         ...
 
     async def claim(self, session: int) -> None:

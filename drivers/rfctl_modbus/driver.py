@@ -14,7 +14,7 @@ from rfctl_modbus.identity import channels_of, check, identity_of, traits_of
 if TYPE_CHECKING:
     from rfctl.generator import Identity
     from rfctl.link.link import Transactions
-    from rfctl.link.write_table import Writable
+    from rfctl.link.write_table import Writable, WriteTable
     from rfctl.model.reading import Reading
     from rfctl.model.settings import LesionSettings, StimulationSettings
     from rfctl.profile.profile import Profile
@@ -76,6 +76,13 @@ class ModbusGenerator:
         off = self._profile.writable("all_off")
         value, _ = off.acts[0]
         return (write(off.address, encode(1 if value is None else value, off.type, off.order)),)
+
+    def table(self) -> WriteTable:
+        return self._profile.write_table()
+
+    def cycle(self) -> tuple[bytes, ...]:
+        counter = self._profile.writable("lease_renew")
+        return self._status_request, write(counter.address, encode(0, counter.type, counter.order))
 
     async def identify(self) -> Identity:
         schema, traits = self._profile.file.identity, self._profile.file.traits

@@ -48,7 +48,8 @@ class Framing(Protocol):
         ...
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:
-        """The first reply in ``received``, and how many bytes it took; ``(0, None)`` while it is incomplete.
+        """The first reply in ``received``, and how many bytes it took with all that lay before it. Without a reply, how
+        many bytes of no further use lie at the start: none of them is handed in again.
 
         Raises:
             BadReply: The bytes cannot be the start of a reply.

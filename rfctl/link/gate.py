@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfctl.errors import RefusedError
-from rfctl.link.write_table import MODE, READ_ONLY, Action, Classified, Limit, Writable, WriteTable
+from rfctl.link.write_table import MODE, READ_ONLY, Action, Classified, Limit
 from rfctl.model.permit import Envelope, Intent, Permit
 from rfctl.model.reading import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rfctl.link.table import Table, Target
 
 _NS_PER_S = 1e9
 
@@ -22,7 +24,7 @@ class Gate:
     set point counts as written once the generator has accepted it; while a write is unanswered its value is unknown.
     """
 
-    def __init__(self, table: WriteTable = READ_ONLY) -> None:
+    def __init__(self, table: Table = READ_ONLY) -> None:
         self.table = table
         self._permits: dict[int, Permit] = {}
         self._written: dict[int, dict[str, Action]] = {}  # since the last off; no entry: no off on this connection
@@ -172,7 +174,7 @@ class Gate:
                 remedy="Stay inside the envelope, or have the station grant another.",
             )
 
-    def _most(self, target: Writable, limit: Limit, envelope: Envelope) -> tuple[float, str]:
+    def _most(self, target: Target, limit: Limit, envelope: Envelope) -> tuple[float, str]:
         if limit is not Limit.STIMULATION:
             return float(getattr(envelope, limit.value)), limit.value
         setting = self._written.get(target.channel or 0, {}).get(MODE)

@@ -29,7 +29,8 @@ from rfctl.model.permit import Intent
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.link.framing import Frame, Framing
-    from rfctl.link.write_table import Action, WriteTable
+    from rfctl.link.table import Table
+    from rfctl.link.write_table import Action
     from rfctl.model.permit import Permit
 
 REPLY_NS = 100 * NS_PER_MS
@@ -56,6 +57,8 @@ class Traced(NamedTuple):
 class Transactions(Protocol):
     """All that a driver gets to see of a link: requests and their replies."""
 
+    address: str
+    """Where the generator is, as the station file writes it; its scheme names the protocol."""
     received_ns: int
     """The station's monotonic clock when the last bytes arrived."""
 
@@ -169,7 +172,7 @@ class Link:
         """Something may still arrive, or has half arrived, that the next request must not take for its reply."""
         return bool(self._outstanding or self._received or self._tail or not self._aligned)
 
-    def load(self, table: WriteTable, off_frames: tuple[bytes, ...]) -> None:
+    def load(self, table: Table, off_frames: tuple[bytes, ...]) -> None:
         """Set once what may be written, and how everything is turned off. Without it the link only reads.
 
         Args:
@@ -499,9 +502,9 @@ class Link:
         try:
             while received:
                 used, frame = self._framing.cut(received)
+                received = received[used:]
                 if frame is None:
                     break
-                received = received[used:]
                 self._on_reply(frame)
         except BadReply as bad:
             self._aligned = False

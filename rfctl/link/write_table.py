@@ -16,6 +16,7 @@ from rfctl.link.registers import RegisterType, WordOrder, decode
 from rfctl.model.permit import Intent, PermitKind
 
 if TYPE_CHECKING:
+    from rfctl.link.table import Target
     from rfctl.model.reading import Mode
 
 READ_FUNCTIONS = frozenset({3, 4})
@@ -115,11 +116,11 @@ class Action(NamedTuple):
 
     Attributes:
         target: The quantity.
-        raw: The number in the registers.
+        raw: The number on the wire.
         act: What the value does.
     """
 
-    target: Writable
+    target: Target
     raw: float
     act: Act
 

@@ -8,7 +8,7 @@ from rfctl.clock import NS_PER_MS
 from rfctl.errors import ConfigError, LinkClosed, LinkError, WrongDevice
 from rfctl.link import serial_line
 from rfctl.link.link import Link
-from rfctl.link.modbus import TcpFraming, read_input, write
+from rfctl.link.modbus import TcpFraming
 from rfctl.link.port import open_port
 from rfctl.link.rtu import RtuFraming
 from rfctl.station import registry
@@ -95,14 +95,14 @@ class Connection:
         )
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
-            link.load(self._profile.write_table(), generator.off_frames())
+            link.load(generator.table(), generator.off_frames())
             self._link, self._generator, self.stop_line = link, generator, link.stop_line()
             if self._known is not None:
                 link.off()
             identity = await generator.identify()
             self._require_expected(identity)
             link.off()
-            self._require_fast_enough(framing, identity)
+            self._require_fast_enough(framing, generator.cycle(), identity)
         except BaseException:
             link.close()
             raise
@@ -138,12 +138,10 @@ class Connection:
                 remedy="Connect the generator that the procedure began with.",
             )
 
-    def _require_fast_enough(self, framing: Framing, identity: Identity) -> None:
+    def _require_fast_enough(self, framing: Framing, cycle: tuple[bytes, ...], identity: Identity) -> None:
         """A full cycle reads the status and renews the lease."""
-        status = read_input(0, self._profile.status_decoder(identity.channels).count)
-        renewal = write(0, bytes(2))
-        wire_ns = sum(framing.exchange_ns(pdu) + framing.gap_ns for pdu in (status, renewal))
-        cycle_ns = wire_ns + 2 * identity.reply_ms * NS_PER_MS
+        wire_ns = sum(framing.exchange_ns(pdu) + framing.gap_ns for pdu in cycle)
+        cycle_ns = wire_ns + len(cycle) * identity.reply_ms * NS_PER_MS
         if cycle_ns > LONGEST_CYCLE_NS:
             raise ConfigError(
                 f"a full cycle of {identity.channels} channels takes up to {cycle_ns / NS_PER_MS:.0f} ms, "
