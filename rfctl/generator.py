@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from rfctl.link.table import Table
+    from rfctl.model.capability import Capability
     from rfctl.model.reading import Reading
-    from rfctl.model.settings import LesionSettings, StimulationSettings
+    from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class Identity:
         sample_period_ms: Time between its measurements, ms.
         pad_monitored: It has a monitor for the dispersive electrode.
         traits: One entry a channel.
+        capabilities: What it can do; what is not there must not be asked of it.
     """
 
     map_id: int
@@ -55,6 +57,7 @@ class Identity:
     sample_period_ms: int
     pad_monitored: bool
     traits: tuple[ChannelTraits, ...]
+    capabilities: frozenset[Capability]
 
 
 class Reader(Protocol):
@@ -104,7 +107,26 @@ class Controller(Reader, Protocol):
         ...
 
     async def configure_lesion(self, channel: int, settings: LesionSettings) -> None:
-        """Write and read back the set points of a lesion, output off."""
+        """Write and read back the set points of a lesion, output off. Needs the capability thermal."""
+        ...
+
+    async def configure_set_point(self, channel: int, settings: SetPointSettings) -> None:
+        """Write and read back what bounds a lesion that the station controls, output off, with its set point at 0.
+
+        Needs the capability of the set point.
+        """
+        ...
+
+    async def set_voltage(self, channel: int, voltage_v_rms: float) -> None:
+        """Set the RF voltage while RF is on, V rms.
+
+        Once a cycle, so the cycle must not become twice as long: read back here only where the status does not hold
+        the set point in force. Where it does (ChannelReading.set_point), it is compared with the next sample.
+        """
+        ...
+
+    async def set_power(self, channel: int, power_w: float) -> None:
+        """Set the RF power at the generator's terminals while RF is on, W; read back as ``set_voltage``."""
         ...
 
     async def lower_power_limit(self, channel: int, power_limit_w: float) -> None:

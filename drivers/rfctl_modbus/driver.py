@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rfctl.errors import DeviceError, DeviceRefused, LinkError, ReadBackMismatch
 from rfctl.link.modbus import ModbusRefused, read_holding, read_input, registers_in, write
 from rfctl.link.registers import decode, encode
+from rfctl.model.capability import Capability, SetPoint
 from rfctl.model.permit import Intent
 from rfctl_modbus.identity import channels_of, check, identity_of, traits_of
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from rfctl.link.link import Transactions
     from rfctl.link.write_table import Writable, WriteTable
     from rfctl.model.reading import Reading
-    from rfctl.model.settings import LesionSettings, StimulationSettings
+    from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
     from rfctl.profile.profile import Profile
     from rfctl.profile.schema import Table
     from rfctl.profile.status import StatusDecoder
@@ -43,6 +44,11 @@ NAMED_VALUES = (
     ("mode", "stimulation_current"),
 )
 STIMULATION_MODES = {"V": "stimulation_voltage", "mA": "stimulation_current"}
+SET_POINTS = {
+    SetPoint.VOLTAGE: (Capability.VOLTAGE_SET_POINT, "lesion_voltage", "voltage_set_point_v_rms"),
+    SetPoint.POWER: (Capability.POWER_SET_POINT, "lesion_power", "power_set_point_w"),
+}
+"""For each set point the capability that it needs, its mode, and the quantity that is written."""
 
 
 def open_driver(link: Transactions, profile: Profile) -> ModbusGenerator:
@@ -57,6 +63,10 @@ def open_driver(link: Transactions, profile: Profile) -> ModbusGenerator:
         profile.writable(quantity, 1)
     for quantity, name in NAMED_VALUES:
         profile.value_of(quantity, name)
+    for capability, mode, quantity in SET_POINTS.values():
+        if capability in profile.file.identity.capabilities.bits:
+            profile.value_of("mode", mode)
+            profile.writable(quantity, 1)
     return ModbusGenerator(link, profile)
 
 
@@ -136,6 +146,19 @@ class ModbusGenerator:
             channel,
         )
 
+    async def configure_set_point(self, channel: int, settings: SetPointSettings) -> None:
+        _, mode, quantity = SET_POINTS[settings.set_point]
+        await self._set_mode(channel, mode)
+        await self._set({"max_on_s": settings.max_on_s, "power_limit_w": settings.power_limit_w}, channel)
+        await self._write(quantity, channel, 0.0, Intent.ENERGISE)
+        await self._compare([(self._profile.writable(quantity, channel), 0.0)])
+
+    async def set_voltage(self, channel: int, voltage_v_rms: float) -> None:
+        await self._set_output(SetPoint.VOLTAGE, channel, voltage_v_rms)
+
+    async def set_power(self, channel: int, power_w: float) -> None:
+        await self._set_output(SetPoint.POWER, channel, power_w)
+
     async def lower_power_limit(self, channel: int, power_limit_w: float) -> None:
         await self._set({"power_limit_w": power_limit_w}, channel)
 
@@ -171,6 +194,12 @@ class ModbusGenerator:
     async def set_amplitude(self, channel: int, amplitude: float) -> None:
         await self._write("stimulation_amplitude", channel, amplitude, Intent.ENERGISE)
         await self._compare([(self._profile.writable("stimulation_amplitude", channel), amplitude)])
+
+    async def _set_output(self, set_point: SetPoint, channel: int, value: float) -> None:
+        quantity = SET_POINTS[set_point][2]
+        await self._write(quantity, channel, value, Intent.ENERGISE)
+        if self._profile.file.status.channel.set_point is None:
+            await self._compare([(self._profile.writable(quantity, channel), value)])
 
     async def _set_mode(self, channel: int, name: str) -> None:
         await self._set({"mode": self._profile.value_of("mode", name)}, channel)

@@ -12,6 +12,7 @@ from rfctl.link.registers import RegisterType, decode
 
 if TYPE_CHECKING:
     from rfctl.link.registers import WordOrder
+    from rfctl.model.capability import Capability
     from rfctl.profile.profile import Profile
     from rfctl.profile.schema import Measured, Real, Text
 
@@ -45,6 +46,7 @@ def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...
         sample_period_ms=int(_number(profile, block, schema.sample_period_ms)),
         pad_monitored=bool(_number(profile, block, schema.pad_monitored)),
         traits=traits,
+        capabilities=_capabilities(profile, block),
     )
 
 
@@ -116,6 +118,12 @@ def _simulated(profile: Profile, block: bytes, where: str) -> bool:
 def _number(profile: Profile, block: bytes, place: Real) -> float:
     start = 2 * (place.address - profile.file.identity.address)
     return decode(block[start : start + 2 * place.registers], place.type, profile.file.profile.word_order)
+
+
+def _capabilities(profile: Profile, block: bytes) -> frozenset[Capability]:
+    place = profile.file.identity.capabilities
+    word = int(_number(profile, block, place))
+    return frozenset(capability for capability, bit in place.bits.items() if word >> bit & 1)
 
 
 def _text(profile: Profile, block: bytes, place: Text) -> str:

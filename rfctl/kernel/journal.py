@@ -64,6 +64,7 @@ def routine_values(effects: tuple[Effect, ...]) -> list[object] | None:
                     envelope.duration_s,
                     envelope.stimulation_v,
                     envelope.stimulation_ma,
+                    envelope.voltage_v_rms,
                 ]
             )
         elif type(effect) is Renew:

@@ -144,9 +144,10 @@ class Gate:
                 f"{what}: channel {channel} has not been turned off on this connection",
                 remedy="The first act on a new connection is off.",
             )
-        rule = self.table.by_kind[kind]
-        for quantity in (MODE, *rule.requires):
-            setting = self._written[channel].get(quantity)
+        written = self._written[channel]
+        mode = mode_of(written[MODE]) if MODE in written else Mode.NONE
+        for quantity in (MODE, *self.table.by_kind[kind].required(mode)):
+            setting = written.get(quantity)
             if setting is None:
                 raise RefusedError(
                     f"{what}: {quantity} has not been written and accepted since the last off",

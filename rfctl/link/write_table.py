@@ -40,6 +40,7 @@ class Limit(StrEnum):
     POWER_W = "power_w"
     DURATION_S = "duration_s"
     STIMULATION = "stimulation"
+    VOLTAGE_V_RMS = "voltage_v_rms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +105,17 @@ class Energising:
         kind: The kind of permit.
         requires: Quantities of the channel; each must lie inside the permit's envelope.
         modes: The mode written must be one of these.
+        also: What a mode requires beside that.
     """
 
     kind: PermitKind
     requires: tuple[str, ...]
     modes: tuple[Mode, ...]
+    also: tuple[tuple[Mode, tuple[str, ...]], ...] = ()
+
+    def required(self, mode: Mode) -> tuple[str, ...]:
+        """What must have been written in this mode."""
+        return (*self.requires, *(name for each, names in self.also if each is mode for name in names))
 
 
 class Action(NamedTuple):

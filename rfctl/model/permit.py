@@ -29,10 +29,11 @@ class Envelope:
 
     Attributes:
         temperature_c: Highest set temperature.
-        power_w: Highest power limit, at the generator's terminals.
+        power_w: Highest power limit and highest power that the station may set, at the generator's terminals.
         duration_s: Longest time with RF on.
         stimulation_v: Highest stimulation amplitude in voltage mode.
         stimulation_ma: Highest stimulation amplitude in current mode.
+        voltage_v_rms: Highest RF voltage that the station may set; 0 where the generator controls the temperature.
     """
 
     temperature_c: float = 0.0
@@ -40,6 +41,7 @@ class Envelope:
     duration_s: float = 0.0
     stimulation_v: float = 0.0
     stimulation_ma: float = 0.0
+    voltage_v_rms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from math import nan
 from typing import NamedTuple
 
 
@@ -13,6 +14,8 @@ class Mode(IntEnum):
     STIMULATION_VOLTAGE = 1
     STIMULATION_CURRENT = 2
     LESION_TEMPERATURE = 3
+    LESION_VOLTAGE = 4
+    LESION_POWER = 5
 
 
 class PadStatus(IntEnum):
@@ -50,6 +53,8 @@ class ChannelReading(NamedTuple):
         fault_bits: Channel faults.
         rf_on_ms: Time since RF on by the generator's clock, ms; 0 while off.
         arm_token: Token to fire with; 0 when not armed.
+        set_point: Set point in force of a lesion that the station controls: V rms or W, by the mode; 0 in other modes,
+            not-a-number where the generator does not report it with its status.
     """
 
     temperature_c: float
@@ -72,6 +77,7 @@ class ChannelReading(NamedTuple):
     fault_bits: int
     rf_on_ms: int
     arm_token: int
+    set_point: float = nan
 
 
 class Reading(NamedTuple):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rfctl.model.capability import SetPoint
+
 
 @dataclass(frozen=True, slots=True)
 class LesionSettings:
@@ -18,6 +20,23 @@ class LesionSettings:
 
     set_temperature_c: float
     ramp_c_per_s: float
+    max_on_s: float
+    power_limit_w: float
+
+
+@dataclass(frozen=True, slots=True)
+class SetPointSettings:
+    """A lesion whose tip temperature the station controls, all within the envelope of its permit.
+
+    The set point itself is 0 until RF is on, and is set apart from then on.
+
+    Attributes:
+        set_point: What is set while RF is on.
+        max_on_s: The generator's own lesion timer: RF off by itself after so long, s.
+        power_limit_w: Power limit at the generator's terminals, W.
+    """
+
+    set_point: SetPoint
     max_on_s: float
     power_limit_w: float
 

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from rfctl.link.registers import RegisterType, WordOrder
 from rfctl.link.write_table import MAX_READ, Limit
+from rfctl.model.capability import Capability
 from rfctl.model.permit import Intent, PermitKind
 from rfctl.model.strict_toml import Strict
 
@@ -73,6 +74,12 @@ class Backend(Whole):
     simulated: int
 
 
+class Capabilities(Whole):
+    """A word that says what the generator can do: the bit of each capability that the profile knows how to use."""
+
+    bits: dict[Capability, Annotated[int, Field(ge=0, le=31)]]
+
+
 class Expect(Real):
     """A value that the identity block must show."""
 
@@ -97,6 +104,7 @@ class Identity(Strict):
     reply_ms: Whole
     sample_period_ms: Whole
     pad_monitored: Whole
+    capabilities: Capabilities
     expect: Annotated[tuple[Expect, ...], Field(min_length=1)]
 
     @property
@@ -153,6 +161,7 @@ class StatusChannel(Strict):
     fault_bits: Measured
     rf_on_ms: Measured
     arm_token: Measured
+    set_point: Measured | None = None
 
 
 class Status(Strict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import struct
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 from rfctl.link.registers import RegisterType, WordOrder
@@ -72,7 +73,11 @@ class StatusDecoder:
         self.address = status.address
         self.count = status.head + status.stride * channels
         self._head = _compiled("status", status, Reading._fields[1:-1], status.head)
-        self._channel = _compiled("status.channel", status.channel, ChannelReading._fields, status.stride)
+        names: tuple[str, ...] = ChannelReading._fields
+        self._absent: tuple[float, ...] = ()
+        if status.channel.set_point is None:
+            names, self._absent = names[:-1], (nan,)
+        self._channel = _compiled("status.channel", status.channel, names, status.stride)
         self._starts = [2 * (status.head + status.stride * channel) for channel in range(channels)]
         self._order: Callable[[bytes], tuple[int, ...]] | None = None
         if order is WordOrder.CDAB:
@@ -87,7 +92,8 @@ class StatusDecoder:
         """
         if self._order is not None:
             data = bytes(self._order(data))
-        channels = tuple(ChannelReading._make(self._channel.values(data, at)) for at in self._starts)
+        absent = self._absent
+        channels = tuple(ChannelReading._make((*self._channel.values(data, at), *absent)) for at in self._starts)
         return Reading._make((received_ns, *self._head.values(data, 0), channels))
 
     def _permutation(self) -> list[int]:

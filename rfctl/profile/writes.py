@@ -28,16 +28,26 @@ MEANING: dict[str, tuple[Intent | None, Limit | None]] = {
     "power_limit_w": (Intent.CONFIG, Limit.POWER_W),
     "stimulation_amplitude": (Intent.ENERGISE, Limit.STIMULATION),
     "stimulation_limit": (Intent.CONFIG, Limit.STIMULATION),
+    "voltage_set_point_v_rms": (Intent.ENERGISE, Limit.VOLTAGE_V_RMS),
+    "power_set_point_w": (Intent.ENERGISE, Limit.POWER_W),
 }
 COMMANDS = {
     "off": (Intent.OFF, None),
     "arm": (Intent.ENERGISE, PermitKind.LESION),
     "stimulate": (Intent.ENERGISE, PermitKind.STIMULATION),
 }
-# A permit's envelope binds only through set points: each part of it needs one that must have been written.
+# A permit's envelope binds only through set points: each part of it needs one that must have been written. Where the
+# station controls the temperature there is no set temperature to bound; the set point is bounded with each write of it.
 BOUNDED_BY = {
-    PermitKind.LESION: frozenset({Limit.TEMPERATURE_C, Limit.POWER_W, Limit.DURATION_S}),
-    PermitKind.STIMULATION: frozenset({Limit.STIMULATION}),
+    PermitKind.LESION: {
+        Mode.LESION_TEMPERATURE: frozenset({Limit.TEMPERATURE_C, Limit.POWER_W, Limit.DURATION_S}),
+        Mode.LESION_VOLTAGE: frozenset({Limit.POWER_W, Limit.DURATION_S}),
+        Mode.LESION_POWER: frozenset({Limit.POWER_W, Limit.DURATION_S}),
+    },
+    PermitKind.STIMULATION: {
+        Mode.STIMULATION_VOLTAGE: frozenset({Limit.STIMULATION}),
+        Mode.STIMULATION_CURRENT: frozenset({Limit.STIMULATION}),
+    },
 }
 
 
@@ -161,21 +171,36 @@ def _is_all_off(writable: Writable) -> bool:
 
 def _energising(kind: PermitKind, rule: Energise, file: ProfileFile, where: str) -> Energising:
     path = f"energise.{kind.value}"
-    bounded = set()
+    bounded_by: dict[str, Limit | None] = {}
     for index, name in enumerate(rule.requires):
         write = file.write.get(name)
         if write is None or write.stride is None or write.intent is not Intent.CONFIG:
             _refuse(where, f"{path}.requires[{index}]", f"{name!r} is no set point of a channel", "Correct the name.")
-        bounded.add(write.limit)
-    missing = ", ".join(sorted(limit.value for limit in BOUNDED_BY[kind] - bounded))
-    if missing:
-        _refuse(where, f"{path}.requires", f"nothing required is bounded by {missing}", "Require such a set point.")
-    mode = file.write.get(MODE)
-    names = (mode.values or {}) if mode is not None else {}
+        bounded_by[name] = write.limit
+    write = file.write.get(MODE)
+    names = (write.values or {}) if write is not None else {}
     for name in rule.modes:
         if name not in names:
             _refuse(where, f"{path}.mode", f"{name!r} is no value of write.mode", f"Valid: {', '.join(names)}.")
-    return Energising(kind, rule.requires, tuple(Mode[name.upper()] for name in rule.modes))
+    modes = tuple(Mode[name.upper()] for name in rule.modes)
+    needs = {mode: BOUNDED_BY[kind].get(mode) for mode in modes}
+    for mode, needed in needs.items():
+        if needed is None:
+            _refuse(where, f"{path}.mode", f"{mode.name.lower()} is no mode of a {kind.value}", "Correct it.")
+        missing = ", ".join(sorted(limit.value for limit in needed - set(bounded_by.values())))
+        if missing:
+            _refuse(where, f"{path}.requires", f"nothing required is bounded by {missing}", "Require such a set point.")
+    # A set point that bounds something in some of the modes only is required in these.
+    apart = {
+        name: [mode for mode, needed in needs.items() if limit in (needed or ())] for name, limit in bounded_by.items()
+    }
+    apart = {name: those for name, those in apart.items() if 0 < len(those) < len(modes)}
+    return Energising(
+        kind,
+        tuple(name for name in rule.requires if name not in apart),
+        modes,
+        tuple((mode, tuple(name for name, those in apart.items() if mode in those)) for mode in modes) if apart else (),
+    )
 
 
 def _commands() -> str:

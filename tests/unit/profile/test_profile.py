@@ -19,6 +19,8 @@ from rfctl.profile.profile import Profile, load
 SHIPPED = load("rfctl-reference")
 TEXT = SHIPPED.path.read_text()
 
+FIRE = '[write.fire]\naddress = 17\nstride = 24\ntype = "u16"\nintent = "energise"\npermit = "lesion"\n'
+
 
 def loaded(tmp_path: Path, text: str) -> Profile:
     (tmp_path / "mine.toml").write_text(text)
@@ -49,12 +51,11 @@ def test_its_table_writes_to_four_channels_and_has_one_off_for_all() -> None:
     offs = [writable for writable in table.writables if writable.acts[0][1].intent is Intent.OFF]
     assert [(off.quantity, off.channel) for off in offs if off.channel is None] == [("all_off", None)]
     lesion = table.by_kind[PermitKind.LESION]
-    assert lesion.modes == (Mode.LESION_TEMPERATURE,)
-    assert {SHIPPED.writable(name, 1).limit for name in lesion.requires} == {
-        Limit.TEMPERATURE_C,
-        Limit.DURATION_S,
-        Limit.POWER_W,
-    }
+    assert lesion.modes == (Mode.LESION_TEMPERATURE, Mode.LESION_VOLTAGE, Mode.LESION_POWER)
+    for mode in lesion.modes:
+        bounded = {SHIPPED.writable(name, 1).limit for name in lesion.required(mode)}
+        by_temperature = {Limit.TEMPERATURE_C} if mode is Mode.LESION_TEMPERATURE else set()
+        assert bounded == {Limit.DURATION_S, Limit.POWER_W} | by_temperature
 
 
 def test_a_channel_is_a_stride_away() -> None:
@@ -88,7 +89,7 @@ def test_the_map_is_described_row_by_row() -> None:
         (changed("unit = 1", "unit = 0"), "profile.unit: "),
         (changed('limit = "temperature_c"', 'limit = "temperature"'), "write.set_temperature_c.limit: "),
         (changed('intent = "renew"', 'intent = "read"'), "write.lease_renew.intent: "),
-        (changed('permit = "lesion"', 'permit = "leson"'), "write.fire.permit: "),
+        (changed(FIRE, FIRE.replace('"lesion"', '"leson"')), "write.fire.permit: "),
         (changed("[energise.lesion]", "[energise.lession]"), "energise.lession"),
         (changed('serial = { address = 16, type = "text:16" }', ""), "identity.serial: missing. Add it."),
         (changed("head = 16", "head = 18"), "status: 126 registers for 4 channels; one request reads 125"),
@@ -132,13 +133,14 @@ def test_the_map_is_described_row_by_row() -> None:
         ),
         (changed('intent = "config"\nlimit = "temperature_c"', 'intent = "config"'), "write.set_temperature_c.limit"),
         (changed('limit = "temperature_c"', 'limit = "power_w"'), "write.set_temperature_c.limit"),
+        (changed('limit = "voltage_v_rms"', 'limit = "power_w"'), "write.voltage_set_point_v_rms.limit"),
         (changed('limit = "duration_s"', 'limit = "stimulation"'), "write.max_on_s.limit"),
         (
-            changed('intent = "energise"\npermit = "lesion"', 'intent = "config"'),
+            changed(FIRE, FIRE.replace('intent = "energise"\npermit = "lesion"', 'intent = "config"')),
             "write.fire: a write of it is energise, not config",
         ),
         (
-            changed('intent = "energise"\npermit = "lesion"', 'intent = "energise"'),
+            changed(FIRE, FIRE.replace('permit = "lesion"\n', "")),
             "write.fire: an intent of energise needs a permit",
         ),
         (
@@ -162,7 +164,7 @@ def test_the_map_is_described_row_by_row() -> None:
             "write.command.permits: names something",
         ),
         (changed("arm = 1, stimulate = 2", "arm = 1, stimulate = 1"), "write.command.values: two names for one value"),
-        (changed("lesion_temperature = 3 }", "lesion = 3 }"), "write.mode.values: unknown mode 'lesion'"),
+        (changed("lesion_temperature = 3,", "lesion = 3,"), "write.mode.values: unknown mode 'lesion'"),
         (
             changed("[write.mode]\naddress = 18\nstride = 24\n", "[write.mode]\naddress = 18\n"),
             "write.mode: it energises or bounds a channel, and has no stride",
@@ -175,7 +177,7 @@ def test_the_map_is_described_row_by_row() -> None:
         (changed('intent = "renew"', ""), "write.lease_renew: needs either intent or intents"),
         (changed('intent = "renew"', 'intent = "renew"\nvalue = 1\nvalues = { a = 1 }'), "has both value and values"),
         (
-            changed('limit = "power_w"', 'limit = "power_w"\nvalue = 5'),
+            changed('intent = "config"\nlimit = "power_w"', 'intent = "config"\nlimit = "power_w"\nvalue = 5'),
             "write.power_limit_w: value and values need a whole",
         ),
         (
@@ -192,7 +194,18 @@ def test_the_map_is_described_row_by_row() -> None:
             changed('requires = ["stimulation_limit"]', 'requires = ["owner", "stimulation_limit"]'),
             "energise.stimulation.requires[0]: 'owner' is no set point of a channel",
         ),
-        (changed('mode = "lesion_temperature"', 'mode = "pulsed"'), "energise.lesion.mode: 'pulsed' is no value"),
+        (changed('mode = ["lesion_temperature", ', 'mode = ["pulsed", '), "energise.lesion.mode: 'pulsed' is no value"),
+        (
+            changed('mode = ["lesion_temperature", ', 'mode = ["stimulation_voltage", '),
+            "energise.lesion.mode: stimulation_voltage is no mode of a lesion",
+        ),
+        (
+            changed(
+                '"set_temperature_c", "max_on_s", "power_limit_w"]\nmode = ["lesion_temperature", ',
+                '"max_on_s"]\nmode = [',
+            ),
+            "energise.lesion.requires: nothing required is bounded by power_w",
+        ),
         (without("energise.lesion"), "needs a lesion permit, of which energise.lesion is missing"),
         (changed("duration_ms = 500", "duration_ms = 5000"), "lease.duration_ms"),
         (changed('0 = "self-test failed"', 'zero = "self-test failed"'), "faults.generator.zero"),
