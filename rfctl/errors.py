@@ -67,9 +67,20 @@ class BadReply(LinkError):
 
 
 class DeviceError(RfctlError):
-    """The generator answered, and the answer rules out going on."""
+    """The generator answered, and the answer rules out going on.
+
+    Args:
+        what: As for every error.
+        where: As for every error.
+        remedy: As for every error.
+        keys: Dotted paths into the generator's profile of what may be wrong there, ``write.mode``; the likeliest first.
+    """
 
     exit_code = EXIT_DEVICE
+
+    def __init__(self, what: str, *, where: str = "", remedy: str = "", keys: tuple[str, ...] = ()) -> None:
+        self.keys = keys
+        super().__init__(what, where=where, remedy=remedy)
 
 
 class DeviceRefused(DeviceError):

@@ -220,7 +220,10 @@ class ModbusGenerator:
         except ModbusRefused as refused:
             what = ", ".join(f"{writable.place} = {value:.9g}" for writable, value in run)
             raise DeviceRefused(
-                f"{what}: {refused.what}{await self._reason()}", where=self._where, remedy="Nothing was changed by it."
+                f"{what}: {refused.what}{await self._reason()}",
+                where=self._where,
+                remedy="Nothing was changed by it.",
+                keys=tuple(f"write.{writable.quantity}" for writable, _ in run),
             ) from refused
 
     async def _compare(self, run: list[tuple[Writable, float]]) -> None:
@@ -235,6 +238,7 @@ class ModbusGenerator:
                     f"{writable.place}: wrote {value:.9g}, read back {got:.9g}",
                     where=self._where,
                     remedy="The generator holds another value than it acknowledged; do not energise.",
+                    keys=(f"write.{writable.quantity}",),
                 )
             data = data[size:]
 

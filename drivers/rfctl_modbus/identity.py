@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from rfctl.errors import WrongDevice
 from rfctl.generator import ChannelTraits, Identity
-from rfctl.link.registers import RegisterType, decode
+from rfctl.link.registers import RegisterType, WordOrder, decode
 
 if TYPE_CHECKING:
-    from rfctl.link.registers import WordOrder
     from rfctl.model.capability import Capability
     from rfctl.profile.profile import Profile
-    from rfctl.profile.schema import Measured, Real, Text
+    from rfctl.profile.schema import Expect, Measured, Real, Text
 
 _PROFILE_REMEDY = "Check the address, the unit and the profile of the station file."
 
@@ -57,14 +56,17 @@ def check(profile: Profile, block: bytes, where: str) -> None:
         WrongDevice: An expected value, or the major version of the map, differs.
     """
     schema = profile.file.identity
-    for expect in schema.expect:
+    for index, expect in enumerate(schema.expect):
         got = _number(profile, block, expect)
         if got != expect.value:
+            swapped = _in_another_order(profile, block, expect)
             raise WrongDevice(
                 f"{expect.name} in register {expect.address} is {_shown(got, expect)}, "
-                f"expected {_shown(expect.value, expect)} by profile {profile.name}",
+                f"expected {_shown(expect.value, expect)} by profile {profile.name}"
+                + (f"; in word order {swapped} it is that" if swapped else ""),
                 where=where,
                 remedy=_PROFILE_REMEDY,
+                keys=("profile.word_order",) if swapped else (f"identity.expect[{index}]",),
             )
     version = int(_number(profile, block, schema.map_version))
     if version >> 8 != schema.map_version.major:
@@ -73,6 +75,7 @@ def check(profile: Profile, block: bytes, where: str) -> None:
             f"by profile {profile.name}",
             where=where,
             remedy="Use a profile of that version.",
+            keys=("identity.map_version",),
         )
 
 
@@ -86,7 +89,10 @@ def channels_of(profile: Profile, block: bytes, where: str) -> int:
     most = profile.file.profile.channels
     if not 1 <= channels <= most:
         raise WrongDevice(
-            f"{channels} channels, expected 1 to {most} by profile {profile.name}", where=where, remedy=_PROFILE_REMEDY
+            f"{channels} channels, expected 1 to {most} by profile {profile.name}",
+            where=where,
+            remedy=_PROFILE_REMEDY,
+            keys=("identity.channels",),
         )
     return channels
 
@@ -111,8 +117,16 @@ def _simulated(profile: Profile, block: bytes, where: str) -> bool:
             f"{backend.simulated} (simulator)",
             where=where,
             remedy="A generator must say which of the two it is.",
+            keys=("identity.backend",),
         )
     return got == backend.simulated
+
+
+def _in_another_order(profile: Profile, block: bytes, expect: Expect) -> WordOrder | None:
+    """The word order in which the expected value would be there."""
+    start = 2 * (expect.address - profile.file.identity.address)
+    data = block[start : start + 2 * expect.registers]
+    return next((order for order in WordOrder if decode(data, expect.type, order) == expect.value), None)
 
 
 def _number(profile: Profile, block: bytes, place: Real) -> float:

@@ -125,8 +125,14 @@ async def test_identify_refuses_another_machine_before_any_write(
 async def test_words_in_the_other_order_are_seen_by_the_probes(clock: Clock) -> None:
     async with driven(clock) as (driver, peer, _):
         put(peer.input, 0, bytes.fromhex("43545246"))
-        with pytest.raises(WrongDevice, match="0x43545246, expected 0x52464354"):
+        with pytest.raises(WrongDevice, match=r"0x43545246, expected 0x52464354.*word order CDAB") as caught:
             await driver.identify()
+        assert caught.value.keys == ("profile.word_order",)
+        put(peer.input, 0, bytes.fromhex("52464354"))
+        put(peer.input, 4, bytes.fromhex("00000000"))
+        with pytest.raises(WrongDevice, match="probe_u32") as caught:
+            await driver.identify()
+        assert caught.value.keys == ("identity.expect[1]",)
 
 
 async def test_one_request_reads_everything_and_invalid_is_not_a_number(clock: Clock) -> None:
