@@ -202,7 +202,7 @@ class Link:
                     where=self.address,
                     remedy="Correct the driver or the profile.",
                 )
-            if place == 0 and any(action.target.channel is not None for action in classified.actions):
+            if place == 0 and not table.turns_all_off(classified.actions):
                 raise ConfigError(
                     f"the first off frame ({pdu.hex()}) turns only {classified.actions[0].target.place} off",
                     where=self.address,

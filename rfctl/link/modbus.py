@@ -6,6 +6,12 @@ from typing import TYPE_CHECKING
 
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU
+from pymodbus.pdu.bit_message import (
+    ReadCoilsRequest,
+    ReadDiscreteInputsRequest,
+    WriteMultipleCoilsRequest,
+    WriteSingleCoilRequest,
+)
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadInputRegistersRequest,
@@ -15,7 +21,8 @@ from pymodbus.pdu.register_message import (
 
 from rfctl.errors import BadReply, DeviceRefused
 from rfctl.link.framing import Frame
-from rfctl.link.write_table import READ_FUNCTIONS, WRITE_ONE, WRITE_SEVERAL
+from rfctl.link.registers import Space
+from rfctl.link.write_table import READ_FUNCTIONS, WRITE_FUNCTIONS, data_bytes
 
 if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU
@@ -58,22 +65,55 @@ def read_holding(address: int, count: int) -> bytes:
     return _request(ReadHoldingRegistersRequest(address=address, count=count))
 
 
-def write(address: int, data: bytes) -> bytes:
+def read(space: Space, address: int, count: int) -> bytes:
+    """Request to read ``count`` registers, coils or discrete inputs."""
+    match space:
+        case Space.INPUT:
+            return read_input(address, count)
+        case Space.HOLDING:
+            return read_holding(address, count)
+        case Space.COIL:
+            return _request(ReadCoilsRequest(address=address, count=count))
+        case Space.DISCRETE:
+            return _request(ReadDiscreteInputsRequest(address=address, count=count))
+
+
+def write(address: int, data: bytes, *, several: bool = False) -> bytes:
     """Request to write holding registers: function 06 for one, 16 for several.
 
     Args:
         address: First register.
         data: Two bytes a register.
+        several: Function 16 also for one register.
     """
     registers = [int.from_bytes(data[at : at + 2], "big") for at in range(0, len(data), 2)]
-    if len(registers) == 1:
+    if len(registers) == 1 and not several:
         return _request(WriteSingleRegisterRequest(address=address, registers=registers))
     return _request(WriteMultipleRegistersRequest(address=address, registers=registers))
 
 
+def write_coils(address: int, data: bytes, *, several: bool = False) -> bytes:
+    """Request to write coils: function 05 for one, 15 for several.
+
+    Args:
+        address: First coil.
+        data: Two bytes a coil, 0 or 1, as if it were a register.
+        several: Function 15 also for one coil.
+    """
+    bits = [data[at] != 0 for at in range(1, len(data), 2)]
+    if len(bits) == 1 and not several:
+        return _request(WriteSingleCoilRequest(address=address, bits=bits))
+    return _request(WriteMultipleCoilsRequest(address=address, bits=bits))
+
+
 def registers_in(reply: bytes) -> bytes:
-    """The register bytes of a checked reply to a read."""
+    """The register bytes of a checked reply to a read of registers."""
     return reply[2:]
+
+
+def bits_in(reply: bytes, count: int) -> bytes:
+    """The bits of a checked reply to a read of coils or discrete inputs, each as a register that holds 0 or 1."""
+    return b"".join(b"\0\1" if reply[2 + at // 8] >> at % 8 & 1 else b"\0\0" for at in range(count))
 
 
 class TcpFraming:
@@ -123,12 +163,13 @@ def check_reply(request: bytes, reply: bytes) -> None:
     if reply[0] != function:
         raise BadReply(f"a reply of function {reply[0]} to a request of function {function}: {reply[:16].hex()}")
     if function in READ_FUNCTIONS:
-        expected = 2 * (request[3] << 8 | request[4])
+        expected = data_bytes(request)
         if len(reply) != 2 + expected or reply[1] != expected:
             raise BadReply(
-                f"{expected // 2} registers asked for, count {reply[1:2].hex()} and {len(reply) - 2} bytes answered"
+                f"{request[3] << 8 | request[4]} {'registers' if function in {3, 4} else 'bits'} asked for, "
+                f"count {reply[1:2].hex()} and {len(reply) - 2} bytes answered"
             )
-    elif function in {WRITE_ONE, WRITE_SEVERAL}:
+    elif function in WRITE_FUNCTIONS:
         if reply != request[:5]:
             raise BadReply(f"the echo {reply[:16].hex()} is not of the write {request[:5].hex()}")
     else:

@@ -10,7 +10,7 @@ from pymodbus.pdu import DecodePDU
 from rfctl.errors import BadReply
 from rfctl.link.framing import Frame
 from rfctl.link.modbus import check_reply
-from rfctl.link.write_table import READ_FUNCTIONS, WRITE_ONE, WRITE_SEVERAL
+from rfctl.link.write_table import READ_FUNCTIONS, WRITE_FUNCTIONS, data_bytes
 
 if TYPE_CHECKING:
     from rfctl.link.serial_line import SerialLine
@@ -107,14 +107,14 @@ class RtuFraming:
 def _length_of_reply(pdu: bytes) -> int:
     """Bytes of the frame that answers a request, check sum included."""
     if pdu[0] in READ_FUNCTIONS:
-        return READ_FRAME + 2 * (pdu[3] << 8 | pdu[4])
+        return READ_FRAME + data_bytes(pdu)
     return WRITE_FRAME
 
 
 def _start_of_reply(pdu: bytes) -> bytes:
     """What is known of a reply's PDU beforehand."""
     if pdu[0] in READ_FUNCTIONS:
-        return bytes((pdu[0], 2 * (pdu[3] << 8 | pdu[4]) & 0xFF))
+        return bytes((pdu[0], data_bytes(pdu) & 0xFF))
     return pdu[:5]
 
 
@@ -127,7 +127,7 @@ def _stated_length(frame: bytes) -> int:
         return EXCEPTION_FRAME
     if function in READ_FUNCTIONS:
         return READ_FRAME + frame[2]
-    return WRITE_FRAME if function in {WRITE_ONE, WRITE_SEVERAL} else 0
+    return WRITE_FRAME if function in WRITE_FUNCTIONS else 0
 
 
 def _sound(frame: bytes) -> bool:

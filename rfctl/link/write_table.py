@@ -12,22 +12,28 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import RefusedError
-from rfctl.link.registers import RegisterType, WordOrder, decode
+from rfctl.link.registers import RegisterType, Space, WordOrder, decode
 from rfctl.model.permit import Intent, PermitKind
 
 if TYPE_CHECKING:
     from rfctl.link.table import Target
     from rfctl.model.reading import Mode
 
-READ_FUNCTIONS = frozenset({3, 4})
+READ_BITS = frozenset({1, 2})
+READ_FUNCTIONS = READ_BITS | {3, 4}
+WRITE_COIL = 5
 WRITE_ONE = 6
+WRITE_COILS = 15
 WRITE_SEVERAL = 16
+WRITE_FUNCTIONS = frozenset({WRITE_COIL, WRITE_ONE, WRITE_COILS, WRITE_SEVERAL})
 MAX_READ = 125  # registers in one request, by the Modbus specification
+MAX_READ_BITS = 2000
 MAX_WRITE = 123
+MAX_WRITE_COILS = 1968
 
 MODE = "mode"  # the quantity that says which output the set points of a channel belong to
 
-_ROUNDING = {RegisterType.U16: 2.0**-40, RegisterType.U32: 2.0**-40, RegisterType.F32: 2.0**-24}
+_COIL_VALUES = {b"\xff\x00": b"\0\1", b"\0\0": b"\0\0"}  # of function 05, as a register that holds 0 or 1
 _ASK = struct.Struct(">BHH")
 _SEVERAL = struct.Struct(">BHHB")
 _REMEDY = "Only what the profile's [write] tables list can be sent."
@@ -67,11 +73,13 @@ class Writable:
         channel: Channel number from 1; None when it concerns the whole generator.
         address: First register, as on the wire.
         type: How the number lies in the registers.
-        order: Word order of a 32-bit number.
+        order: Word order of a number in several registers.
         acts: What a write does, by raw value; the key None stands for every value.
         scale: The quantity is the raw number times this.
         maximum: Highest value that may be sent at all, in the quantity's unit, and nothing below 0; None for no limit.
         limit: Part of the envelope that bounds the value.
+        space: Holding registers or coils.
+        add: Is added to the raw number times ``scale``.
     """
 
     quantity: str
@@ -83,6 +91,8 @@ class Writable:
     scale: float = 1.0
     maximum: float | None = None
     limit: Limit | None = None
+    space: Space = Space.HOLDING
+    add: float = 0.0
 
     @property
     def place(self) -> str:
@@ -94,7 +104,12 @@ class Writable:
 
         The nearest f32 to 3.7 is 3.7000000477; it counts as 3.7, the next one above does not.
         """
-        return 0.0 <= raw * self.scale <= most * (1.0 + _ROUNDING[self.type])
+        rounding = 2.0**-24 if self.type is RegisterType.F32 else 2.0**-40
+        return 0.0 <= self.value(raw) <= most * (1.0 + rounding)
+
+    def value(self, raw: float) -> float:
+        """The value behind a raw number, in the quantity's unit."""
+        return raw * self.scale + self.add
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class Action(NamedTuple):
     @property
     def value(self) -> float:
         """The value in the quantity's unit."""
-        return self.raw * self.target.scale
+        return self.target.value(self.raw)
 
     @property
     def shown(self) -> str:
@@ -184,9 +199,9 @@ class WriteTable:
         return frozenset(writable.channel for writable in self.writables if writable.channel is not None)
 
     @cached_property
-    def by_address(self) -> dict[int, Writable]:
+    def by_address(self) -> dict[tuple[Space, int], Writable]:
         """The quantity that starts at an address."""
-        return {writable.address: writable for writable in self.writables}
+        return {(writable.space, writable.address): writable for writable in self.writables}
 
     @cached_property
     def by_kind(self) -> dict[PermitKind, Energising]:
@@ -197,19 +212,24 @@ class WriteTable:
         """What a request would do, from its bytes alone.
 
         Raises:
-            RefusedError: A function other than 03, 04, 06 and 16, a wrong length, a register or value that is not
-                listed, half of a value, a number that is not finite, or an off or a mode together with something else.
+            RefusedError: A function other than 01 to 06, 15 and 16, a wrong length, a register, coil or value that is
+                not listed, half of a value, a number that is not finite, or an off or a mode together with something
+                else.
         """
         function = pdu[0] if pdu else 0
         if function in READ_FUNCTIONS:
             return _read(pdu)
         if function == WRITE_ONE:
-            start, data = _write_one(pdu)
+            space, start, data = Space.HOLDING, *_write_one(pdu)
         elif function == WRITE_SEVERAL:
-            start, data = _write_several(pdu)
+            space, start, data = Space.HOLDING, *_write_several(pdu)
+        elif function == WRITE_COIL:
+            space, start, data = Space.COIL, *_write_coil(pdu)
+        elif function == WRITE_COILS:
+            space, start, data = Space.COIL, *_write_coils(pdu)
         else:
             raise RefusedError(f"function {function} is not one that the gate can judge: {_shown(pdu)}", remedy=_REMEDY)
-        actions = tuple(self._actions(start, data))
+        actions = tuple(self._actions(space, start, data))
         intent = max((action.act.intent for action in actions), key=_DANGER.index)
         if len(actions) > 1 and any(_stands_alone(action) for action in actions):
             raise RefusedError(
@@ -218,14 +238,20 @@ class WriteTable:
             )
         return Classified(intent, actions)
 
-    def _actions(self, start: int, data: bytes) -> list[Action]:
+    def turns_all_off(self, actions: tuple[Action, ...]) -> bool:
+        """Whether these writes are an off of every channel that the table can write to."""
+        concerned = {action.target.channel for action in actions if action.act.intent is Intent.OFF}
+        return None in concerned or (bool(concerned) and concerned >= self.channels)
+
+    def _actions(self, space: Space, start: int, data: bytes) -> list[Action]:
         actions = []
         at = 0
         while at < len(data):
             address = start + at // 2
-            writable = self.by_address.get(address)
+            writable = self.by_address.get((space, address))
             if writable is None:
-                raise RefusedError(f"register {address} is not one that may be written", remedy=_REMEDY)
+                unit = "coil" if space is Space.COIL else "register"
+                raise RefusedError(f"{unit} {address} is not one that may be written", remedy=_REMEDY)
             raw = data[at : at + 2 * writable.type.registers]
             if len(raw) < 2 * writable.type.registers:
                 raise RefusedError(
@@ -251,7 +277,7 @@ def _action(writable: Writable, data: bytes) -> Action:
         raise RefusedError(f"{writable.place} = {raw} is not a number", remedy="Write a finite value.")
     if writable.maximum is not None and not writable.holds(raw, writable.maximum):
         raise RefusedError(
-            f"{writable.place} = {raw * writable.scale:.9g} is above {writable.maximum:g}, the most the profile allows",
+            f"{writable.place} = {writable.value(raw):.9g} is above {writable.maximum:g}, the most the profile allows",
             remedy="Write a lower value.",
         )
     for meant, act in writable.acts:
@@ -265,8 +291,9 @@ def _read(pdu: bytes) -> Classified:
     if len(pdu) != _ASK.size:
         raise RefusedError(f"malformed read: {_shown(pdu)}", remedy=_REMEDY)
     _, address, count = _ASK.unpack(pdu)
-    if not 1 <= count <= MAX_READ or address + count > 0x10000:
-        raise RefusedError(f"a read of {count} registers from {address}", remedy=f"Read 1 to {MAX_READ} registers.")
+    unit, most = ("bits", MAX_READ_BITS) if pdu[0] in READ_BITS else ("registers", MAX_READ)
+    if not 1 <= count <= most or address + count > 0x10000:
+        raise RefusedError(f"a read of {count} {unit} from {address}", remedy=f"Read 1 to {most} {unit}.")
     return READING
 
 
@@ -286,6 +313,30 @@ def _write_several(pdu: bytes) -> tuple[int, bytes]:
             f"malformed write: {count} registers, {size} bytes stated, {len(data)} there: {_shown(pdu)}", remedy=_REMEDY
         )
     return address, data
+
+
+def _write_coil(pdu: bytes) -> tuple[int, bytes]:
+    if len(pdu) != _ASK.size or pdu[3:5] not in _COIL_VALUES:
+        raise RefusedError(f"malformed write of a coil: {_shown(pdu)}", remedy=_REMEDY)
+    return int.from_bytes(pdu[1:3], "big"), _COIL_VALUES[pdu[3:5]]
+
+
+def _write_coils(pdu: bytes) -> tuple[int, bytes]:
+    if len(pdu) < _SEVERAL.size:
+        raise RefusedError(f"malformed write of coils: {_shown(pdu)}", remedy=_REMEDY)
+    _, address, count, size = _SEVERAL.unpack_from(pdu)
+    data = pdu[_SEVERAL.size :]
+    if not 1 <= count <= MAX_WRITE_COILS or size != (count + 7) // 8 or len(data) != size:
+        raise RefusedError(
+            f"malformed write: {count} coils, {size} bytes stated, {len(data)} there: {_shown(pdu)}", remedy=_REMEDY
+        )
+    return address, b"".join(bytes((0, data[at // 8] >> at % 8 & 1)) for at in range(count))
+
+
+def data_bytes(request: bytes) -> int:
+    """Bytes of data in the reply to a read."""
+    count = request[3] << 8 | request[4]
+    return (count + 7) // 8 if request[0] in READ_BITS else 2 * count
 
 
 def _shown(pdu: bytes) -> str:

@@ -7,7 +7,7 @@ import struct
 from math import nan
 from typing import TYPE_CHECKING, Any
 
-from rfctl.link.registers import RegisterType, WordOrder
+from rfctl.link.registers import WordOrder, permutation
 from rfctl.model.reading import ChannelReading, Reading
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class _Block:
         )
         self._bits = [(at, 1 << field.bit) for at, field in enumerate(fields) if field.bit is not None]
         self._scales = [(at, field.scale) for at, field in enumerate(fields) if field.scale != 1.0]
-        self.swaps = [offset for offset, kind in distinct if kind.registers == 2]
+        self.swaps = [(offset, kind.registers) for offset, kind in distinct if kind.registers > 1]
 
     def values(self, data: bytes, at: int) -> list[Any]:
         """The fields' values, from the block that starts at byte ``at``."""
@@ -80,8 +80,8 @@ class StatusDecoder:
         self._channel = _compiled("status.channel", status.channel, names, status.stride)
         self._starts = [2 * (status.head + status.stride * channel) for channel in range(channels)]
         self._order: Callable[[bytes], tuple[int, ...]] | None = None
-        if order is WordOrder.CDAB:
-            self._order = operator.itemgetter(*self._permutation())
+        if order is not WordOrder.ABCD:
+            self._order = operator.itemgetter(*self._permutation(order))
 
     def decode(self, data: bytes, received_ns: int) -> Reading:
         """One reading.
@@ -96,19 +96,21 @@ class StatusDecoder:
         channels = tuple(ChannelReading._make((*self._channel.values(data, at), *absent)) for at in self._starts)
         return Reading._make((received_ns, *self._head.values(data, 0), channels))
 
-    def _permutation(self) -> list[int]:
-        order = list(range(2 * self.count))
-        swaps = [2 * offset for offset in self._head.swaps]
-        swaps += [start + 2 * offset for start in self._starts for offset in self._channel.swaps]
-        for at in swaps:
-            order[at : at + 4] = [at + 2, at + 3, at, at + 1]
-        return order
+    def _permutation(self, order: WordOrder) -> list[int]:
+        places = list(range(2 * self.count))
+        swaps = [(2 * offset, 2 * registers) for offset, registers in self._head.swaps]
+        swaps += [
+            (start + 2 * offset, 2 * registers) for start in self._starts for offset, registers in self._channel.swaps
+        ]
+        for at, size in swaps:
+            places[at : at + size] = [at + byte for byte in permutation(size, order)]
+        return places
 
 
 def _compiled(table: str, schema: object, names: tuple[str, ...], registers: int) -> _Block:
     fields: list[Measured] = [getattr(schema, name) for name in names]
     for name, field in zip(names, fields, strict=True):
-        width = 0 if field.type is RegisterType.F32 else 16 * field.type.registers
+        width = 0 if field.type.real else 16 * field.type.registers
         if field.bit is not None and field.bit >= width:
             raise ValueError(f"{table}.{name}: a {field.type.value} has no bit {field.bit}")
     try:

@@ -16,6 +16,14 @@ from rfctl.link.registers import RegisterType, WordOrder, decode, encode
         (0x12345678, RegisterType.U32, WordOrder.CDAB, "56781234"),
         (1234.5, RegisterType.F32, WordOrder.ABCD, "449a5000"),
         (1234.5, RegisterType.F32, WordOrder.CDAB, "5000449a"),
+        (1234.5, RegisterType.F32, WordOrder.BADC, "9a440050"),
+        (1234.5, RegisterType.F32, WordOrder.DCBA, "00509a44"),
+        (-2, RegisterType.I16, WordOrder.DCBA, "fffe"),
+        (-2, RegisterType.I32, WordOrder.CDAB, "fffeffff"),
+        (1234.5, RegisterType.F64, WordOrder.ABCD, "40934a0000000000"),
+        (1234.5, RegisterType.F64, WordOrder.CDAB, "000000004a004093"),
+        (1234.5, RegisterType.F64, WordOrder.DCBA, "00000000004a9340"),
+        (1, RegisterType.BIT, WordOrder.DCBA, "0001"),
     ],
 )
 def test_a_number_has_the_bytes_of_its_type_and_word_order(
@@ -38,6 +46,9 @@ def test_not_a_number_stays_not_a_number() -> None:
     [
         (65536, RegisterType.U16),
         (-1, RegisterType.U16),
+        (32768, RegisterType.I16),
+        (-(2**31) - 1, RegisterType.I32),
+        (2, RegisterType.BIT),
         (2**32, RegisterType.U32),
         (1e39, RegisterType.F32),
         (math.nan, RegisterType.U16),
@@ -47,3 +58,14 @@ def test_not_a_number_stays_not_a_number() -> None:
 def test_a_value_that_does_not_fit_is_refused(value: float, kind: RegisterType) -> None:
     with pytest.raises(ValueError, match=f"does not fit {kind}|cannot convert"):
         encode(value, kind, WordOrder.ABCD)
+
+
+def test_a_type_knows_its_size_and_range() -> None:
+    assert {kind.value: (kind.registers, kind.range) for kind in RegisterType if not kind.real} == {
+        "bit": (1, (0, 1)),
+        "u16": (1, (0, 65535)),
+        "i16": (1, (-32768, 32767)),
+        "u32": (2, (0, 2**32 - 1)),
+        "i32": (2, (-(2**31), 2**31 - 1)),
+    }
+    assert (RegisterType.F32.registers, RegisterType.F64.registers) == (2, 4)

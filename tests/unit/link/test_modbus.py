@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from rfctl.errors import BadReply
 from rfctl.link.framing import Frame
-from rfctl.link.modbus import ModbusRefused, TcpFraming, check_reply, read_holding, read_input, registers_in, write
+from rfctl.link.modbus import (
+    ModbusRefused,
+    TcpFraming,
+    bits_in,
+    check_reply,
+    read,
+    read_holding,
+    read_input,
+    registers_in,
+    write,
+    write_coils,
+)
+from rfctl.link.registers import Space
 
 READ_TWO = read_input(64, 2)
 REPLY = bytes.fromhex("040400010002")
@@ -17,6 +29,18 @@ def test_requests_are_those_of_the_specification() -> None:
     assert read_holding(19, 8).hex() == "0300130008"
     assert write(0, b"\0\1").hex() == "0600000001"
     assert write(19, bytes.fromhex("42a00000")).hex() == "10001300020442a00000"
+    assert write(5, b"\0\1", several=True).hex() == "1000050001020001"
+    assert [read(space, 3, 9).hex() for space in (Space.COIL, Space.DISCRETE)] == ["0100030009", "0200030009"]
+    assert read(Space.HOLDING, 3, 9) == read_holding(3, 9)
+    assert (write_coils(3, b"\0\1").hex(), write_coils(3, b"\0\0").hex()) == ("050003ff00", "0500030000")
+    assert write_coils(3, b"\0\1", several=True).hex() == "0f000300010101"
+    assert write_coils(3, b"\0\1" * 9).hex() == "0f0003000902ff01"
+
+
+def test_bits_come_lowest_first_and_the_padding_is_left_out() -> None:
+    request, reply = read(Space.COIL, 3, 10), bytes.fromhex("01020502")
+    check_reply(request, reply)
+    assert bits_in(reply, 10) == b"".join(bytes((0, bit)) for bit in (1, 0, 1, 0, 0, 0, 0, 0, 0, 1))
 
 
 def test_the_frame_of_the_map_page_is_wrapped_byte_for_byte() -> None:
@@ -82,7 +106,11 @@ def test_a_reply_that_fits_is_accepted(request_pdu: bytes, reply: bytes) -> None
         (write(0, b"\0\1"), bytes.fromhex("060000000100")),
         (write(19, bytes(8)), bytes.fromhex("1000130003")),
         (write(19, bytes(8)), bytes.fromhex("1000140004")),
-        (bytes.fromhex("0500000100"), bytes.fromhex("0500000100")),
+        (bytes.fromhex("1600000100"), bytes.fromhex("1600000100")),
+        (write_coils(3, b"\0\1"), bytes.fromhex("0500030000")),
+        (write_coils(3, b"\0\1" * 9), bytes.fromhex("0f00030008")),
+        (read(Space.COIL, 3, 9), bytes.fromhex("0101ff")),
+        (read(Space.DISCRETE, 3, 8), bytes.fromhex("0202ff00")),
     ],
 )
 def test_a_reply_that_does_not_fit_is_a_bad_reply(request_pdu: bytes, reply: bytes) -> None:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfctl.errors import RefusedError
-from rfctl.link.modbus import read_holding, read_input, write
-from rfctl.link.write_table import READ_ONLY, WriteTable
-from rfctl.model.permit import Intent
+from rfctl.link.modbus import read, read_holding, read_input, write, write_coils
+from rfctl.link.registers import RegisterType, Space, WordOrder
+from rfctl.link.write_table import READ_ONLY, Act, Writable, WriteTable
+from rfctl.model.permit import Intent, PermitKind
 from rfctl.profile.profile import load
 
 TABLE = load("rfctl-reference").write_table()
@@ -81,8 +82,15 @@ def test_values_are_decoded_with_channel_and_unit() -> None:
         (bytes.fromhex("10001300020442a0000000"), "malformed write"),
         (bytes.fromhex("10001300010442a00000"), "malformed write"),
         (bytes.fromhex("10001300000042a0"), "malformed write"),
-        (bytes.fromhex("0500000100"), "function 5"),
-        (bytes.fromhex("0f000000010101"), "function 15"),
+        (bytes.fromhex("0500000100"), "malformed write of a coil"),
+        (bytes.fromhex("0500000001"), "malformed write of a coil"),
+        (write_coils(0, b"\0\1"), "coil 0 is not one"),
+        (write_coils(16, b"\0\1\0\0"), "coil 16 is not one"),
+        (bytes.fromhex("0f0000"), "malformed write of coils"),
+        (bytes.fromhex("0f000000090101"), "malformed write: 9 coils"),
+        (bytes.fromhex("0f000000000101"), "malformed write: 0 coils"),
+        (bytes.fromhex("0f00000008020100"), "malformed write: 8 coils"),
+        (bytes.fromhex("01000007d1"), "read of 2001 bits"),
         (bytes.fromhex("160010fffe0001"), "function 22"),
         (bytes.fromhex("17004000010010000102 0001"), "function 23"),
         (bytes.fromhex("8600000001"), "function 134"),
@@ -110,6 +118,54 @@ def test_values_are_decoded_with_channel_and_unit() -> None:
 def test_everything_else_is_refused(pdu: bytes, says: str) -> None:
     with pytest.raises(RefusedError, match=says):
         TABLE.classify(pdu)
+
+
+def coil(quantity: str, channel: int | None, address: int, *acts: tuple[int | None, Act]) -> Writable:
+    return Writable(quantity, channel, address, RegisterType.BIT, WordOrder.ABCD, acts, space=Space.COIL)
+
+
+FIRE = ((0, Act(Intent.OFF, name="off")), (1, Act(Intent.ENERGISE, PermitKind.LESION, "on")))
+COILS = WriteTable(
+    1, (coil("all_off", None, 0, (1, Act(Intent.OFF))), coil("fire", 1, 16, *FIRE), coil("fire", 2, 17, *FIRE)), ()
+)
+
+
+@pytest.mark.parametrize(
+    ("pdu", "intent", "all_off"),
+    [
+        (write_coils(0, b"\0\1"), Intent.OFF, True),
+        (write_coils(0, b"\0\1", several=True), Intent.OFF, True),
+        (write_coils(16, b"\0\1"), Intent.ENERGISE, False),
+        (write_coils(17, b"\0\0"), Intent.OFF, False),
+        (write_coils(16, b"\0\1\0\1"), Intent.ENERGISE, False),
+        (read(Space.COIL, 0, 2000), Intent.READ, False),
+        (read(Space.DISCRETE, 7, 1), Intent.READ, False),
+    ],
+)
+def test_coils_are_judged_like_registers(pdu: bytes, intent: Intent, *, all_off: bool) -> None:
+    classified = COILS.classify(pdu)
+    assert classified.intent is intent
+    assert COILS.turns_all_off(classified.actions) is all_off
+
+
+@pytest.mark.parametrize(
+    ("pdu", "says"),
+    [
+        (write_coils(0, b"\0\0"), "all_off = 0 is not a listed value"),
+        (write_coils(16, b"\0\1\0\0"), "must be alone"),
+        (write_coils(17, b"\0\1\0\1"), "coil 18 is not one that may be written"),
+        (write(16, b"\0\1"), "register 16 is not one that may be written"),
+    ],
+)
+def test_a_coil_that_is_not_listed_or_not_alone_is_refused(pdu: bytes, says: str) -> None:
+    with pytest.raises(RefusedError, match=says):
+        COILS.classify(pdu)
+
+
+def test_off_of_the_only_channel_is_off_of_all() -> None:
+    alone = WriteTable(1, (coil("fire", 1, 16, *FIRE),), ())
+    assert alone.turns_all_off(alone.classify(write_coils(16, b"\0\0")).actions)
+    assert not alone.turns_all_off(alone.classify(write_coils(16, b"\0\1")).actions)
 
 
 def test_a_limit_of_zero_holds_zero_alone() -> None:
@@ -151,7 +207,7 @@ def _check_classified(pdu: bytes) -> None:
     except RefusedError:
         return
     if classified.intent is Intent.READ:
-        assert pdu[0] in {3, 4}
+        assert pdu[0] in {1, 2, 3, 4}
         assert len(pdu) == 5
         return
     assert pdu[0] in {6, 16}

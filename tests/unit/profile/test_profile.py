@@ -85,7 +85,7 @@ def test_the_map_is_described_row_by_row() -> None:
     ("text", "says"),
     [
         (changed("word_order =", "wordorder ="), "profile.wordorder: unknown key. Did you mean 'word_order'?"),
-        (changed('word_order = "ABCD"', 'word_order = "DCBA"'), "profile.word_order: "),
+        (changed('word_order = "ABCD"', 'word_order = "ABDC"'), "profile.word_order: "),
         (changed("unit = 1", "unit = 0"), "profile.unit: "),
         (changed('limit = "temperature_c"', 'limit = "temperature"'), "write.set_temperature_c.limit: "),
         (changed('intent = "renew"', 'intent = "read"'), "write.lease_renew.intent: "),
