@@ -24,6 +24,7 @@ from rfctl.errors import (
 from rfctl.link.gate import Gate
 from rfctl.link.port import open_port
 from rfctl.link.stop_line import StopLine
+from rfctl.link.write_table import turns_all_off
 from rfctl.model.permit import Intent
 
 if TYPE_CHECKING:
@@ -202,7 +203,7 @@ class Link:
                     where=self.address,
                     remedy="Correct the driver or the profile.",
                 )
-            if place == 0 and not table.turns_all_off(classified.actions):
+            if place == 0 and not turns_all_off(classified.actions, table.channels):
                 raise ConfigError(
                     f"the first off frame ({pdu.hex()}) turns only {classified.actions[0].target.place} off",
                     where=self.address,

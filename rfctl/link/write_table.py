@@ -16,6 +16,9 @@ from rfctl.link.registers import RegisterType, Space, WordOrder, decode
 from rfctl.model.permit import Intent, PermitKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from collections.abc import Set as AbstractSet
+
     from rfctl.link.table import Target
     from rfctl.model.reading import Mode
 
@@ -79,7 +82,7 @@ class Writable:
         maximum: Highest value that may be sent at all, in the quantity's unit, and nothing below 0; None for no limit.
         limit: Part of the envelope that bounds the value.
         space: Holding registers or coils.
-        add: Is added to the raw number times ``scale``.
+        shift: Is added to the number in the registers; the sum is the raw number.
     """
 
     quantity: str
@@ -92,7 +95,7 @@ class Writable:
     maximum: float | None = None
     limit: Limit | None = None
     space: Space = Space.HOLDING
-    add: float = 0.0
+    shift: float = 0.0
 
     @property
     def place(self) -> str:
@@ -105,11 +108,7 @@ class Writable:
         The nearest f32 to 3.7 is 3.7000000477; it counts as 3.7, the next one above does not.
         """
         rounding = 2.0**-24 if self.type is RegisterType.F32 else 2.0**-40
-        return 0.0 <= self.value(raw) <= most * (1.0 + rounding)
-
-    def value(self, raw: float) -> float:
-        """The value behind a raw number, in the quantity's unit."""
-        return raw * self.scale + self.add
+        return 0.0 <= raw * self.scale <= most * (1.0 + rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +148,7 @@ class Action(NamedTuple):
     @property
     def value(self) -> float:
         """The value in the quantity's unit."""
-        return self.target.value(self.raw)
+        return self.raw * self.target.scale
 
     @property
     def shown(self) -> str:
@@ -238,11 +237,6 @@ class WriteTable:
             )
         return Classified(intent, actions)
 
-    def turns_all_off(self, actions: tuple[Action, ...]) -> bool:
-        """Whether these writes are an off of every channel that the table can write to."""
-        concerned = {action.target.channel for action in actions if action.act.intent is Intent.OFF}
-        return None in concerned or (bool(concerned) and concerned >= self.channels)
-
     def _actions(self, space: Space, start: int, data: bytes) -> list[Action]:
         actions = []
         at = 0
@@ -266,18 +260,24 @@ class WriteTable:
 READ_ONLY = WriteTable(unit=0, writables=(), energising=())
 
 
+def turns_all_off(actions: Iterable[Action], channels: AbstractSet[int]) -> bool:
+    """Whether these writes are an off of every one of the ``channels`` that can be written to."""
+    concerned = {action.target.channel for action in actions if action.act.intent is Intent.OFF}
+    return None in concerned or (bool(concerned) and concerned >= channels)
+
+
 def _stands_alone(action: Action) -> bool:
     """Nothing may share a frame with an off, nor with a mode, on which the meaning of the set points depends."""
     return action.act.intent is Intent.OFF or action.target.quantity == MODE
 
 
 def _action(writable: Writable, data: bytes) -> Action:
-    raw = decode(data, writable.type, writable.order)
+    raw = decode(data, writable.type, writable.order) + writable.shift
     if not math.isfinite(raw):
         raise RefusedError(f"{writable.place} = {raw} is not a number", remedy="Write a finite value.")
     if writable.maximum is not None and not writable.holds(raw, writable.maximum):
         raise RefusedError(
-            f"{writable.place} = {writable.value(raw):.9g} is above {writable.maximum:g}, the most the profile allows",
+            f"{writable.place} = {raw * writable.scale:.9g} is above {writable.maximum:g}, the most the profile allows",
             remedy="Write a lower value.",
         )
     for meant, act in writable.acts:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rfctl.errors import RefusedError
 from rfctl.link.modbus import read, read_holding, read_input, write, write_coils
 from rfctl.link.registers import RegisterType, Space, WordOrder
-from rfctl.link.write_table import READ_ONLY, Act, Writable, WriteTable
+from rfctl.link.write_table import READ_ONLY, Act, Writable, WriteTable, turns_all_off
 from rfctl.model.permit import Intent, PermitKind
 from rfctl.profile.profile import load
 
@@ -145,7 +145,7 @@ COILS = WriteTable(
 def test_coils_are_judged_like_registers(pdu: bytes, intent: Intent, *, all_off: bool) -> None:
     classified = COILS.classify(pdu)
     assert classified.intent is intent
-    assert COILS.turns_all_off(classified.actions) is all_off
+    assert turns_all_off(classified.actions, COILS.channels) is all_off
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_a_coil_that_is_not_listed_or_not_alone_is_refused(pdu: bytes, says: str
 
 def test_off_of_the_only_channel_is_off_of_all() -> None:
     alone = WriteTable(1, (coil("fire", 1, 16, *FIRE),), ())
-    assert alone.turns_all_off(alone.classify(write_coils(16, b"\0\0")).actions)
-    assert not alone.turns_all_off(alone.classify(write_coils(16, b"\0\1")).actions)
+    assert turns_all_off(alone.classify(write_coils(16, b"\0\0")).actions, {1})
+    assert not turns_all_off(alone.classify(write_coils(16, b"\0\1")).actions, {1})
 
 
 def test_a_limit_of_zero_holds_zero_alone() -> None:
