@@ -84,7 +84,7 @@ class Connection:
             ConfigError: The line, or the generator, is too slow to be controlled.
         """
         self.close()
-        framing = _framing(self._address)
+        framing = framing_of(self._address)
         link = Link(
             await open_port(self._address, self._clock) if descriptor is None else descriptor,
             framing,
@@ -154,7 +154,8 @@ class Connection:
             )
 
 
-def _framing(address: str) -> Framing:
+def framing_of(address: str) -> Framing:
+    """How requests travel to an address, by its scheme."""
     return RtuFraming(serial_line.SerialLine.parse(address)) if address.startswith("rtu:") else TcpFraming()
 
 
