@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import registers
-from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Phase
+from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
 from rfctl_sim.firmware import RATED_POWER_W, SAMPLE_NS
 from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from rfctl_sim.generator import Generator
 
 MAP_ID = 0x52464354
-MAP_VERSION = 0x0100
+MAP_VERSION = 0x0101
 BACKEND_SIMULATOR = 2
 PROBE_U32 = 0x12345678
 PROBE_F32 = 1234.5
 MODEL = b"rfctl reference"
 FIRMWARE = b"sim 0.1"
 REPLY_MS = 10
-CAPABILITIES = 0b111
+CAPABILITIES = 0b11111
 COLD_JUNCTION_C = 25.0
 PAD_NOT_MONITORED = 0
 ELECTRODE_ID = 0x181000  # 18 G, 10 mm; the channel's number is added
@@ -138,8 +138,16 @@ def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_n
         0 if stage.on_since_ns is None else (now_ns - stage.on_since_ns) // NS_PER_MS & U32,
         memory.arm_token,
         ELECTRODE_ID + channel.number,
-        0,
+        _set_point(memory),
     )
+
+
+def _set_point(memory: ChannelControl) -> int:
+    """What is in force, in hundredths; 0 while RF is off or the firmware controls the temperature."""
+    if memory.phase is not Phase.RF_ON or memory.mode is Mode.LESION:
+        return 0
+    value = memory.voltage_set_point_v_rms if memory.mode is Mode.LESION_VOLTAGE else memory.power_set_point_w
+    return round(100.0 * value)
 
 
 def control(generator: Generator, places: Iterable[registers.Place]) -> bytes:

@@ -16,6 +16,8 @@ class Mode(IntEnum):
     STIMULATION_VOLTAGE = 1
     STIMULATION_CURRENT = 2
     LESION = 3
+    LESION_VOLTAGE = 4
+    LESION_POWER = 5
 
 
 class Phase(IntEnum):
@@ -77,6 +79,8 @@ class ChannelControl:
     stimulation_width_us: int | None = None
     stimulation_limit: float | None = None
     stimulation_amplitude: float = 0.0
+    voltage_set_point_v_rms: float = 0.0
+    power_set_point_w: float = 0.0
     fault_bits: int = 0
     arm_token: int = 0
     spent_token: int = 0
@@ -104,6 +108,7 @@ class ChannelControl:
     def clear_lesion(self) -> None:
         """Forget the set points of a lesion."""
         self.set_temperature_c = self.ramp_c_per_s = self.max_on_s = self.power_limit_w = None
+        self.voltage_set_point_v_rms = self.power_set_point_w = 0.0
 
     def set_mode(self, mode: Mode) -> None:
         """Start from nothing in a mode: an armed channel is disarmed, every set point is to be written again."""

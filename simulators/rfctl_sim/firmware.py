@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import own_safety
-from rfctl_sim.control import ChannelControl, ChannelFault, Control, Lease, Phase
+from rfctl_sim.control import ChannelControl, ChannelFault, Control, Lease, Mode, Phase
 from rfctl_sim.own_safety import OwnSafety
 from rfctl_sim.regulator import Regulator
 from rfctl_sim.writes import Circumstances, WrongToken, is_off, write
@@ -119,15 +119,20 @@ class Firmware:
             self._trip(channel, memory, bits, now_ns)
             self._settle(before, now_ns)
         elif memory.phase is Phase.RF_ON:
-            channel.stage.regulate(
-                self._regulators[index].power_w(
+            limit_w = memory.power_limit_w or 0.0
+            if memory.mode is Mode.LESION:
+                power_w = self._regulators[index].power_w(
                     SAMPLE_S,
                     measurement.control_c,
                     memory.set_temperature_c or 0.0,
                     memory.ramp_c_per_s or 0.0,
-                    memory.power_limit_w or 0.0,
+                    limit_w,
                 )
-            )
+                channel.stage.regulate(power_w)
+            elif memory.mode is Mode.LESION_VOLTAGE:
+                channel.stage.regulate(limit_w, memory.voltage_set_point_v_rms)
+            else:
+                channel.stage.regulate(min(memory.power_set_point_w, limit_w))
             channel.stage.resolve()
 
     def _trip(self, channel: Channel, memory: ChannelControl, bits: int, now_ns: int) -> None:

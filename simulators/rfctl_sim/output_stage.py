@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import sqrt
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S
@@ -49,6 +49,7 @@ class OutputStage:
         "_stimulation_target",
         "_tissue",
         "_tissue_j",
+        "_voltage_set_v",
         "current_a_rms",
         "last_off_ns",
         "on_since_ns",
@@ -67,6 +68,7 @@ class OutputStage:
         self._events = events
         self._commanded = False
         self._power_set_w = 0.0
+        self._voltage_set_v = inf
         self._stimulation_target = 0.0
         self._accounted_ns = now_ns
         self._energy_j = 0.0
@@ -85,9 +87,13 @@ class OutputStage:
             self._power_set_w = 0.0
         self.settle(now_ns)
 
-    def regulate(self, power_w: float) -> None:
-        """The power at the terminals that the firmware wants, W; in force from the next ``settle`` or tick."""
+    def regulate(self, power_w: float, voltage_v_rms: float = inf) -> None:
+        """What the firmware wants at the terminals: this power, W, or this voltage, V rms, whichever gives less.
+
+        In force from the next ``settle`` or tick.
+        """
         self._power_set_w = power_w
+        self._voltage_set_v = voltage_v_rms
 
     def switch_stimulation(self, now_ns: int, *, on: bool) -> None:
         """The firmware's stimulator switch. It starts at amplitude 0 and ends at once."""
@@ -156,8 +162,10 @@ class OutputStage:
         path_ohm = tissue_ohm + SERIES_OHM
         load_ohm = path_ohm if effects.load_ohm is None else effects.load_ohm
         forced_w = effects.overpower_w if effects.overpower_w is not None else effects.self_on_w
-        power_w = self._power_set_w if forced_w is None else forced_w * path_ohm / tissue_ohm
-        current_a = min(sqrt(power_w / load_ohm), CURRENT_LIMIT_A_RMS, VOLTAGE_LIMIT_V_RMS / load_ohm)
+        power_w, voltage_v = self._power_set_w, min(self._voltage_set_v, VOLTAGE_LIMIT_V_RMS)
+        if forced_w is not None:
+            power_w, voltage_v = forced_w * path_ohm / tissue_ohm, VOLTAGE_LIMIT_V_RMS
+        current_a = min(sqrt(power_w / load_ohm), CURRENT_LIMIT_A_RMS, voltage_v / load_ohm)
         voltage_v = current_a * load_ohm
         # A load above the path is an opening in series with it, a load below it a short beside it.
         tissue_a = current_a if load_ohm >= path_ohm else voltage_v / path_ohm

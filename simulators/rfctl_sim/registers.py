@@ -107,7 +107,7 @@ CHANNEL_STATUS = _table(
     "rf_on_ms: u32",
     "arm_token: u16",
     "electrode_id: u32",
-    "reserved: u16",
+    "set_point: u16",
 )
 CHANNEL_STATUS_ADDRESS, CHANNEL_STATUS_STRIDE = 80, 27
 
@@ -128,6 +128,8 @@ CHANNEL_CONTROL = _table(
     "stimulation_width_us: u16",
     "stimulation_amplitude: f32",
     "stimulation_limit: f32",
+    "voltage_set_point_v_rms: f32",
+    "power_set_point_w: f32",
 )
 CHANNEL_CONTROL_ADDRESS, CHANNEL_CONTROL_STRIDE = 16, 24
 

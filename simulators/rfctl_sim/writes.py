@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, Control, Lease, Mode, Phase
+from rfctl_sim.output_stage import VOLTAGE_LIMIT_V_RMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,13 +100,14 @@ RANGES: dict[str, tuple[float, float]] = {
     "lease_clear": (1, 1),
     "fault_clear": (1, 1),
     "command": (0, 2),
-    "mode": (0, 3),
+    "mode": (0, 5),
     "set_temperature_c": (42.0, 95.0),
     "ramp_c_per_s": (0.1, 10.0),
     "max_on_s": (1.0, 720.0),
     "stimulation_rate_dhz": (20, 2000),
     "stimulation_width_us": (50, 2000),
     "stimulation_limit": (0.0, 10.0),
+    "voltage_set_point_v_rms": (0.0, VOLTAGE_LIMIT_V_RMS),
 }
 
 
@@ -168,6 +170,13 @@ def _check_mode(channel: ChannelControl, *modes: Mode) -> None:
 
 STIMULATION_MODES = (Mode.STIMULATION_VOLTAGE, Mode.STIMULATION_CURRENT)
 
+# What must have been written before a lesion of each mode is armed.
+SET_POINTS = {
+    Mode.LESION: ("set_temperature_c", "ramp_c_per_s", "max_on_s", "power_limit_w"),
+    Mode.LESION_VOLTAGE: ("max_on_s", "power_limit_w"),
+    Mode.LESION_POWER: ("max_on_s", "power_limit_w"),
+}
+
 
 def _all_off(control: Control, value: float, at: Circumstances) -> None:
     control.turn_off_all()
@@ -228,8 +237,8 @@ def _arm(control: Control, channel: ChannelControl, at: Circumstances) -> None:
     _check_may_energise(control, channel)
     if channel.energised or any(other.phase is Phase.STIMULATING for other in control.channels):
         raise Refusal(Reason.OUTPUT_IS_ON)
-    _check_mode(channel, Mode.LESION)
-    if None in {channel.set_temperature_c, channel.ramp_c_per_s, channel.max_on_s, channel.power_limit_w}:
+    _check_mode(channel, *SET_POINTS)
+    if None in [getattr(channel, name) for name in SET_POINTS[channel.mode]]:
         raise Refusal(Reason.SET_POINTS_INCOMPLETE)
     channel.phase = Phase.ARMED
     channel.arm_token = at.new_token()
@@ -265,25 +274,25 @@ def _mode(control: Control, channel: ChannelControl, value: float, at: Circumsta
     channel.set_mode(Mode(int(value)))
 
 
-def _check_lesion_set_point(control: Control, channel: ChannelControl) -> None:
+def _check_lesion_set_point(control: Control, channel: ChannelControl, name: str) -> None:
     _check_lease_not_expired(control)
-    _check_mode(channel, Mode.LESION)
+    _check_mode(channel, *(mode for mode, names in SET_POINTS.items() if name in names))
     if channel.energised:
         raise Refusal(Reason.OUTPUT_IS_ON)
 
 
 def _set_temperature(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
-    _check_lesion_set_point(control, channel)
+    _check_lesion_set_point(control, channel, "set_temperature_c")
     channel.set_temperature_c = value
 
 
 def _ramp(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
-    _check_lesion_set_point(control, channel)
+    _check_lesion_set_point(control, channel, "ramp_c_per_s")
     channel.ramp_c_per_s = value
 
 
 def _max_on(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
-    _check_lesion_set_point(control, channel)
+    _check_lesion_set_point(control, channel, "max_on_s")
     channel.max_on_s = value
 
 
@@ -294,8 +303,29 @@ def _power_limit(control: Control, channel: ChannelControl, value: float, at: Ci
         raise Refusal(Reason.ABOVE_THE_RATING)
     may_fall = channel.phase is Phase.RF_ON and channel.power_limit_w is not None and value <= channel.power_limit_w
     if not may_fall:
-        _check_lesion_set_point(control, channel)
+        _check_lesion_set_point(control, channel, "power_limit_w")
     channel.power_limit_w = value
+
+
+def _voltage_set_point(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_output_set_point(control, channel, Mode.LESION_VOLTAGE, value)
+    channel.voltage_set_point_v_rms = value
+
+
+def _power_set_point(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    if value < 0.0:
+        raise Refusal(Reason.OUT_OF_RANGE)
+    if value > at.rated_power_w:
+        raise Refusal(Reason.ABOVE_THE_RATING)
+    _check_output_set_point(control, channel, Mode.LESION_POWER, value)
+    channel.power_set_point_w = value
+
+
+def _check_output_set_point(control: Control, channel: ChannelControl, mode: Mode, value: float) -> None:
+    _check_lease_not_expired(control)
+    _check_mode(channel, mode)
+    if value > 0.0 and channel.phase is not Phase.RF_ON:
+        raise Refusal(Reason.NOT_IN_THIS_MODE)
 
 
 def _check_stimulation_set_point(control: Control, channel: ChannelControl) -> None:
@@ -351,4 +381,6 @@ CHANNEL_RULES: dict[str, Callable[[Control, ChannelControl, float, Circumstances
     "stimulation_width_us": _stimulation_width,
     "stimulation_amplitude": _stimulation_amplitude,
     "stimulation_limit": _stimulation_limit,
+    "voltage_set_point_v_rms": _voltage_set_point,
+    "power_set_point_w": _power_set_point,
 }

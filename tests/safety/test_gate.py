@@ -22,11 +22,15 @@ if TYPE_CHECKING:
 
 PROFILE = load("rfctl-reference")
 TABLE = PROFILE.write_table()
-ENVELOPE = Envelope(temperature_c=80.0, power_w=3.7, duration_s=130.3, stimulation_v=1.1, stimulation_ma=0.7)
+ENVELOPE = Envelope(
+    temperature_c=80.0, power_w=3.7, duration_s=130.3, stimulation_v=1.1, stimulation_ma=0.7, voltage_v_rms=21.9
+)
 EXPIRES_NS = 1_000_000
 LESION = Permit(1, PermitKind.LESION, ENVELOPE, EXPIRES_NS)
 STIMULATION = replace(LESION, kind=PermitKind.STIMULATION)
 LESION_SETTINGS = {"mode": 3, "set_temperature_c": 80.0, "max_on_s": 130.3, "power_limit_w": 3.7}
+BY_VOLTAGE_SETTINGS = {"mode": 4, "max_on_s": 130.3, "power_limit_w": 3.7}
+BY_POWER_SETTINGS = {"mode": 5, "max_on_s": 130.3, "power_limit_w": 3.7}
 VOLTAGE_SETTINGS = {"mode": 1, "stimulation_limit": 1.1}
 CURRENT_SETTINGS = {"mode": 2, "stimulation_limit": 0.7}
 
@@ -74,6 +78,9 @@ def ready(permit: Permit, settings: dict[str, float]) -> Gate:
 ENERGISING = [
     pytest.param(LESION, LESION_SETTINGS, "command", 1, id="arm"),
     pytest.param(LESION, LESION_SETTINGS, "fire", 4711, id="fire"),
+    pytest.param(LESION, BY_VOLTAGE_SETTINGS, "fire", 4711, id="fire for a voltage set point"),
+    pytest.param(LESION, BY_VOLTAGE_SETTINGS, "voltage_set_point_v_rms", 21.9, id="voltage set point"),
+    pytest.param(LESION, BY_POWER_SETTINGS, "power_set_point_w", 3.7, id="power set point"),
     pytest.param(STIMULATION, VOLTAGE_SETTINGS, "command", 2, id="stimulate in V"),
     pytest.param(STIMULATION, CURRENT_SETTINGS, "command", 2, id="stimulate in mA"),
     pytest.param(STIMULATION, VOLTAGE_SETTINGS, "stimulation_amplitude", 1.1, id="amplitude in V"),
@@ -233,6 +240,33 @@ def test_the_amplitude_goes_to_the_envelope_in_the_unit_of_the_mode(settings: di
             ask(gate, pdu("stimulation_amplitude", outside), Intent.ENERGISE)
 
 
+@pytest.mark.parametrize(
+    ("settings", "quantity", "most"),
+    [
+        (BY_VOLTAGE_SETTINGS, "voltage_set_point_v_rms", 21.9),
+        (BY_POWER_SETTINGS, "power_set_point_w", 3.7),
+    ],
+)
+def test_an_output_set_point_goes_to_the_envelope_and_not_one_step_further(
+    settings: dict[str, float], quantity: str, most: float
+) -> None:
+    gate = ready(LESION, settings)
+    for inside in (0.0, most):
+        ask(gate, pdu(quantity, inside), Intent.ENERGISE)
+    for outside in (above(most), -0.1):
+        with pytest.raises(RefusedError, match=f"{quantity} of channel 1 = .* 0 to {most:g}"):
+            ask(gate, pdu(quantity, outside), Intent.ENERGISE)
+    for value in (math.nan, math.inf):
+        with pytest.raises(RefusedError, match="is not a number"):
+            ask(gate, pdu(quantity, value), Intent.ENERGISE)
+
+
+def test_a_permit_for_a_generator_that_controls_by_itself_lets_no_voltage_through() -> None:
+    gate = ready(replace(LESION, envelope=replace(ENVELOPE, voltage_v_rms=0.0)), BY_VOLTAGE_SETTINGS)
+    with pytest.raises(RefusedError, match=r"voltage_set_point_v_rms of channel 1 = 0\.1.* 0 to 0 \(voltage_v_rms\)"):
+        ask(gate, pdu("voltage_set_point_v_rms", 0.1), Intent.ENERGISE)
+
+
 def test_a_permit_does_not_energise_before_the_first_off_of_a_connection() -> None:
     gate = Gate(TABLE)
     gate.grant(LESION)
@@ -250,7 +284,9 @@ def test_a_channel_off_does_not_vouch_for_its_neighbours() -> None:
         ask(gate, pdu("mode", 3, 2), Intent.CONFIG)
 
 
-@pytest.mark.parametrize(("permit", "fits", "not_"), [(LESION, (3,), (0, 1, 2)), (STIMULATION, (1, 2), (0, 3))])
+@pytest.mark.parametrize(
+    ("permit", "fits", "not_"), [(LESION, (3, 4, 5), (0, 1, 2)), (STIMULATION, (1, 2), (0, 3, 4, 5))]
+)
 def test_a_mode_written_under_a_permit_fits_it(permit: Permit, fits: tuple[int, ...], not_: tuple[int, ...]) -> None:
     gate = ready(permit, {})
     for mode in fits:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "protocols" / "modbus.md"
 COMMANDS = re.findall(r"^mbpoll .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 ALL_OFF = re.findall(r"`(mbpoll .*)`", PAGE.read_text(encoding="utf-8"))[0]
-IDENTITY = ["0x5246", "0x4354", "0x0100", "0x0002", "0x1234", "0x5678", "0x449A", "0x5000"]
+IDENTITY = ["0x5246", "0x4354", "0x0101", "0x0002", "0x1234", "0x5678", "0x449A", "0x5000"]
 TEMPERATURE, IMPEDANCE = 80, 92
 
 

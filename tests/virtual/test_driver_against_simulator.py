@@ -12,9 +12,10 @@ from rfctl.clock import NS_PER_S
 from rfctl.errors import DeviceRefused, RefusedError
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming, write
+from rfctl.model.capability import Capability, SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.reading import Mode
-from rfctl.model.settings import LesionSettings, StimulationSettings
+from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 from rfctl.profile.profile import load
 from rfctl_modbus.driver import ModbusGenerator, open_driver
 from rfctl_sim.simulator import Simulator, start
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 PROFILE = load("rfctl-reference")
 LESION = LesionSettings(set_temperature_c=60.0, ramp_c_per_s=4.0, max_on_s=60.0, power_limit_w=12.0)
-ENVELOPE = Envelope(60.0, 12.0, 60.0, stimulation_v=1.0, stimulation_ma=1.0)
+ENVELOPE = Envelope(60.0, 12.0, 60.0, stimulation_v=1.0, stimulation_ma=1.0, voltage_v_rms=20.0)
 CYCLE_S = 0.05
 PERMIT_NS = NS_PER_S // 5
 
@@ -95,6 +96,53 @@ async def test_a_lesion_heats_to_its_set_temperature_until_the_off(clock: Clock)
         await it.driver.read()
         assert it.output("rf_on") is False
         assert (await it.driver.read()).channels[0].rf_on is False
+
+
+@pytest.mark.parametrize(
+    ("set_point", "mode", "delivered"),
+    [
+        (SetPoint.VOLTAGE, Mode.LESION_VOLTAGE, "voltage_v_rms"),
+        (SetPoint.POWER, Mode.LESION_POWER, "power_w"),
+    ],
+)
+async def test_a_set_point_is_delivered_and_comes_back_with_the_status(
+    clock: Clock, set_point: SetPoint, mode: Mode, delivered: str
+) -> None:
+    async with bench(clock) as it:
+        it.permit(PermitKind.LESION)
+        await it.driver.renew()
+        await it.driver.configure_set_point(1, SetPointSettings(set_point, 60.0, 12.0))
+        await it.driver.fire(1, await it.driver.arm(1))
+        await it.keep_on(0.1, PermitKind.LESION)
+        reading = (await it.driver.read()).channels[0]
+        assert (reading.rf_on, reading.mode, reading.set_point, it.output("power_w")) == (True, mode, 0.0, 0.0)
+        set_output = it.driver.set_voltage if set_point is SetPoint.VOLTAGE else it.driver.set_power
+        frames = len(it.simulator.wire)
+        await set_output(1, 7.654)
+        assert len(it.simulator.wire) == frames + 2, "one request and its reply: the read-back comes with the status"
+        await it.keep_on(0.1, PermitKind.LESION)
+        reading = (await it.driver.read()).channels[0]
+        assert reading.set_point == pytest.approx(7.65)
+        assert it.output(delivered) == pytest.approx(7.654)
+        with pytest.raises(RefusedError, match="outside the permit's envelope"):
+            await set_output(1, 20.1)
+        assert it.link.off() is True
+        await it.driver.read()
+        assert it.output("rf_on") is False
+
+
+async def test_it_says_what_it_can_do(clock: Clock) -> None:
+    async with bench(clock) as it:
+        assert (await it.driver.identify()).capabilities == set(Capability)
+
+
+async def test_a_generator_of_map_1_0_can_what_it_could(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rfctl_sim.answers.MAP_VERSION", 0x0100)
+    monkeypatch.setattr("rfctl_sim.answers.CAPABILITIES", 0b111)
+    async with bench(clock) as it:
+        who = await it.driver.identify()
+        assert who.map_version == (1, 0)
+        assert who.capabilities == {Capability.THERMAL, Capability.STIMULATION_V, Capability.STIMULATION_MA}
 
 
 async def test_without_renewals_the_lease_ends_the_output_and_claim_clears_it(clock: Clock) -> None:

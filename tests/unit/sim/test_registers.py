@@ -67,7 +67,7 @@ def test_the_addresses_of_the_channels_are_the_page_s():
 def test_the_example_of_the_page_is_answered_byte_for_byte(bench):
     request = bytes.fromhex("0400000008")
     reply = bench.server.answer(1, 1, 1, request)
-    assert reply == bytes.fromhex("0001 0000 0013 01 04 10 5246 4354 0100 0002 1234 5678 449A 5000")
+    assert reply == bytes.fromhex("0001 0000 0013 01 04 10 5246 4354 0101 0002 1234 5678 449A 5000")
     off = bytes.fromhex("0600000001")
     assert bench.server.answer(1, 1, 2, off) == bytes.fromhex("0002 0000 0006 01 06 0000 0001")
 
@@ -83,7 +83,7 @@ def test_the_identity_names_a_simulator(bench, client):
     assert words[16:32].rstrip(b"\0") == b"rfctl reference"
     assert words[32:48].rstrip(b"\0") == b"SIM-00000000"
     assert words[48:56].rstrip(b"\0") == b"sim 0.1"
-    assert struct.unpack(">HfHHHHHI", words[56:76]) == (2, 50.0, 10, 20, 500, 0, 0, 7)
+    assert struct.unpack(">HfHHHHHI", words[56:76]) == (2, 50.0, 10, 20, 500, 0, 0, 31)
 
 
 def test_the_traits_state_resolution_noise_and_electrode(client):
