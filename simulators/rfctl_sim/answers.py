@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import registers
 from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
-from rfctl_sim.firmware import RATED_POWER_W, SAMPLE_NS
+from rfctl_sim.firmware import SAMPLE_NS
 from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
+from rfctl_sim.writes import RATED_POWER_W
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,6 +8,9 @@ from enum import IntEnum
 
 LEASE_DEFAULT_MS = 500
 
+# No deadline: later than any clock shows.
+NEVER_NS = 1 << 63
+
 
 class Mode(IntEnum):
     """Mode of a channel, by its number on the wire."""
@@ -105,6 +108,10 @@ class ChannelControl:
         self.arm_token = 0
         self.stimulation_amplitude = 0.0
 
+    def disarm(self) -> None:
+        """Void what armed it; nothing is on."""
+        self.turn_off()
+
     def clear_lesion(self) -> None:
         """Forget the set points of a lesion."""
         self.set_temperature_c = self.ramp_c_per_s = self.max_on_s = self.power_limit_w = None
@@ -169,3 +176,24 @@ class Control:
         self.turn_off_all()
         self.lease = Lease.EXPIRED
         self.lease_counter_free = True
+
+    # What a make may do in its own way
+
+    @property
+    def set_points_locked(self) -> bool:
+        """Set points are read-only until somebody acknowledges something."""
+        return self.lease is Lease.EXPIRED
+
+    @property
+    def own_deadline_ns(self) -> int:
+        """When ``run_own_timers`` is due."""
+        return NEVER_NS
+
+    def run_own_timers(self, now_ns: int) -> None:
+        """Do what is due at ``now_ns`` beside lease, arm tokens and lesion timers."""
+
+    def connection_lost(self, connection: int) -> None:
+        """A client is gone. Here outputs go on until the lease runs out."""
+
+    def lock_panel(self, now_ns: int, *, locked: bool) -> None:
+        """A person locks or unlocks remote control. Here the panel has nothing to say."""

@@ -6,25 +6,21 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import own_safety
-from rfctl_sim.control import ChannelControl, ChannelFault, Control, Lease, Mode, Phase
+from rfctl_sim.control import NEVER_NS, ChannelControl, ChannelFault, Lease, Mode, Phase
+from rfctl_sim.conventions import Circumstances, Write, WrongToken
 from rfctl_sim.own_safety import OwnSafety
 from rfctl_sim.regulator import Regulator
-from rfctl_sim.writes import Circumstances, WrongToken, is_off, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from random import Random
 
     from rfctl_sim.channel import Channel, Measurement
+    from rfctl_sim.conventions import Conventions
     from rfctl_sim.events import EventLog
-    from rfctl_sim.registers import Place
 
-RATED_POWER_W = 50.0
 SAMPLE_NS = 20 * NS_PER_MS
 SAMPLE_S = 0.02
-
-# No deadline: later than any clock shows.
-NEVER_NS = 1 << 63
 
 
 class Standing(NamedTuple):
@@ -39,12 +35,21 @@ class Firmware:
     """One generator's firmware. Whoever calls it has brought time up to ``now_ns`` first.
 
     Attributes:
+        conventions: The rules of its make.
         control: What it remembers.
         next_deadline_ns: The earliest of lease, arm tokens and lesion timers.
     """
 
-    def __init__(self, channels: Sequence[Channel], events: EventLog, random: Random, power_up_ns: int) -> None:
-        self.control = Control([ChannelControl() for _ in channels])
+    def __init__(
+        self,
+        channels: Sequence[Channel],
+        events: EventLog,
+        random: Random,
+        power_up_ns: int,
+        conventions: Conventions,
+    ) -> None:
+        self.conventions = conventions
+        self.control = conventions.new_control(len(channels))
         self.next_deadline_ns = NEVER_NS
         self._channels = channels
         self._events = events
@@ -55,36 +60,49 @@ class Firmware:
 
     # What a client does
 
-    def write(self, values: Sequence[tuple[Place, float]], now_ns: int, connection: int) -> None:
+    def write(self, writes: Sequence[Write], now_ns: int, connection: int) -> None:
         """Carry out the written values of one request: all of them, or none, except that an off is always done.
 
         Raises:
             Refusal: Not accepted; nothing but an off, if there is one among the values, has happened.
         """
-        at = Circumstances(now_ns, connection, RATED_POWER_W, self._new_token, self._causes)
+        conventions = self.conventions
+        at = Circumstances(now_ns, connection, conventions.rated_power_w, self._new_token, self._causes)
         others = []
-        for place, value in values:
-            if is_off(place.register.name, value):
-                self._carry_out([(place, value)], at)
+        for write in writes:
+            if conventions.is_off(write.name, write.value):
+                self._carry_out([write], at)
             else:
-                others.append((place, value))
+                others.append(write)
         if others:
             self._carry_out(others, at)
 
-    def _carry_out(self, values: Sequence[tuple[Place, float]], at: Circumstances) -> None:
+    def _carry_out(self, writes: Sequence[Write], at: Circumstances) -> None:
         before = self._standing()
         # A rule refuses before it changes anything; several values are tried on a copy.
-        control = self.control if len(values) == 1 else self.control.copy()
+        control = self.control if len(writes) == 1 else self.control.copy()
         try:
-            for place, value in values:
-                write(control, place.register.name, place.channel, value, at)
-        except WrongToken:
-            self.control.channels[values[0][0].channel - 1].turn_off()
-            raise
-        else:
+            for write in writes:
+                try:
+                    self.conventions.carry_out(control, write, at)
+                except WrongToken:
+                    self.control.channels[write.channel - 1].disarm()
+                    raise
             self.control = control
         finally:
             self._settle(before, at.now_ns)
+
+    def connection_lost(self, connection: int, now_ns: int) -> None:
+        """A client is gone."""
+        before = self._standing()
+        self.control.connection_lost(connection)
+        self._settle(before, now_ns)
+
+    def lock_panel(self, now_ns: int, *, locked: bool) -> None:
+        """A person locks or unlocks remote control at the panel, where the make has such a thing."""
+        before = self._standing()
+        self.control.lock_panel(now_ns, locked=locked)
+        self._settle(before, now_ns)
 
     def end_lease(self, now_ns: int) -> None:
         """End a running lease as if its time were up."""
@@ -101,11 +119,12 @@ class Firmware:
         before = self._standing()
         for channel, memory in zip(self._channels, control.channels, strict=True):
             if memory.phase is Phase.ARMED and memory.token_until_ns <= now_ns:
-                memory.turn_off()
+                memory.disarm()
             elif memory.phase is Phase.RF_ON and memory.timer_until_ns <= now_ns:
                 self._trip(channel, memory, ChannelFault.LESION_TIMER, now_ns)
         if control.lease is Lease.RUNNING and control.lease_until_ns <= now_ns:
             control.end_lease()
+        control.run_own_timers(now_ns)
         self._settle(before, now_ns)
 
     def sample(self, channel: Channel, number: int, now_ns: int) -> None:
@@ -161,7 +180,9 @@ class Firmware:
                 channel.stage.set_stimulation(memory.stimulation_amplitude)
         if after != before:
             self._log(before, after, now_ns)
-        deadline_ns = control.lease_until_ns if control.lease is Lease.RUNNING else NEVER_NS
+        deadline_ns = control.own_deadline_ns
+        if control.lease is Lease.RUNNING:
+            deadline_ns = min(deadline_ns, control.lease_until_ns)
         for memory in control.channels:
             if memory.phase is Phase.ARMED:
                 deadline_ns = min(deadline_ns, memory.token_until_ns)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from random import Random
+from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl_sim.channel import Channel
 from rfctl_sim.events import EventLog
 from rfctl_sim.firmware import Firmware
 from rfctl_sim.tissue import ThreePoleTissue
+from rfctl_sim.writes import REFERENCE
+
+if TYPE_CHECKING:
+    from rfctl_sim.conventions import Conventions
 
 TICK_NS = 10 * NS_PER_MS
 TICK_S = 0.01
@@ -27,14 +32,14 @@ class Generator:
         events: Its log.
     """
 
-    def __init__(self, channels: int, seed: int, power_up_ns: int) -> None:
+    def __init__(self, channels: int, seed: int, power_up_ns: int, conventions: Conventions = REFERENCE) -> None:
         self.power_up_ns = power_up_ns
         self.events = EventLog(power_up_ns)
         self.channels = [
             Channel(number, ThreePoleTissue(), _random(seed, f"channel {number}"), self.events, power_up_ns)
             for number in range(1, channels + 1)
         ]
-        self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns)
+        self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns, conventions)
         self.serial = f"SIM-{seed:08d}"[:16]
         self._tick = 0
 

@@ -17,7 +17,7 @@ from pymodbus.pdu.register_message import (
     WriteSingleRegisterResponse,
 )
 
-from rfctl_sim.writes import ExceptionCode, Reason, Refusal
+from rfctl_sim.conventions import ExceptionCode, Reason, Refusal
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock

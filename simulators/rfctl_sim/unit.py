@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from rfctl_sim import answers, registers
-from rfctl_sim.writes import Reason, Refusal
+from rfctl_sim.conventions import Reason, Refusal, Write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,14 +57,15 @@ class Unit:
             if address == registers.ALL_OFF_ADDRESS:
                 self.write(now_ns, address, words[:1], connection)
             self.refuse(Reason.NO_SUCH_ADDRESS)
-        values = []
+        writes = []
         for place in self._holdings.values(address, len(words)):
             start = place.address - address
-            values.append((place, registers.decode(place.register, words[start : start + place.register.words])))
-        if any(place.register.name == self._effects.refused_register for place, _ in values):
+            value = registers.decode(place.register, words[start : start + place.register.words])
+            writes.append(Write(place.register.name, place.channel, value))
+        if any(write.name == self._effects.refused_register for write in writes):
             self.refuse(Reason.FAULT_PRESENT)
         try:
-            self._generator.firmware.write(values, now_ns, connection)
+            self._generator.firmware.write(writes, now_ns, connection)
         except Refusal as refusal:
             self.refuse(refusal.reason)
 

@@ -1,96 +1,19 @@
-"""What the firmware accepts: one rule for each register that can be written, and the reason of each refusal."""
+"""What the reference generator's firmware accepts: one rule for each register that can be written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, Control, Lease, Mode, Phase
+from rfctl_sim.conventions import Circumstances, Conventions, Reason, Refusal, WrongToken
 from rfctl_sim.output_stage import VOLTAGE_LIMIT_V_RMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+RATED_POWER_W = 50.0
 ARM_TOKEN_NS = 5 * NS_PER_S
-
-
-class ExceptionCode(IntEnum):
-    """Modbus exceptions that this map uses."""
-
-    ILLEGAL_FUNCTION = 1
-    ILLEGAL_ADDRESS = 2
-    ILLEGAL_VALUE = 3
-    NOT_POSSIBLE = 4
-    NOT_THE_OWNER = 6
-
-
-class Reason(IntEnum):
-    """Last refusal, as in input register 38."""
-
-    NO_SUCH_ADDRESS = 1
-    OUT_OF_RANGE = 2
-    ABOVE_THE_RATING = 3
-    NOT_A_NUMBER = 4
-    LEASE_EXPIRED = 5
-    NOT_ARMED = 6
-    WRONG_TOKEN = 7
-    OUTPUT_IS_ON = 8
-    MODE_NOT_SET = 9
-    SET_POINTS_INCOMPLETE = 10
-    FAULT_PRESENT = 11
-    NO_LEASE = 12
-    NOT_IN_THIS_MODE = 14
-    NOT_THE_OWNER = 20
-
-
-EXCEPTION_OF = {
-    Reason.NO_SUCH_ADDRESS: ExceptionCode.ILLEGAL_ADDRESS,
-    Reason.OUT_OF_RANGE: ExceptionCode.ILLEGAL_VALUE,
-    Reason.ABOVE_THE_RATING: ExceptionCode.ILLEGAL_VALUE,
-    Reason.NOT_A_NUMBER: ExceptionCode.ILLEGAL_VALUE,
-    Reason.NOT_THE_OWNER: ExceptionCode.NOT_THE_OWNER,
-}
-
-
-class Refusal(Exception):
-    """A request that is answered with a Modbus exception and changes nothing.
-
-    Args:
-        reason: For input register 38; it decides the exception code.
-    """
-
-    def __init__(self, reason: Reason) -> None:
-        self.reason = reason
-        self.code = EXCEPTION_OF.get(reason, ExceptionCode.NOT_POSSIBLE)
-        super().__init__(f"exception {self.code}, reason {reason}")
-
-
-class WrongToken(Refusal):
-    """A fire with a token that is not the channel's: the one refusal that changes something, it disarms."""
-
-    def __init__(self) -> None:
-        super().__init__(Reason.WRONG_TOKEN)
-
-
-@dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What a rule needs beside the firmware's own memory.
-
-    Attributes:
-        now_ns: The instant at which the write arrived.
-        connection: The connection that it came from.
-        rated_power_w: Highest power limit.
-        new_token: Draws an arm token.
-        causes: Fault bits whose cause is present now, of a channel by its number.
-    """
-
-    now_ns: int
-    connection: int
-    rated_power_w: float
-    new_token: Callable[[], int]
-    causes: Callable[[int], int]
 
 
 # Smallest and largest value; what depends on more than the value is in the rules.
@@ -116,31 +39,9 @@ def is_off(name: str, value: float) -> bool:
     return name == "all_off" or (name == "command" and value == 0)
 
 
-def write(control: Control, name: str, channel: int, value: float, at: Circumstances) -> None:
-    """Apply one written value.
-
-    Args:
-        control: Changed in place; unchanged when refused.
-        name: Register, as in the map.
-        channel: Number from 1; 0 for the generator's own registers.
-        value: As decoded.
-        at: When, from whom, and how things are.
-
-    Raises:
-        Refusal: Not accepted.
-    """
-    if name != "owner" and not is_off(name, value):
+def _admit(control: Control, name: str, value: float, at: Circumstances) -> None:
+    if name != "owner":
         _check_owner(control, at)
-    if value != value:
-        raise Refusal(Reason.NOT_A_NUMBER)
-    if name in RANGES:
-        low, high = RANGES[name]
-        if not low <= value <= high:
-            raise Refusal(Reason.OUT_OF_RANGE)
-    if channel:
-        CHANNEL_RULES[name](control, control.channels[channel - 1], value, at)
-    else:
-        GENERATOR_RULES[name](control, value, at)
 
 
 def _check_owner(control: Control, at: Circumstances) -> None:
@@ -149,7 +50,7 @@ def _check_owner(control: Control, at: Circumstances) -> None:
 
 
 def _check_lease_not_expired(control: Control) -> None:
-    if control.lease is Lease.EXPIRED:
+    if control.set_points_locked:
         raise Refusal(Reason.LEASE_EXPIRED)
 
 
@@ -219,7 +120,7 @@ def _lease_clear(control: Control, value: float, at: Circumstances) -> None:
 def _fault_clear(control: Control, value: float, at: Circumstances) -> None:
     if control.any_energised:
         raise Refusal(Reason.OUTPUT_IS_ON)
-    if control.lease is not Lease.EXPIRED:
+    if not control.set_points_locked:
         control.fault_bits = 0
     for number, channel in enumerate(control.channels, start=1):
         channel.fault_bits &= at.causes(number)
@@ -384,3 +285,13 @@ CHANNEL_RULES: dict[str, Callable[[Control, ChannelControl, float, Circumstances
     "voltage_set_point_v_rms": _voltage_set_point,
     "power_set_point_w": _power_set_point,
 }
+
+REFERENCE = Conventions(
+    rated_power_w=RATED_POWER_W,
+    new_control=lambda channels: Control([ChannelControl() for _ in range(channels)]),
+    ranges=RANGES,
+    generator_rules=GENERATOR_RULES,
+    channel_rules=CHANNEL_RULES,
+    is_off=is_off,
+    admit=_admit,
+)
