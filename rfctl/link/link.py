@@ -38,6 +38,8 @@ REPLY_NS = 100 * NS_PER_MS
 TRACE_LENGTH = 256
 DRAIN_DEADLINES = 4  # a line that does not fall silent for so many reply deadlines is babbled on, not late
 CHUNK = 65536
+LONGEST_KEPT = 1024  # bytes in which a reply is looked for: four of the longest frames
+SHOWN = 16  # bytes in a message
 OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's
 
 
@@ -136,7 +138,8 @@ class Link:
         self._busy = False
         self._waiting: asyncio.Future[bytes] | None = None
         self._expected: _Expected | None = None  # None while draining
-        self._received = b""
+        self._received = b""  # of a reply that is not whole yet
+        self._wrong: BadReply | None = None  # what came in place of the awaited reply
         self._outstanding: set[int] = set()  # transactions whose replies may still come
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._sent_ns = 0  # when the last byte written is off the wire
@@ -171,7 +174,7 @@ class Link:
     @property
     def dirty(self) -> bool:
         """Something may still arrive, or has half arrived, that the next request must not take for its reply."""
-        return bool(self._outstanding or self._received or self._tail or not self._aligned)
+        return bool(self._outstanding or self._tail or not self._aligned)
 
     def load(self, table: Table, off_frames: tuple[bytes, ...]) -> None:
         """Set once what may be written, and how everything is turned off. Without it the link only reads.
@@ -278,6 +281,10 @@ class Link:
         actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
         self._waiting = waiting
         self._expected = _Expected(transaction, unit, pdu, actions)
+        self._wrong = None
+        if self._received:  # the start of something whose end never came
+            self.stray_bytes += len(self._received)
+            self._received = b""
         self._outstanding.add(transaction)
         deadline_ns = now_ns + self.reply_ns + self._framing.exchange_ns(pdu)
         timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
@@ -465,10 +472,14 @@ class Link:
             return
         request = self._expected.request
         within_ns = self.reply_ns + self._framing.exchange_ns(request)
-        came = f"; what came instead: {self._received[:16].hex()}" if self._received else ""
+        missing = f"no reply within {within_ns / NS_PER_MS:.4g} ms to {request[:SHOWN].hex()}"
+        if self._wrong is not None:
+            self._fail(BadReply(f"{missing}, but {self._wrong.what}", remedy=self._wrong.remedy))
+            return
+        came = f"; what came instead: {self._received[:SHOWN].hex()}" if self._received else ""
         self._fail(
             LinkTimeout(
-                f"no reply within {within_ns / NS_PER_MS:.4g} ms to {request[:16].hex()}{came}",
+                f"{missing}{came}",
                 where=self.address,
                 remedy="Check that the generator is on; the state of its output is unknown.",
             )
@@ -499,37 +510,72 @@ class Link:
             self._waiting.set_result(chunk)
 
     def _take(self, chunk: bytes) -> None:
-        received = self._received + chunk
+        received = self._received + chunk if self._received else chunk
         try:
             while received:
                 used, frame = self._framing.cut(received)
+                if not used:
+                    break
                 received = received[used:]
                 if frame is None:
-                    break
-                self._on_reply(frame)
+                    self.stray_bytes += used
+                else:
+                    self._on_reply(frame)
         except BadReply as bad:
-            self._aligned = False
+            received = self._on_bad_reply(bad, received)
+        if received and not self._framing.numbered and (self._waiting is None or self._waiting.done()):
+            self.stray_bytes += len(received)  # nobody asked for what follows the reply
             received = b""
-            if self._expected is not None:
-                self._fail(bad)
+        if (excess := len(received) - LONGEST_KEPT) > 0:
+            self.stray_bytes += excess
+            received = received[excess:]
         self._received = received
 
+    def _on_bad_reply(self, bad: BadReply, received: bytes) -> bytes:
+        """The awaited reply came damaged, or bytes came that are none. What of them may still belong to the reply."""
+        if self._expected is None:
+            self.stray_bytes += len(received)
+            return b""
+        if self._framing.numbered:  # noise: the reply bears its number, and is found when it comes
+            self._wrong = bad
+            return received
+        self._aligned = False
+        self._fail(bad)
+        return b""
+
     def _on_reply(self, reply: Frame) -> None:
-        self._outstanding.discard(reply.transaction)
         expected, waiting = self._expected, self._waiting
         if expected is None or waiting is None or waiting.done() or reply.transaction != expected.transaction:
+            self._outstanding.discard(reply.transaction)
             self.stale_replies += reply.transaction not in OFF_TRANSACTIONS
             return
+        if reply.unit != expected.unit:
+            wrong = BadReply(f"a reply of unit {reply.unit} to a request to unit {expected.unit}")
+            if self._framing.numbered:
+                self._refuse(reply, wrong)
+            else:  # of a neighbour on the same line, which is late; the awaited one may still come
+                self.stale_replies += 1
+                self._wrong = wrong
+            return
         try:
-            if reply.unit != expected.unit:
-                raise BadReply(f"a reply of unit {reply.unit} to a request to unit {expected.unit}")
             self._framing.check(expected.request, reply.pdu)
         except DeviceRefused as refused:
+            self._outstanding.discard(reply.transaction)
             self._fail(refused)
             return
+        except BadReply as bad:
+            self._refuse(reply, bad)
+            return
+        self._outstanding.discard(reply.transaction)
         if expected.actions:
             self._gate.accepted(expected.actions)  # now, not when the caller resumes: an off may come in between
         waiting.set_result(reply.pdu)
+
+    def _refuse(self, reply: Frame, bad: BadReply) -> None:
+        """The request was answered, but not with its answer: believe nothing more until the line has been silent."""
+        self._outstanding.discard(reply.transaction)
+        self._aligned = False
+        self._fail(bad)
 
     def _fail(self, problem: RfctlError) -> None:
         problem.where = problem.where or self.address

@@ -22,12 +22,14 @@ from pymodbus.pdu.register_message import (
 from rfctl.errors import BadReply, DeviceRefused
 from rfctl.link.framing import Frame
 from rfctl.link.registers import Space
+from rfctl.link.shape import length_of_reply
 from rfctl.link.write_table import READ_FUNCTIONS, WRITE_FUNCTIONS, data_bytes
 
 if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU
 
 HEADER = 7  # bytes before the PDU: transaction, protocol, length, unit
+LENGTH_END = 6  # of the header; the length counts what follows
 SHORTEST = 3  # unit, function, one byte: an exception
 LONGEST = 254  # unit and the longest PDU, by the Modbus specification
 
@@ -117,7 +119,12 @@ def bits_in(reply: bytes, count: int) -> bytes:
 
 
 class TcpFraming:
-    """Modbus TCP: every frame carries its transaction number, length and unit."""
+    """Modbus TCP: every frame carries its transaction number, length and unit.
+
+    TCP loses and adds nothing, but a converter, or a generator that writes from two places, may. So the reply to the
+    request that was wrapped last is known by its first eight bytes (number, protocol, length, unit, function), wherever
+    they stand; bytes before it are noise.
+    """
 
     numbered = True
     gap_ns = 0
@@ -125,29 +132,59 @@ class TcpFraming:
 
     def __init__(self) -> None:
         self._framer = FramerSocket(DecodePDU(is_server=False))
+        self._reply = self._refusal = b""
+        self._reply_size = 0
 
     def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
-        return self._framer.encode(pdu, unit, transaction)
+        frame = self._framer.encode(pdu, unit, transaction)
+        length = 1 + length_of_reply(pdu)
+        self._reply_size = LENGTH_END + length
+        function = pdu[0] if pdu else 0
+        self._reply = frame[:4] + bytes((length >> 8 & 0xFF, length & 0xFF, unit, function))
+        self._refusal = frame[:4] + bytes((0, SHORTEST, unit, function | 0x80))
+        return frame
 
     def exchange_ns(self, pdu: bytes) -> int:
         return 0
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:
+        """The first frame, be it the awaited reply or not; noise that stands before the reply is passed over.
+
+        Raises:
+            BadReply: No frame begins here, and the awaited reply is nowhere.
+        """
+        if received.startswith(self._reply) and self._reply:  # as nearly always
+            return self._whole(received, self._reply_size)
+        for beginning in (self._reply, self._refusal):
+            at = received.find(beginning) if beginning else -1
+            if at > 0:
+                size = _legal_size(received)
+                return self._whole(received, size) if 0 < size <= at else (at, None)
         if len(received) <= HEADER:
             return 0, None
-        protocol = received[2] << 8 | received[3]
-        length = received[4] << 8 | received[5]
-        if protocol or not SHORTEST <= length <= LONGEST:
+        size = _legal_size(received)
+        if not size:
             raise BadReply(
-                f"not a Modbus TCP frame: protocol {protocol} (0 expected), length {length} "
-                f"({SHORTEST} to {LONGEST} expected), in {received[:16].hex()}",
+                f"not a Modbus TCP frame: protocol {received[2] << 8 | received[3]} (0 expected), length "
+                f"{received[4] << 8 | received[5]} ({SHORTEST} to {LONGEST} expected), in {received[:16].hex()}",
                 remedy="Check that a Modbus TCP generator listens at this address.",
             )
-        used, unit, transaction, pdu = self._framer.decode(received)
-        return (used, Frame(transaction, unit, pdu)) if used else (0, None)
+        return self._whole(received, size)
 
     def check(self, request: bytes, reply: bytes) -> None:
         check_reply(request, reply)
+
+    def _whole(self, received: bytes, size: int) -> tuple[int, Frame | None]:
+        if len(received) < size:
+            return 0, None
+        used, unit, transaction, pdu = self._framer.decode(received[:size])
+        return (used, Frame(transaction, unit, pdu)) if used else (0, None)
+
+
+def _legal_size(received: bytes) -> int:
+    """Bytes of the frame that begins here, by its header; 0 when none can."""
+    length = received[4] << 8 | received[5]
+    return LENGTH_END + length if received[2:4] == b"\0\0" and SHORTEST <= length <= LONGEST else 0
 
 
 def check_reply(request: bytes, reply: bytes) -> None:

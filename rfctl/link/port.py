@@ -26,7 +26,8 @@ async def open_port(address: str, clock: Clock, *, connect_ns: int = CONNECT_NS)
     """Open a connection.
 
     Args:
-        address: ``tcp:HOST:PORT``, an IPv6 host in brackets, or ``rtu:PATH?baud=115200&parity=N&stopbits=1``.
+        address: ``tcp:HOST:PORT`` or ``rtutcp:HOST:PORT``, an IPv6 host in brackets, or
+            ``rtu:PATH?baud=115200&parity=N&stopbits=1``.
         clock: Held while a name is looked up.
         connect_ns: Longest time to wait for the connection.
 
@@ -72,7 +73,9 @@ def _host_and_port(rest: str, address: str) -> tuple[str, int]:
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdigit() or not 1 <= int(port) <= 65535:
         raise ConfigError(
-            "not a TCP address", where=address, remedy="Write tcp:HOST:PORT, for example tcp:127.0.0.1:502."
+            "not a TCP address",
+            where=address,
+            remedy="Write {0}:HOST:PORT, for example {0}:127.0.0.1:502.".format(address.partition(":")[0]),
         )
     return host, int(port)
 
@@ -139,4 +142,8 @@ def _not_opened(line: SerialLine, address: str, problem: Exception) -> LinkClose
     return LinkClosed(f"cannot open the port: {why}", where=address, remedy=remedy)
 
 
-OPENERS: dict[str, Callable[[str, str, Clock, int], Awaitable[int]]] = {"tcp": _open_tcp, "rtu": _open_rtu}
+OPENERS: dict[str, Callable[[str, str, Clock, int], Awaitable[int]]] = {
+    "tcp": _open_tcp,
+    "rtutcp": _open_tcp,
+    "rtu": _open_rtu,
+}

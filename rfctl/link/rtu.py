@@ -1,26 +1,37 @@
-"""Modbus RTU: the framing on a serial line, where frames carry a check sum and no number."""
+"""Modbus RTU: the framing on a serial line, and over TCP to one, where frames carry a check sum and no number."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
 from rfctl.errors import BadReply
+from rfctl.link.crc import crc16
 from rfctl.link.framing import Frame
 from rfctl.link.modbus import check_reply
-from rfctl.link.write_table import READ_FUNCTIONS, WRITE_FUNCTIONS, data_bytes
+from rfctl.link.shape import EXCEPTION_REPLY, length_of_reply, start_of_reply, stated_length
 
 if TYPE_CHECKING:
     from rfctl.link.serial_line import SerialLine
 
 CHECK_SUM = 2  # bytes after the PDU
 AROUND = 1 + CHECK_SUM  # bytes around the PDU: unit before it, check sum after it
-EXCEPTION_FRAME = 2 + AROUND
-WRITE_FRAME = 5 + AROUND  # the reply to a write: function, address, value or count
-READ_FRAME = 2 + AROUND  # the reply to a read, without its registers
 SHOWN = 24  # bytes of a frame in a message
+KEPT_REQUESTS = 256  # a driver polls with a handful; renewals and set points pass through
+
+
+class _Asked(NamedTuple):
+    """A request on the wire, and the two replies that it may have: how each starts, and its length."""
+
+    frame: bytes
+    reply: bytes
+    reply_length: int
+    refusal: bytes
+
+
+_NOTHING = _Asked(b"", b"", 0, b"")
 
 
 class RtuFraming:
@@ -31,25 +42,39 @@ class RtuFraming:
 
     numbered = False
 
-    def __init__(self, line: SerialLine) -> None:
-        """Frame for a line, whose speed says how long everything takes."""
-        self.gap_ns = line.gap_ns
-        self.character_ns = line.character_ns
+    def __init__(self, line: SerialLine | None = None) -> None:
+        """Frame for a line, whose speed says how long everything takes.
+
+        Args:
+            line: None for a TCP connection that carries such frames: there a gap has no meaning, because what is
+                behind the far end keeps its own, and bytes take no time.
+        """
+        self.gap_ns = line.gap_ns if line else 0
+        self.character_ns = line.character_ns if line else 0
         self._framer = FramerRTU(DecodePDU(is_server=False))
+        self._wrapped: dict[tuple[int, bytes], _Asked] = {}
+        self._asked = _NOTHING
         self._transaction = 0
-        self._start = b""  # of the reply that is awaited
-        self._length = 0
-        self._refusal = b""  # start of the exception in its place
 
     def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
         self._transaction = transaction
-        self._start = bytes((unit,)) + _start_of_reply(pdu)
-        self._length = _length_of_reply(pdu)
-        self._refusal = bytes((unit, pdu[0] | 0x80))
-        return self._framer.encode(pdu, unit, transaction)
+        asked = self._wrapped.get((unit, pdu))
+        if asked is None:
+            if len(self._wrapped) >= KEPT_REQUESTS:
+                self._wrapped.clear()
+            asked = self._wrapped[unit, pdu] = _Asked(
+                self._framer.encode(pdu, unit, transaction),
+                bytes((unit,)) + start_of_reply(pdu),
+                length_of_reply(pdu) + AROUND,
+                bytes((unit, pdu[0] | 0x80)) if pdu else b"",
+            )
+        self._asked = asked
+        return asked.frame
 
     def exchange_ns(self, pdu: bytes) -> int:
-        octets = len(pdu) + AROUND + _length_of_reply(pdu)
+        if not self.character_ns:
+            return self.gap_ns
+        octets = len(pdu) + AROUND + length_of_reply(pdu) + AROUND
         return octets * self.character_ns + self.gap_ns
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:
@@ -59,12 +84,14 @@ class RtuFraming:
         Raises:
             BadReply: The reply is there from its first byte to its last, and its check sum is wrong.
         """
-        start, length = self._start, self._length
-        if received.startswith(start[: len(received)]):  # as nearly always
+        _, start, length, _ = self._asked
+        if received.startswith(start):  # as nearly always
             if len(received) < length:
                 return 0, None
-            if _sound(received[:length]):
+            if not crc16(received[:length]):
                 return length, Frame(self._transaction, received[0], received[1 : length - CHECK_SUM])
+        elif start.startswith(received):
+            return 0, None
         return self._search(received)
 
     def check(self, request: bytes, reply: bytes) -> None:
@@ -73,23 +100,25 @@ class RtuFraming:
     def _search(self, received: bytes) -> tuple[int, Frame | None]:
         may_become = False
         broken = b""
-        for at in range(len(received)):
-            rest = received[at:]
-            for start, length in ((self._start, self._length), (self._refusal, EXCEPTION_FRAME)):
-                if not rest.startswith(start[: len(rest)]):
-                    continue
-                if len(rest) < length:
+        _, start, length, refusal = self._asked
+        for beginning, size in ((start, length), (refusal, EXCEPTION_REPLY + AROUND)):
+            at = received.find(beginning) if beginning else -1
+            while at >= 0:
+                candidate = received[at : at + size]
+                if len(candidate) < size:
                     may_become = True
-                elif _sound(rest[:length]):
-                    return at + length, Frame(self._transaction, rest[0], rest[1 : length - CHECK_SUM])
+                elif not crc16(candidate):
+                    return at + size, Frame(self._transaction, candidate[0], candidate[1:-CHECK_SUM])
                 else:
-                    broken = broken or rest[:length]
+                    broken = broken or candidate
+                at = received.find(beginning, at + 1)
+            may_become = may_become or any(received.endswith(beginning[:some]) for some in range(1, len(beginning)))
         if may_become:
             return 0, None
         if broken:
             raise BadReply(
                 f"check sum {broken[-CHECK_SUM:].hex()} of {broken[:SHOWN].hex()}{'...' * (len(broken) > SHOWN)} is "
-                f"wrong: {FramerRTU.compute_CRC(broken[:-CHECK_SUM]):04x} expected",
+                f"wrong: {crc16(broken[:-CHECK_SUM]).to_bytes(2, 'little').hex()} expected",
                 remedy="Check baud rate, parity, cable and the line's termination.",
             )
         return self._foreign(received)
@@ -97,39 +126,8 @@ class RtuFraming:
     def _foreign(self, received: bytes) -> tuple[int, Frame | None]:
         """A sound frame that is not the reply."""
         for at in range(len(received)):
-            length = _stated_length(received[at:])
-            if 0 < length <= len(received) - at and _sound(received[at : at + length]):
+            length = stated_length(received[at + 1 : at + 1 + EXCEPTION_REPLY]) + AROUND
+            if AROUND < length <= len(received) - at and not crc16(received[at : at + length]):
                 pdu = received[at + 1 : at + length - CHECK_SUM]
                 return at + length, Frame(self._transaction, received[at], pdu)
         return 0, None
-
-
-def _length_of_reply(pdu: bytes) -> int:
-    """Bytes of the frame that answers a request, check sum included."""
-    if pdu[0] in READ_FUNCTIONS:
-        return READ_FRAME + data_bytes(pdu)
-    return WRITE_FRAME
-
-
-def _start_of_reply(pdu: bytes) -> bytes:
-    """What is known of a reply's PDU beforehand."""
-    if pdu[0] in READ_FUNCTIONS:
-        return bytes((pdu[0], data_bytes(pdu) & 0xFF))
-    return pdu[:5]
-
-
-def _stated_length(frame: bytes) -> int:
-    """Length of a reply by its own account; 0 while it does not say, or for a function that is never asked for."""
-    if len(frame) < EXCEPTION_FRAME:
-        return 0
-    function = frame[1]
-    if function & 0x80:
-        return EXCEPTION_FRAME
-    if function in READ_FUNCTIONS:
-        return READ_FRAME + frame[2]
-    return WRITE_FRAME if function in WRITE_FUNCTIONS else 0
-
-
-def _sound(frame: bytes) -> bool:
-    """The check sum at the end is that of the rest."""
-    return FramerRTU.check_CRC(frame[:-CHECK_SUM], frame[-CHECK_SUM] << 8 | frame[-1])

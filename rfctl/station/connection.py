@@ -156,7 +156,9 @@ class Connection:
 
 def framing_of(address: str) -> Framing:
     """How requests travel to an address, by its scheme."""
-    return RtuFraming(serial_line.SerialLine.parse(address)) if address.startswith("rtu:") else TcpFraming()
+    if address.startswith(serial_line.SCHEME):
+        return RtuFraming(serial_line.SerialLine.parse(address))
+    return RtuFraming() if address.startswith("rtutcp:") else TcpFraming()
 
 
 def _name(identity: Identity) -> tuple[str, str]:

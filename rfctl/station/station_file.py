@@ -16,7 +16,7 @@ from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
 from rfctl.telemetry.broker import Broker, split_url
 
-SCHEMES = ("tcp:", serial_line.SCHEME, "sim:")
+SCHEMES = ("tcp:", "rtutcp:", serial_line.SCHEME, "sim:")
 SIMULATOR_FACES = {"tcp": "tcp:127.0.0.1:0", "rtu": "pty:"}
 """What follows ``sim:NAME?link=``, and the address that the simulator in process then serves."""
 
@@ -47,7 +47,7 @@ class GeneratorSection(strict_toml.Strict):
     @classmethod
     def _link(cls, value: str) -> str:
         if not value.startswith(SCHEMES):
-            raise ValueError("a link is tcp:HOST:PORT, rtu:PATH, or sim:NAME for the simulator in process")
+            raise ValueError("a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME for the simulator in process")
         if value.startswith(serial_line.SCHEME):
             try:
                 serial_line.SerialLine.parse(value)
@@ -106,7 +106,7 @@ class Station:
         title: What people call it.
         simulated: The station file says that the generator is a simulator.
         medium: What the electrodes stand in.
-        link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``sim:NAME`` or ``sim:NAME?link=rtu``.
+        link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, ``sim:NAME`` or ``sim:NAME?link=rtu``.
         profile: Name or path of the generator's profile.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.

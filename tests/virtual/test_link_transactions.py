@@ -287,7 +287,7 @@ async def test_without_a_table_a_link_only_reads(clock: Clock) -> None:
     [
         ((), "0 off frames"),
         ((write(18, b"\0\0"),), "does config, not off"),
-        ((write(33, b"\0\0"),), "off frame 1: register 33"),
+        ((write(36, b"\0\0"),), "off frame 1: register 36"),
         ((ALL_OFF, write(16, b"\0\1")), "off frame 2 .* does energise"),
         ((write(16, b"\0\0"), ALL_OFF), "turns only command of channel 1 off"),
     ],

@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pymodbus.framer import FramerRTU
 
 from rfctl.errors import BadReply, ConfigError
+from rfctl.link.crc import crc16
 from rfctl.link.framing import Frame
 from rfctl.link.modbus import ModbusRefused, read_holding, read_input, write
 from rfctl.link.rtu import RtuFraming
@@ -76,6 +78,18 @@ def test_an_exchange_takes_the_time_of_every_byte_and_of_the_gap() -> None:
     line = SerialLine("/x", 9600)
     assert RtuFraming(line).exchange_ns(READ_TWO) == (8 + 9) * line.character_ns + line.gap_ns
     assert RtuFraming(line).exchange_ns(write(19, bytes(8))) == (17 + 8) * line.character_ns + line.gap_ns
+
+
+def test_over_tcp_a_byte_takes_no_time_and_frames_need_no_gap() -> None:
+    framing = RtuFraming()
+    assert (framing.gap_ns, framing.character_ns, framing.exchange_ns(READ_TWO)) == (0, 0, 0)
+
+
+@given(st.binary(max_size=300))
+def test_the_check_sum_is_that_of_another_implementation(data: bytes) -> None:
+    check_sum = crc16(data).to_bytes(2, "little")
+    assert int.from_bytes(check_sum, "big") == FramerRTU.compute_CRC(data)
+    assert crc16(data + check_sum) == 0
 
 
 # frames
