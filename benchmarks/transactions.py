@@ -49,7 +49,7 @@ class Round(NamedTuple):
 
 
 def measure(wire: Wire, registers: int, *, rounds: int = ROUNDS, requests: int = REQUESTS) -> list[Round]:
-    """Interleaved rounds over Modbus TCP, or over RTU frames on a TCP connection, where no gap stands between frames."""
+    """Interleaved rounds over Modbus TCP, or of RTU frames over TCP, where no gap stands between frames."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:

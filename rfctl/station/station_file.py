@@ -47,7 +47,9 @@ class GeneratorSection(strict_toml.Strict):
     @classmethod
     def _link(cls, value: str) -> str:
         if not value.startswith(SCHEMES):
-            raise ValueError("a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME for the simulator in process")
+            raise ValueError(
+                "a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME for the simulator in process"
+            )
         if value.startswith(serial_line.SCHEME):
             try:
                 serial_line.SerialLine.parse(value)

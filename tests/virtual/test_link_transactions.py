@@ -181,6 +181,33 @@ async def test_a_reply_that_does_not_fit_is_refused_and_the_link_recovers(
         assert await read(link) == b"\xaa\xaa"
 
 
+@pytest.mark.parametrize(
+    "noise",
+    [
+        b"\x00",
+        b"\xff" * 12,
+        b"HTTP/1.1 400 Bad Request\r\n",
+        bytes.fromhex("0001000000fe01"),  # looks like the start of a long frame
+        bytes.fromhex("00070000000501"),  # and this like that of one which would end inside the reply
+    ],
+)
+@pytest.mark.parametrize("apart", [False, True])
+async def test_noise_before_a_reply_costs_no_second_request(clock: Clock, noise: bytes, *, apart: bool) -> None:
+    async with connected(clock) as (link, peer):
+        peer.answer = lambda request: (
+            [noise, frame(request, peer.reply(request.pdu))]
+            if apart
+            else [noise + frame(request, peer.reply(request.pdu)) + noise]
+        )
+        for number in range(3):
+            started_ns = clock.monotonic_ns()
+            assert await read(link) == b"\xaa\xaa"
+            assert clock.monotonic_ns() - started_ns <= NS_PER_MS  # the pieces themselves are a millisecond apart
+            assert len(peer.requests) == number + 1
+            await asyncio.sleep(0.01)
+        assert link.stray_bytes >= 3 * len(noise) - len(noise)
+
+
 async def test_a_frame_that_is_cut_short_is_a_time_out_and_its_rest_is_not_believed(clock: Clock) -> None:
     async with connected(clock) as (link, peer):
         faithful = peer.answer
@@ -318,7 +345,7 @@ async def test_an_absent_port_names_address_and_remedy(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("address", "says"),
     [
-        ("serial:/dev/ttyUSB0", r"unknown kind of link 'serial'\. Valid: rtu, tcp\."),
+        ("serial:/dev/ttyUSB0", r"unknown kind of link 'serial'\. Valid: rtu, rtutcp, tcp\."),
         ("127.0.0.1:502", "unknown kind of link '127.0.0.1'"),
         ("tcp:127.0.0.1", "Write tcp:HOST:PORT"),
         ("tcp::502", "Write tcp:HOST:PORT"),

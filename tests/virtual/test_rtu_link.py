@@ -8,20 +8,21 @@ import re
 import subprocess
 import sys
 import termios
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rfctl.clock import NS_PER_MS
-from rfctl.errors import BadReply, LinkClosed, LinkPreempted, LinkTimeout
+from rfctl.errors import BadReply, ConfigError, LinkClosed, LinkPreempted, LinkTimeout
 from rfctl.link.link import Link
 from rfctl.link.modbus import ModbusRefused, read_input, registers_in, write
 from rfctl.link.port import open_port
 from rfctl.link.rtu import RtuFraming
 from rfctl.model.permit import Intent
 from rfctl.profile.profile import load
+from rfctl.station.connection import framing_of
 from tests.serial_peer import SerialPeer, Unpluggable, framed, serial_peer
 
 if TYPE_CHECKING:
@@ -89,6 +90,27 @@ async def test_a_stray_byte_before_a_reply_costs_no_second_request(link: Link, p
     peer.answer = lambda request: [noise, framed(1, peer.reply(request))]
     assert await read(link, TWO) == b"\xaa\xaa\xbb\xbb"
     assert peer.requests == [ONE, TWO]
+
+
+@pytest.mark.parametrize("noise", [b"\x00", b"\x01\x04\x02\xaa"])
+async def test_noise_behind_a_reply_does_not_hold_up_the_next_request(
+    link: Link, peer: Unpluggable, clock: Clock, noise: bytes
+) -> None:
+    peer.answer = lambda request: [framed(1, peer.reply(request)) + noise]
+    await read(link)
+    started_ns = clock.monotonic_ns()
+    await read(link)
+    assert clock.monotonic_ns() - started_ns < 4 * NS_PER_MS  # the gap, and the millisecond that the reply takes here
+    assert link.stray_bytes == 2 * len(noise)
+
+
+async def test_a_late_frame_of_a_neighbour_is_passed_over(link: Link, peer: Unpluggable) -> None:
+    late = framed(2, b"\x04\x02\xde\xad")
+    peer.answer = lambda request: [late, framed(1, peer.reply(request))]
+    assert await read(link) == b"\xaa\xaa"
+    peer.answer = lambda request: [late + framed(1, peer.reply(request))]
+    assert await read(link) == b"\xaa\xaa"
+    assert peer.requests == [ONE, ONE]
 
 
 async def test_a_stray_byte_while_idle_costs_nothing(link: Link, peer: Unpluggable, clock: Clock) -> None:
@@ -264,6 +286,35 @@ async def test_off_never_waits_longer_than_a_gap_and_a_frame(peer: Unpluggable, 
             await long_write
         most_ns = 8 * peer.line.character_ns + peer.line.gap_ns
         assert watched.blocked_ns[0] == most_ns < 2.5 * NS_PER_MS  # 25 bytes of the request still leave
+
+
+# over TCP
+
+
+async def test_frames_of_a_serial_line_travel_over_tcp(clock: Clock) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError):
+            while request := await reader.readexactly(8):
+                assert request == framed(1, ONE)
+                writer.write(b"\xff" + framed(1, b"\x04\x02\xaa\xaa"))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    address = f"rtutcp:127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        link = await Link.open(address, framing_of(address), clock, reply_ns=REPLY_NS)
+        assert await read(link) == b"\xaa\xaa"
+        started_ns = clock.monotonic_ns()
+        for _ in range(100):
+            assert await read(link) == b"\xaa\xaa"
+        assert clock.monotonic_ns() == started_ns  # no gap between frames
+        link.close()
+        await asyncio.sleep(0.001)
+
+
+async def test_an_address_over_tcp_that_is_none_says_how_to_write_it(clock: Clock) -> None:
+    with pytest.raises(ConfigError, match="Write rtutcp:HOST:PORT"):
+        await open_port("rtutcp:/dev/ttyS0", clock)
 
 
 # the port
