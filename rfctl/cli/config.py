@@ -27,7 +27,7 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 def check(*, file: Path, as_json: bool) -> None:
-    """Check one station, profile, plan, preset or answers file; a profile's register map is drawn as a table.
+    """Check one station, profile, plan, preset, answers or ports file; a profile's register map is drawn as a table.
 
     Example: rfctl config check config/generators/rfctl-reference.toml
     """
@@ -82,10 +82,15 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
 
         strict_toml.read(file, AnswersFile)
         return "answers", ()
+    if "ports" in keys:
+        from rfctl.link import port_names
+
+        port_names.read_aliases(file)
+        return "ports", ()
     raise ConfigError(
-        "neither a station, a profile, a plan, a preset nor an answers file",
+        "neither a station, a profile, a plan, a preset, an answers nor a ports file",
         where=str(file),
-        remedy="It needs one of the tables [station], [profile], [plan], [preset], [answers].",
+        remedy="It needs one of the tables [station], [profile], [plan], [preset], [answers], [ports].",
     )
 
 

@@ -42,7 +42,15 @@ def configure(*, quiet: bool) -> Lines:
         logger_factory=structlog.PrintLoggerFactory(file=cast("TextIO", lines)),
         cache_logger_on_first_use=True,
     )
+    logging.getLogger("rfctl").handlers = [_Forward()]
     return lines
+
+
+class _Forward(logging.Handler):
+    """What the layers below say through the standard library: a port that cannot be set as it should."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(record.levelno, record.getMessage())
 
 
 def progress(**context: object) -> Watch:

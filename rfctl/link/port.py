@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import socket
-import termios
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError, LinkClosed
-from rfctl.link.holder import holder_of
 from rfctl.link.serial_line import SerialLine
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ async def open_port(address: str, clock: Clock, *, connect_ns: int = CONNECT_NS)
 
     Args:
         address: ``tcp:HOST:PORT`` or ``rtutcp:HOST:PORT``, an IPv6 host in brackets, or
-            ``rtu:PATH?baud=115200&parity=N&stopbits=1``.
+            ``rtu:PORT?baud=115200&parity=N&stopbits=1``.
         clock: Held while a name is looked up.
         connect_ns: Longest time to wait for the connection.
 
@@ -35,7 +32,7 @@ async def open_port(address: str, clock: Clock, *, connect_ns: int = CONNECT_NS)
         A connected, non-blocking descriptor that the caller owns.
 
     Raises:
-        ConfigError: No such scheme, or not an address of that scheme.
+        ConfigError: No such scheme, not an address of that scheme, or no such alias of a port.
         LinkClosed: Nobody answers there, or somebody else uses it.
     """
     scheme, _, rest = address.partition(":")
@@ -98,48 +95,11 @@ async def _connected(family: socket.AddressFamily, place: tuple[object, ...]) ->
         return connection.detach()
 
 
-CONTROL_CHARACTERS = 6  # place of the control characters among the settings of a terminal
-IN_USE = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, errno.EBUSY})
-
-
 async def _open_rtu(rest: str, address: str, clock: Clock, connect_ns: int) -> int:
     del rest, clock, connect_ns  # a port opens at once or not at all
-    from serial import Serial, SerialException
+    from rfctl.link.serial_port import open_descriptor
 
-    line = SerialLine.parse(address)
-    try:
-        # DTR and RTS stay as the kernel sets them on opening. The lock keeps out every program that asks for one.
-        port = Serial(line.path, line.baud, parity=line.parity, stopbits=line.stopbits, timeout=0, exclusive=True)
-    except (SerialException, ValueError) as problem:
-        raise _not_opened(line, address, problem) from None
-    with port:
-        descriptor = os.dup(port.fileno())  # the lock goes with it
-    # pyserial lets a read of nothing return at once, which would look like the end of a port that was unplugged.
-    settings = termios.tcgetattr(descriptor)
-    settings[CONTROL_CHARACTERS][termios.VMIN] = 1
-    settings[CONTROL_CHARACTERS][termios.VTIME] = 0
-    termios.tcsetattr(descriptor, termios.TCSANOW, settings)
-    return descriptor
-
-
-def _not_opened(line: SerialLine, address: str, problem: Exception) -> LinkClosed:
-    number = getattr(problem, "errno", None)
-    if number in IN_USE:
-        holder = holder_of(line.path)
-        return LinkClosed(
-            f"the port is in use{f' by {holder}' if holder else ''}",
-            where=address,
-            remedy="End that program, or take another port." if holder else "Find its user with: fuser -v PORT.",
-        )
-    if number == errno.ENOENT:
-        why, remedy = "there is no such port", "Check that it is plugged in; ports are listed in /dev/serial/by-id."
-    elif number == errno.EACCES:
-        why, remedy = "permission denied", "Add this user to the group of the port, usually dialout."
-    elif number:
-        why, remedy = os.strerror(number), "Check cable and adapter."
-    else:
-        why, remedy = str(problem), "Check that it is a serial port and takes these settings."
-    return LinkClosed(f"cannot open the port: {why}", where=address, remedy=remedy)
+    return open_descriptor(SerialLine.parse(address), where=address)
 
 
 OPENERS: dict[str, Callable[[str, str, Clock, int], Awaitable[int]]] = {

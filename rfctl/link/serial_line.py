@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
+from rfctl.link.port_names import is_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +33,7 @@ class SerialLine:
     """One port and how it is set. Eight data bits, as Modbus RTU needs them.
 
     Attributes:
-        path: Of the port, absolute.
+        path: Of the port, absolute; or what rfctl.link.port_names finds it by.
         baud: Bits a second, one of BAUDS.
         parity: ``N``, ``E`` or ``O``.
         stopbits: 1 or 2.
@@ -45,17 +46,19 @@ class SerialLine:
 
     @classmethod
     def parse(cls, address: str) -> SerialLine:
-        """Read ``rtu:PATH?baud=115200&parity=N&stopbits=1``; what is left out has the default.
+        """Read ``rtu:PORT?baud=115200&parity=N&stopbits=1``; what is left out has the default.
+
+        PORT is an absolute path, ``usb:SERIAL``, ``COMn`` or an alias; whether it is there is not looked up.
 
         Raises:
             ConfigError: Not such an address, or a setting that there is not.
         """
         path, _, query = address.removeprefix(SCHEME).partition("?")
-        if not address.startswith(SCHEME) or not path.startswith("/"):
+        if not address.startswith(SCHEME) or not is_name(path):
             raise ConfigError(
                 "not the address of a serial port: its path must be absolute",
                 where=address,
-                remedy=f"Write rtu:PATH, for example {EXAMPLE}.",
+                remedy=f"Write rtu:PATH, rtu:usb:SERIAL or rtu:ALIAS, for example {EXAMPLE}.",
             )
         given = dict(parse_qsl(query, keep_blank_values=True, separator="&"))
         valid = tuple(field.name for field in fields(cls) if field.name != "path")

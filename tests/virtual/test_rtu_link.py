@@ -332,7 +332,9 @@ async def test_an_unplugged_port_ends_the_request_and_the_link_for_ever(link: Li
 
 
 async def test_an_absent_port_is_named_with_its_remedy(clock: Clock) -> None:
-    with pytest.raises(LinkClosed, match=r"there is no such port\. Check that it is plugged in") as caught:
+    with pytest.raises(
+        LinkClosed, match=r"there is no such port\. Check that it is plugged in; 'rfctl ports'"
+    ) as caught:
         await open_port("rtu:/dev/no-such-port", clock)
     assert caught.value.where == "rtu:/dev/no-such-port"
 
