@@ -60,10 +60,15 @@ class Traced(NamedTuple):
 class Transactions(Protocol):
     """All that a driver gets to see of a link: requests and their replies."""
 
-    address: str
-    """Where the generator is, as the station file writes it; its scheme names the protocol."""
-    received_ns: int
-    """The station's monotonic clock when the last bytes arrived."""
+    @property
+    def address(self) -> str:
+        """Where the generator is, as the station file writes it; its scheme names the protocol."""
+        ...
+
+    @property
+    def received_ns(self) -> int:
+        """The station's monotonic clock when the last bytes arrived."""
+        ...
 
     async def transact(self, pdu: bytes, intent: Intent, *, unit: int) -> bytes:
         """Send one request and return the checked reply.

@@ -10,7 +10,7 @@ from rfctl.errors import ConfigError
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller
-    from rfctl.link.link import Link
+    from rfctl.link.link import Transactions
     from rfctl.profile.profile import Profile
 
 DRIVERS = "rfctl.drivers"
@@ -20,7 +20,7 @@ SIMULATORS = "rfctl.simulators"
 class OpenDriver(Protocol):
     """Entry point of a driver."""
 
-    def __call__(self, link: Link, profile: Profile) -> Controller: ...
+    def __call__(self, link: Transactions, profile: Profile) -> Controller: ...
 
 
 class Simulation(Protocol):
