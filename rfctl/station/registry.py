@@ -40,7 +40,13 @@ class StartSimulator(Protocol):
     """Entry point of a simulator."""
 
     async def __call__(
-        self, clock: Clock, *, address: str = "tcp:127.0.0.1:0", channels: int = 2, seed: int = 0
+        self,
+        clock: Clock,
+        *,
+        address: str = "tcp:127.0.0.1:0",
+        generator: str = "rfctl-reference",
+        channels: int | None = None,
+        seed: int = 0,
     ) -> Simulation: ...
 
 

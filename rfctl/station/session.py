@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from rfctl.station.station_file import Station
     from rfctl.telemetry.broker import Broker
 
+USUAL_CHANNELS = 2
+"""A simulated machine is told a number of channels only where the plan needs more than these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -116,7 +119,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
     station = order.station
     registry.driver(order.profile.driver)  # imported here, before anything is timed
     if station.in_process:
-        registry.simulator(station.simulator)
+        registry.simulator(station.simulator.simulator)
     started = clock.utc()
     procedure_id = f"{station.id}-{started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
@@ -184,6 +187,16 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         return Result(exit_code, document, error)
 
 
+async def _start_simulator(order: Order, clock: Clock) -> registry.Simulation:
+    """The one that the link names, with as many channels as its machine usually has, unless the plan needs more."""
+    link = order.station.simulator
+    most = max((site.channel for site in order.plan.sites), default=1)
+    options: dict[str, Any] = {"channels": most} if most > USUAL_CHANNELS else {}
+    if link.generator is not None:
+        options["generator"] = link.generator
+    return await registry.simulator(link.simulator)(clock, address=link.address, seed=order.seed, **options)
+
+
 async def _procedure(
     order: Order,
     clock: Clock,
@@ -196,10 +209,7 @@ async def _procedure(
     async with AsyncExitStack() as stack:
         address = order.station.link
         if order.station.in_process:
-            start = registry.simulator(order.station.simulator)
-            channels = max([2, *(site.channel for site in order.plan.sites)])
-            face = order.station.simulator_address
-            simulation = await start(clock, address=face, channels=channels, seed=order.seed)
+            simulation = await _start_simulator(order, clock)
             stack.push_async_callback(simulation.close)
             address = simulation.address
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)

@@ -14,11 +14,11 @@ from rfctl.errors import ConfigError
 from rfctl.link import serial_line
 from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
+from rfctl.station import simulated_link
+from rfctl.station.simulated_link import SimulatedLink
 from rfctl.telemetry.broker import Broker, split_url
 
-SCHEMES = ("tcp:", "rtutcp:", serial_line.SCHEME, "sim:")
-SIMULATOR_FACES = {"tcp": "tcp:127.0.0.1:0", "rtu": "pty:"}
-"""What follows ``sim:NAME?link=``, and the address that the simulator in process then serves."""
+SCHEMES = ("tcp:", "rtutcp:", serial_line.SCHEME, simulated_link.SCHEME)
 
 DEFAULT_SITE = "site"
 
@@ -55,9 +55,8 @@ class GeneratorSection(strict_toml.Strict):
                 serial_line.SerialLine.parse(value)
             except ConfigError as problem:
                 raise ValueError(f"{problem.what}. {problem.remedy}") from None
-        _, _, face = value.partition("?") if value.startswith("sim:") else ("", "", "")
-        if face and face not in {f"link={name}" for name in SIMULATOR_FACES}:
-            raise ValueError(f"after sim:NAME stands ?link=tcp or ?link=rtu, not {face!r}")
+        if value.startswith(simulated_link.SCHEME):
+            SimulatedLink.parse(value)
         return value
 
 
@@ -108,7 +107,7 @@ class Station:
         title: What people call it.
         simulated: The station file says that the generator is a simulator.
         medium: What the electrodes stand in.
-        link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, ``sim:NAME`` or ``sim:NAME?link=rtu``.
+        link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, or as in rfctl.station.simulated_link.
         profile: Name or path of the generator's profile.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.
@@ -134,17 +133,12 @@ class Station:
     @property
     def in_process(self) -> bool:
         """The simulator runs in this process, so that time may be virtual."""
-        return self.link.startswith("sim:")
+        return self.link.startswith(simulated_link.SCHEME)
 
     @property
-    def simulator(self) -> str:
-        """Name of the simulator in process."""
-        return self.link.removeprefix("sim:").partition("?")[0]
-
-    @property
-    def simulator_address(self) -> str:
-        """What the simulator in process serves."""
-        return SIMULATOR_FACES[self.link.partition("?link=")[2] or "tcp"]
+    def simulator(self) -> SimulatedLink:
+        """The simulator in process."""
+        return SimulatedLink.parse(self.link)
 
 
 def load(name_or_path: str) -> Station:
@@ -157,7 +151,7 @@ def load(name_or_path: str) -> Station:
     file = strict_toml.read(path, StationFile)
     simulated = file.station.backend == "simulated"
     link = file.generator.link
-    if link.startswith("sim:") and not simulated:
+    if link.startswith(simulated_link.SCHEME) and not simulated:
         raise ConfigError(
             f"generator.link is {link!r}, but station.backend is 'device'",
             where=str(path),

@@ -7,7 +7,8 @@ import ipaddress
 import json
 from http import HTTPStatus
 from math import isfinite
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import parse_qsl
 
 import h11
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 BODY_LIMIT_BYTES = 65_536
 
 READS = ("/events", "/state", "/truth", "/wire")
-WRITES = ("/faults",)
+WRITES = ("/faults", "/panel")
 
 
 class BackDoor:
@@ -61,41 +62,40 @@ class BackDoor:
         self.connections.abort()
         await self.connections.lost()
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[HTTPStatus, object]:
+    def answer(self, method: str, target: str, body: bytes) -> tuple[HTTPStatus, object]:
         """Status and JSON value for one request."""
-        if path in READS:
-            if method != "GET":
-                return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is read with GET")
-            return HTTPStatus.OK, self._read(path)
-        if path in WRITES:
-            if method != "POST":
-                return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is written with POST")
-            try:
-                self._change_fault(body)
-            except ConfigError as problem:
-                return HTTPStatus.BAD_REQUEST, _error(str(problem))
-            return HTTPStatus.OK, self._read("/state")
-        return HTTPStatus.NOT_FOUND, _error(f"no {path} here; GET {', '.join(READS)}; POST {', '.join(WRITES)}")
+        path, _, query = target.partition("?")
+        if path not in (*READS, *WRITES):
+            return HTTPStatus.NOT_FOUND, _error(f"no {path} here; GET {', '.join(READS)}; POST {', '.join(WRITES)}")
+        allowed, how = ("GET", "read with GET") if path in READS else ("POST", "written with POST")
+        if method != allowed:
+            return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is {how}")
+        try:
+            unit = _unit_of(query)
+            if path == "/faults":
+                self._change_fault(unit, body)
+            elif path == "/panel":
+                self._press(unit, body)
+            return HTTPStatus.OK, self._read("/state" if path in WRITES else path, unit)
+        except ConfigError as problem:
+            return HTTPStatus.BAD_REQUEST, _error(str(problem))
 
-    def _read(self, path: str) -> object:
+    def _read(self, path: str, unit: int) -> object:
         simulator = self._simulator
         if path == "/truth":
-            return simulator.truth()
+            return simulator.truth(unit)
         if path == "/state":
-            return simulator.state()
+            return simulator.state(unit)
         if path == "/wire":
             return [frame.as_json() for frame in simulator.wire]
-        return [event.as_json() for event in simulator.events]
+        return [event.as_json() for event in simulator.events_of(unit)]
 
-    def _change_fault(self, body: bytes) -> None:
+    def _change_fault(self, unit: int, body: bytes) -> None:
         example = 'POST {"start": "thermocouple_open", "channel": 1} or {"clear": "thermocouple_open"}.'
-        try:
-            wanted = json.loads(body)
-        except ValueError as problem:
-            raise ConfigError(f"not JSON: {problem}", remedy=example) from None
-        if not isinstance(wanted, dict) or ("start" in wanted) == ("clear" in wanted):
+        wanted = _object(body, example)
+        if ("start" in wanted) == ("clear" in wanted):
             raise ConfigError("neither one start nor one clear", remedy=example)
-        faults = self._simulator.faults
+        faults = self._simulator.faults_of(unit)
         if "start" in wanted:
             name, channel = wanted.pop("start"), wanted.pop("channel", None)
             faults.start(name, channel, **wanted)
@@ -104,6 +104,35 @@ class BackDoor:
             if wanted:
                 raise ConfigError(f"clear takes no {', '.join(wanted)}", remedy=example)
             faults.clear(name, channel)
+
+    def _press(self, unit: int, body: bytes) -> None:
+        example = 'POST {"remote": "locked"} or {"remote": "free"}.'
+        wanted = _object(body, example)
+        if set(wanted) != {"remote"} or wanted["remote"] not in PANEL:
+            raise ConfigError("no such key on the panel", remedy=example)
+        self._simulator.lock_panel(locked=PANEL[wanted["remote"]], unit=unit)
+
+
+PANEL = {"locked": True, "free": False}
+
+
+def _unit_of(query: str) -> int:
+    """The unit that a query names: ``unit=2``; 1 when it names none."""
+    match parse_qsl(query, keep_blank_values=True):
+        case []:
+            return 1
+        case [("unit", number)] if number.isascii() and number.isdigit():
+            return int(number)
+    raise ConfigError(f"the query {query!r}", remedy="Ask for ?unit=2, or leave it out for unit 1.")
+
+
+def _object(body: bytes, example: str) -> dict[str, Any]:
+    """The members of a JSON object; of anything else there are none."""
+    try:
+        wanted = json.loads(body)
+    except ValueError as problem:
+        raise ConfigError(f"not JSON: {problem}", remedy=example) from None
+    return wanted if isinstance(wanted, dict) else {}
 
 
 def _is_loopback(host: str) -> bool:
@@ -169,8 +198,8 @@ class _Connection(asyncio.Protocol):
                 self._transport.close()
                 return False
         elif isinstance(event, h11.EndOfMessage) and self._request is not None:
-            path = self._request.target.decode("ascii").partition("?")[0]
-            self._send(*self._door.answer(self._request.method.decode("ascii"), path, self._body))
+            target = self._request.target.decode("ascii")
+            self._send(*self._door.answer(self._request.method.decode("ascii"), target, self._body))
             if self._http.our_state is h11.MUST_CLOSE:
                 self._transport.close()
                 return False

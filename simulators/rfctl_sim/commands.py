@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import click
 
-GENERATORS = ("reference",)
+EXAMPLES = """\b
+Examples:
+  rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
+  rfctl sim serve --generator kestrel-2 --link pty:/tmp/kestrel
+  rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
+  rfctl sim serve --link pty:/tmp/line --units 3
+"""
 
 
 @click.group(epilog="Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021")
@@ -12,35 +18,54 @@ def sim() -> None:
     """Simulated generators."""
 
 
-@sim.command(epilog="Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021")
-@click.option("--generator", default="reference", show_default=True, metavar="NAME", help="What to simulate.")
+@sim.command(epilog=EXAMPLES)
+@click.option(
+    "--generator",
+    default="rfctl-reference",
+    show_default=True,
+    metavar="NAME",
+    help="What to simulate: rfctl-reference, kestrel-2 or orrin-v.",
+)
 @click.option(
     "--link",
     required=True,
-    metavar="tcp:HOST:PORT|pty:PATH",
-    help="Where clients connect; port 0 takes any, PATH becomes a link to a pty.",
+    metavar="tcp:HOST:PORT|rtutcp:HOST:PORT|pty:PATH",
+    help="Where clients connect: Modbus TCP, RTU frames through a socket, or RTU on a pty that PATH becomes a link to. "
+    "Port 0 takes any.",
 )
 @click.option("--baud", default=115200, show_default=True, type=click.IntRange(min=1200), help="Speed of a pty.")
-@click.option("--channels", default=2, show_default=True, help="Channels, 1 to 4.")
-@click.option("--backdoor", metavar="HOST:PORT", help="HTTP on loopback: what is true, and faults.")
+@click.option("--channels", type=int, help="Channels of each generator: 1 to 4 of the reference (2), else as built.")
+@click.option("--units", default=1, show_default=True, help="Generators on the wire, with unit identifiers from 1 on.")
+@click.option("--backdoor", metavar="HOST:PORT", help="HTTP on loopback: what is true, faults, panel; ?unit=N.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same noise.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line as soon as it listens.")
-def serve(generator: str, link: str, baud: int, channels: int, backdoor: str | None, seed: int, as_json: bool) -> None:
-    """Serve a simulated generator until SIGTERM or SIGINT."""
+def serve(
+    generator: str,
+    link: str,
+    baud: int,
+    channels: int | None,
+    units: int,
+    backdoor: str | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Serve simulated generators until SIGTERM or SIGINT."""
     import asyncio
 
-    from rfctl.errors import ConfigError
-
-    if generator not in GENERATORS:
-        raise ConfigError(
-            f"no simulated generator named {generator!r}",
-            where="--generator",
-            remedy=f"Valid: {', '.join(GENERATORS)}.",
-        )
-    asyncio.run(_serve(link, baud, channels, backdoor, seed, as_json=as_json))
+    asyncio.run(_serve(generator, link, baud, channels, units, backdoor, seed, as_json=as_json))
 
 
-async def _serve(link: str, baud: int, channels: int, backdoor: str | None, seed: int, *, as_json: bool) -> None:
+async def _serve(
+    generator: str,
+    link: str,
+    baud: int,
+    channels: int | None,
+    units: int,
+    backdoor: str | None,
+    seed: int,
+    *,
+    as_json: bool,
+) -> None:
     import asyncio
     import json
     import os
@@ -52,20 +77,37 @@ async def _serve(link: str, baud: int, channels: int, backdoor: str | None, seed
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    simulator = await start(RealClock(), address=link, channels=channels, seed=seed, backdoor=backdoor, baud=baud)
+    simulator = await start(
+        RealClock(),
+        address=link,
+        generator=generator,
+        channels=channels,
+        units=units,
+        seed=seed,
+        backdoor=backdoor,
+        baud=baud,
+    )
     try:
         if as_json:
             listening = {
                 "link": simulator.address,
                 "backdoor": simulator.backdoor_address,
-                "channels": channels,
+                "generator": generator,
+                "channels": simulator.channels,
+                "units": units,
                 "pid": os.getpid(),
             }
             click.echo(json.dumps(listening))
         else:
-            click.echo(f"Simulated generator (no device), {channels} channels, on {simulator.address}")
+            several = f"{units} units, " if units > 1 else ""
+            click.echo(
+                f"Simulated generator {generator} (no device), {several}{simulator.channels} channels, "
+                f"on {simulator.address}"
+            )
             if simulator.backdoor_address is not None:
-                click.echo(f"Back door: {simulator.backdoor_address} (GET /truth /state /events /wire, POST /faults)")
+                click.echo(
+                    f"Back door: {simulator.backdoor_address} (GET /truth /state /events /wire, POST /faults /panel)"
+                )
         await stop.wait()
     finally:
         await simulator.close()

@@ -45,13 +45,19 @@ class WireEffects:
     """Faults in force on what a client sees.
 
     Attributes:
-        frozen_status: The status block that is answered for ever.
+        frozen_ns: Since when what the first request then shows is answered for ever; None for no such fault.
+        dead: Requests are neither obeyed nor answered.
         wrong_map_id: The identity block carries another map id.
         refused_register: Name of the register whose writes are answered with exception 04.
         silent_until_ns: Requests before this instant are neither obeyed nor answered.
     """
 
-    frozen_status: bytes | None = None
+    frozen_ns: int | None = None
+    dead: bool = False
     wrong_map_id: bool = False
     refused_register: str | None = None
     silent_until_ns: int = 0
+
+    def silent(self, now_ns: int) -> bool:
+        """Nothing is heard now."""
+        return self.dead or now_ns < self.silent_until_ns

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
-from rfctl_sim import answers
 from rfctl_sim.control import ChannelFault
-from rfctl_sim.registers import CONTROL_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -144,12 +142,16 @@ CHANNEL_FAULTS = {
 
 SECONDS: dict[str, Kind] = {"seconds": Number(2.0, 0.001, 86_400.0)}
 
+REGISTER = Name("", ())
+"""Valid are the registers of the machine in question."""
+
 GENERATOR_FAULTS: dict[str, Mapping[str, Kind]] = {
     "counter_frozen": {},
     "lease_dead": {},
     "no_reply": SECONDS,
-    "refuse_write": {"register": Name("power_limit_w", CONTROL_NAMES)},
+    "refuse_write": {"register": REGISTER},
     "socket_cut": SECONDS,
+    "unit_dead": {},
     "wrong_map_id": {},
 }
 
@@ -173,7 +175,7 @@ class Active:
     until_ns: int | None
 
 
-class Face(Protocol):
+class Cuttable(Protocol):
     """What a fault does to the way that clients come by."""
 
     def cut(self, for_s: float | None) -> None:
@@ -188,11 +190,23 @@ class Face(Protocol):
 class Faults:
     """Starts and clears faults. Power, temperatures and loads are as in the output stage: power in the tissue."""
 
-    def __init__(self, generator: Generator, effects: WireEffects, face: Face, clock: Clock) -> None:
+    def __init__(
+        self, generator: Generator, effects: WireEffects, face: Cuttable, clock: Clock, registers: tuple[str, ...]
+    ) -> None:
+        """Nothing is wrong yet.
+
+        Args:
+            generator: Whose faults these are.
+            effects: What its clients see.
+            face: The way that they come by.
+            clock: Of the running loop.
+            registers: What can be written, by name; the power limit is the default of ``refuse_write``.
+        """
         self._generator = generator
         self._effects = effects
         self._face = face
         self._clock = clock
+        self._register = Name(next(name for name in registers if name.startswith("power_limit")), registers)
         self._active: dict[tuple[str, int], Active] = {}
 
     def active(self) -> list[Active]:
@@ -213,6 +227,7 @@ class Faults:
         """
         number = self._channel_of(name, channel)
         kinds = CHANNEL_FAULTS[name].parameters if name in CHANNEL_FAULTS else GENERATOR_FAULTS[name]
+        kinds = {key: self._register if kind is REGISTER else kind for key, kind in kinds.items()}
         accepted = _accepted(name, kinds, parameters)
         now_ns = self._now()
         until_ns = now_ns + round(_number(accepted, "seconds") * NS_PER_S) if "seconds" in accepted else None
@@ -284,7 +299,9 @@ class Faults:
     def _start_on_wire(self, fault: Active, now_ns: int) -> None:
         effects = self._effects
         if fault.name == "counter_frozen":
-            effects.frozen_status = answers.status(self._generator, now_ns)
+            effects.frozen_ns = now_ns
+        elif fault.name == "unit_dead":
+            effects.dead = True
         elif fault.name == "no_reply":
             effects.silent_until_ns = fault.until_ns or 0
         elif fault.name == "refuse_write":
@@ -297,7 +314,9 @@ class Faults:
     def _end_on_wire(self, name: str) -> None:
         effects = self._effects
         if name == "counter_frozen":
-            effects.frozen_status = None
+            effects.frozen_ns = None
+        elif name == "unit_dead":
+            effects.dead = False
         elif name == "no_reply":
             effects.silent_until_ns = 0
         elif name == "refuse_write":

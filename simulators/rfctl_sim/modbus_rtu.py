@@ -15,26 +15,19 @@ from pymodbus.pdu import DecodePDU
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
-from rfctl_sim.requests import READ_HOLDING, READ_INPUT, WRITE_MULTIPLE, WRITE_SINGLE, Requests
+from rfctl_sim.rtu_frames import CHECK_SUM, at_silence, first_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfctl.clock import Clock
-    from rfctl_sim.fault_effects import WireEffects
-    from rfctl_sim.unit import Unit
+    from rfctl_sim.requests import Requests
     from rfctl_sim.wire import WireLog
 
 BAUD = 115200
 BITS = 10  # of a character: start, eight data bits, stop; a pty has no parity
 GAP_NS = 1_750_000  # the silence that ends a frame, above 19,200 baud
 GAP_BITS = 3.5 * 11  # at and below that
-
-FIXED_BYTES = 8  # of a frame of the functions 03, 04 and 06
-WRITE_MULTIPLE_BYTES = 9  # of a frame of function 16 around its registers
-COUNT_AT = 6  # where that says how many bytes of registers follow
-LONGEST_BYTES = 256
-CHECK_SUM = 2
 
 # A line has two ends and no connections: whoever writes is the same client.
 CLIENT = 1
@@ -48,14 +41,14 @@ class _Pty(NamedTuple):
 
 
 class ModbusLine:
-    """One end of a serial line, with the unit on it.
+    """One end of a serial line, with the units on it.
 
     A request is obeyed when its last byte would have come over the line, and answered when the last byte of the answer
     would have. What is no frame is dropped after a silence.
     """
 
-    def __init__(self, unit: Unit, effects: WireEffects, wire: WireLog, clock: Clock, baud: int = BAUD) -> None:
-        self._requests = Requests(unit, effects, clock)
+    def __init__(self, requests: Requests, wire: WireLog, clock: Clock, baud: int = BAUD) -> None:
+        self._requests = requests
         self._wire = wire
         self._clock = clock
         self._baud = baud
@@ -150,7 +143,7 @@ class ModbusLine:
         if self._pty is None:
             return
         self._received += os.read(self._pty.ours, 4096)
-        while (place := _first_request(self._received)) is not None:
+        while (place := first_request(self._received)) is not None:
             frame = self._received[place]
             self._received = self._received[place.stop :]
             self._heard_ns = self._over(self._heard_ns, len(frame))
@@ -164,8 +157,8 @@ class ModbusLine:
 
     def _on_silence(self, _: bytes) -> None:
         """What has come is a frame with a function that is not obeyed, or none."""
-        frame, self._received = self._received[-LONGEST_BYTES:], b""
-        if len(frame) > 1 + CHECK_SUM and _sound(frame):
+        frame, self._received = at_silence(self._received), b""
+        if frame is not None:
             self._obey(frame)
 
     def _obey(self, frame: bytes) -> None:
@@ -191,26 +184,3 @@ class ModbusLine:
         """Do it then, unless the port was taken away in between."""
         pty = self._pty
         return asyncio.get_running_loop().call_at(at_ns / NS_PER_S, lambda: do(frame) if self._pty is pty else None)
-
-
-def _first_request(received: bytes) -> slice | None:
-    """Where the first whole request lies; what is before it is noise."""
-    for at in range(len(received)):
-        length = _length(received[at : at + COUNT_AT + 1])
-        if length and at + length <= len(received) and _sound(received[at : at + length]):
-            return slice(at, at + length)
-    return None
-
-
-def _length(head: bytes) -> int:
-    """Length of the frame that begins so; 0 when it does not say, or not yet."""
-    if len(head) <= COUNT_AT:
-        return 0
-    if head[1] in {READ_HOLDING, READ_INPUT, WRITE_SINGLE}:
-        return FIXED_BYTES
-    return WRITE_MULTIPLE_BYTES + head[COUNT_AT] if head[1] == WRITE_MULTIPLE else 0
-
-
-def _sound(frame: bytes) -> bool:
-    """The check sum at the end is that of the rest."""
-    return FramerRTU.check_CRC(frame[:-CHECK_SUM], frame[-CHECK_SUM] << 8 | frame[-1])

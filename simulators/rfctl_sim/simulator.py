@@ -1,62 +1,113 @@
-"""A simulated generator with its faces: what runs behind ``rfctl sim serve``, the demo and the tests."""
+"""Simulated generators on one wire, with their faces: what runs behind ``rfctl sim serve``, the demo and the tests."""
 
 from __future__ import annotations
 
 import asyncio
 from dataclasses import asdict
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
 from rfctl_sim.backdoor import BackDoor
 from rfctl_sim.fault_effects import WireEffects
-from rfctl_sim.faults import Faults
+from rfctl_sim.faults import Cuttable, Faults
 from rfctl_sim.generator import Generator
+from rfctl_sim.listening import host_and_port
+from rfctl_sim.makes import REFERENCE, channels_of, make_of
 from rfctl_sim.modbus_rtu import BAUD, ModbusLine
-from rfctl_sim.modbus_tcp import ModbusServer, host_and_port
-from rfctl_sim.unit import Unit
+from rfctl_sim.modbus_rtu_tcp import RtuServer
+from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.requests import Requests
 from rfctl_sim.wire import WireLog
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl_sim.events import EventLog
 
-MOST_CHANNELS = 4
+MOST_UNITS = 247  # of a Modbus line
 
 # Time goes on when nobody polls; each access brings it up to its own instant anyway.
 PUMP_S = 0.25
 
 
-class Simulator:
-    """A running simulator; ``start`` makes one.
-
-    Attributes:
-        faults: Starts and clears faults.
-        events: The firmware's log.
-        wire: The last frames that crossed the wire.
-    """
-
-    def __init__(self, clock: Clock, channels: int, seed: int, address: str, baud: int) -> None:
-        self._clock = clock
-        power_up_ns = clock.monotonic_ns()
-        self._generator = Generator(channels, seed, power_up_ns)
-        effects = WireEffects()
-        self.wire = WireLog(power_up_ns)
-        unit = Unit(self._generator, effects)
-        self._face: ModbusServer | ModbusLine
-        if address.startswith("pty:"):
-            self._face = ModbusLine(unit, effects, self.wire, clock, baud)
-        else:
-            self._face = ModbusServer(unit, effects, self.wire, clock)
-        self._asked_address = address
-        self._backdoor: BackDoor | None = None
-        self._pump: asyncio.TimerHandle | None = None
-        self.faults = Faults(self._generator, effects, self._face, clock)
+class Face(Cuttable, Protocol):
+    """The way that clients come by, from its beginning to its end."""
 
     @property
     def address(self) -> str:
-        """Where clients connect: ``tcp:HOST:PORT`` or ``rtu:PATH?baud=BAUD``."""
+        """Where they find it."""
+        ...
+
+    async def open(self, address: str) -> None:
+        """Open it. Raises ConfigError."""
+        ...
+
+    async def close(self) -> None:
+        """End everything."""
+        ...
+
+
+SCHEMES = ("tcp", "rtutcp", "pty")
+
+
+def _face(address: str, requests: Requests, wire: WireLog, clock: Clock, baud: int) -> Face:
+    match address.partition(":")[0]:
+        case "tcp":
+            return ModbusServer(requests, wire, clock)
+        case "rtutcp":
+            return RtuServer(requests, wire, clock)
+        case "pty":
+            return ModbusLine(requests, wire, clock, baud)
+    valid = ", ".join(f"{scheme}:" for scheme in SCHEMES)
+    raise ConfigError("no such kind of link", where=address, remedy=f"An address begins with one of {valid}.")
+
+
+class Machine:
+    """One generator on the wire.
+
+    Attributes:
+        generator: What it is.
+        unit: How it answers.
+        faults: Starts and clears its faults; there are none before a face is there to cut.
+    """
+
+    faults: Faults
+
+    def __init__(self, make: str, channels: int | None, seed: int, clock: Clock) -> None:
+        made = make_of(make)
+        self.writable = made.writable
+        self.effects = WireEffects()
+        self.generator = Generator(channels_of(make, channels), seed, clock.monotonic_ns(), made.conventions)
+        self.unit = made.unit(self.generator, self.effects)
+
+
+class Simulator:
+    """Running generators on one wire; ``start`` makes one.
+
+    Attributes:
+        wire: The last frames that crossed the wire.
+    """
+
+    def __init__(
+        self, clock: Clock, generator: str, channels: int | None, units: int, seed: int, address: str, baud: int
+    ) -> None:
+        self._clock = clock
+        self.wire = WireLog(clock.monotonic_ns())
+        self._machines = {
+            number: Machine(generator, channels, seed + number - 1, clock) for number in range(1, units + 1)
+        }
+        requests = Requests({number: machine.unit for number, machine in self._machines.items()}, clock)
+        self._face = _face(address, requests, self.wire, clock, baud)
+        self._asked_address = address
+        self._backdoor: BackDoor | None = None
+        self._pump: asyncio.TimerHandle | None = None
+        for machine in self._machines.values():
+            machine.faults = Faults(machine.generator, machine.effects, self._face, clock, machine.writable)
+
+    @property
+    def address(self) -> str:
+        """Where clients connect: ``tcp:HOST:PORT``, ``rtutcp:HOST:PORT`` or ``rtu:PATH?baud=BAUD``."""
         return self._face.address
 
     @property
@@ -65,25 +116,57 @@ class Simulator:
         return self._backdoor.address if self._backdoor is not None else None
 
     @property
+    def channels(self) -> int:
+        """Channels of each generator."""
+        return len(self._machines[1].generator.channels)
+
+    @property
+    def faults(self) -> Faults:
+        """Starts and clears faults of unit 1."""
+        return self.faults_of(1)
+
+    @property
     def events(self) -> EventLog:
-        """What the firmware logged until now."""
+        """What the firmware of unit 1 logged until now."""
+        return self.events_of(1)
+
+    def faults_of(self, unit: int) -> Faults:
+        """Starts and clears faults of a unit.
+
+        Raises:
+            ConfigError: There is no such unit.
+        """
+        return self._machine(unit).faults
+
+    def events_of(self, unit: int) -> EventLog:
+        """What the firmware of a unit logged until now. Raises ConfigError as ``faults_of``."""
         self._advance()
-        return self._generator.events
+        return self._machine(unit).generator.events
 
-    def truth(self) -> dict[str, object]:
-        """The output stages themselves, now: keys as in ``GET /truth``."""
-        return self._generator.truth(self._advance())
+    def truth(self, unit: int = 1) -> dict[str, object]:
+        """The output stages themselves, now: keys as in ``GET /truth``. Raises ConfigError as ``faults_of``."""
+        return self._machine(unit).generator.truth(self._advance())
 
-    def state(self) -> dict[str, object]:
-        """The firmware's memory and the faults in force, now: as in ``GET /state``."""
+    def state(self, unit: int = 1) -> dict[str, object]:
+        """The firmware's memory and the faults in force, now: as in ``GET /state``. Raises as ``faults_of``."""
+        machine = self._machine(unit)
         now_ns = self._advance()
-        firmware = self._generator.firmware
+        firmware = machine.generator.firmware
         return {
-            "now_s": (now_ns - self._generator.power_up_ns) / NS_PER_S,
+            "now_s": (now_ns - machine.generator.power_up_ns) / NS_PER_S,
             "sample_counter": firmware.sample_counter(now_ns),
             **asdict(firmware.control, dict_factory=_with_names),
-            "faults": [asdict(fault) for fault in self.faults.active()],
+            "faults": [asdict(fault) for fault in machine.faults.active()],
         }
+
+    def lock_panel(self, *, locked: bool, unit: int = 1) -> None:
+        """A person locks or unlocks remote control at the panel of a unit, where the make has such a thing.
+
+        Raises:
+            ConfigError: There is no such unit.
+        """
+        generator = self._machine(unit).generator
+        generator.firmware.lock_panel(self._advance(), locked=locked)
 
     async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
@@ -101,9 +184,15 @@ class Simulator:
         if self._backdoor is not None:
             await self._backdoor.close()
 
+    def _machine(self, unit: int) -> Machine:
+        if unit not in self._machines:
+            raise ConfigError(f"no unit {unit}", remedy=f"There are units 1 to {len(self._machines)}.")
+        return self._machines[unit]
+
     def _advance(self) -> int:
         now_ns = self._clock.monotonic_ns()
-        self._generator.advance_to(now_ns)
+        for machine in self._machines.values():
+            machine.generator.advance_to(now_ns)
         return now_ns
 
     def _keep_going(self) -> None:
@@ -120,30 +209,32 @@ async def start(
     clock: Clock,
     *,
     address: str = "tcp:127.0.0.1:0",
-    channels: int = 2,
+    generator: str = REFERENCE,
+    channels: int | None = None,
+    units: int = 1,
     seed: int = 0,
     backdoor: str | None = None,
     baud: int = BAUD,
 ) -> Simulator:
-    """Switch a simulated generator on; close it at the end.
+    """Switch simulated generators on; close them at the end.
 
     Args:
         clock: The clock of the running loop.
-        address: Where clients connect: ``tcp:HOST:PORT``, port 0 for any that is free, or ``pty:PATH``, which makes
-            PATH a link to a pty; ``pty:`` takes a path of its own.
-        channels: 1 to 4.
-        seed: The same seed gives the same noise and tokens.
+        address: Where clients connect: ``tcp:HOST:PORT``, ``rtutcp:HOST:PORT`` (RTU frames through a socket), port 0
+            for any that is free, or ``pty:PATH``, which makes PATH a link to a pty; ``pty:`` takes a path of its own.
+        generator: Name of the machine.
+        channels: Of each; what the machine usually has when not given.
+        units: How many there are on the wire, with the unit identifiers from 1 on.
+        seed: The same seed gives the same noise and tokens; each unit has one of its own.
         backdoor: ``HOST:PORT`` of the back door, on loopback; none when not given.
         baud: How fast a pty is.
 
     Raises:
-        ConfigError: An address or a number of channels that cannot be served.
+        ConfigError: An address, a machine or a number of channels or units that cannot be served.
     """
-    if not address.startswith(("tcp:", "pty:")):
-        raise ConfigError("no such kind of link", where=address, remedy="Write tcp:HOST:PORT or pty:PATH.")
-    if not 1 <= channels <= MOST_CHANNELS:
-        raise ConfigError(f"{channels} channels", remedy=f"A generator has 1 to {MOST_CHANNELS}.")
-    simulator = Simulator(clock, channels, seed, address, baud)
+    if not 1 <= units <= MOST_UNITS:
+        raise ConfigError(f"{units} units", remedy=f"A line carries 1 to {MOST_UNITS}.")
+    simulator = Simulator(clock, generator, channels, units, seed, address, baud)
     try:
         await simulator.open(backdoor)
     except BaseException:

@@ -34,7 +34,11 @@ def loaded(folder: Path, link: str) -> station_file.Station:
         ("rtu:ttyUSB0", "generator.link: .*its path must be absolute.*Write rtu:PATH"),
         ("rtu:/dev/ttyUSB0?baud=12", "generator.link: baud = '12'.*Valid: 1200"),
         ("serial:/dev/ttyUSB0", "a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME"),
-        ("sim:reference?link=usb", r"\?link=tcp or \?link=rtu, not 'link=usb'"),
+        ("sim:reference?link=usb", r"link=tcp or link=rtu .*, not 'link=usb'"),
+        ("sim:reference?speed=2", r"stand link=tcp.* and generator=NAME, joined by &, not 'speed=2'"),
+        ("sim:reference?link=tcp&link=rtu", "joined by &, not 'link=tcp&link=rtu'"),
+        ("sim:reference?usb", "not 'usb'"),
+        ("sim:reference?generator=", "generator= names no machine"),
     ],
 )
 def test_a_link_that_cannot_be_is_refused_with_its_place_in_the_file(tmp_path: Path, link: str, says: str) -> None:
@@ -43,16 +47,23 @@ def test_a_link_that_cannot_be_is_refused_with_its_place_in_the_file(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("link", "address"),
+    ("link", "address", "generator"),
     [
-        ("sim:reference", "tcp:127.0.0.1:0"),
-        ("sim:reference?link=tcp", "tcp:127.0.0.1:0"),
-        ("sim:reference?link=rtu", "pty:"),
+        ("sim:reference", "tcp:127.0.0.1:0", None),
+        ("sim:reference?link=tcp", "tcp:127.0.0.1:0", None),
+        ("sim:reference?link=rtu", "pty:", None),
+        ("sim:rfctl_sim?link=rtutcp", "rtutcp:127.0.0.1:0", None),
+        ("sim:rfctl_sim?generator=kestrel-2", "tcp:127.0.0.1:0", "kestrel-2"),
+        ("sim:rfctl_sim?link=rtu&generator=orrin-v", "pty:", "orrin-v"),
     ],
 )
-def test_the_simulator_in_process_is_served_as_the_link_says(tmp_path: Path, link: str, address: str) -> None:
+def test_the_simulator_in_process_is_served_as_the_link_says(
+    tmp_path: Path, link: str, address: str, generator: str | None
+) -> None:
     station = loaded(tmp_path, link)
-    assert (station.in_process, station.simulator, station.simulator_address) == (True, "reference", address)
+    assert station.in_process
+    assert station.simulator.simulator in link
+    assert (station.simulator.address, station.simulator.generator) == (address, generator)
 
 
 @pytest.mark.parametrize(("baud", "channels", "cycle_ms"), [(9600, 2, 212), (19200, 2, 116), (19200, 4, 172)])

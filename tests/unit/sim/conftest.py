@@ -15,7 +15,8 @@ from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.faults import Faults
 from rfctl_sim.generator import Generator
 from rfctl_sim.modbus_tcp import ModbusServer
-from rfctl_sim.unit import Unit
+from rfctl_sim.requests import Requests
+from rfctl_sim.unit import ReferenceUnit
 from rfctl_sim.wire import WireLog
 
 POWER_UP_NS = 7_000_000_123  # not on any grid of its own
@@ -143,8 +144,9 @@ class Bench:
         self.clock = HandClock()
         self.generator = Generator(channels, seed, self.clock.now_ns)
         effects = WireEffects()
-        self.server = ModbusServer(Unit(self.generator, effects), effects, WireLog(self.clock.now_ns), self.clock)
-        self.faults = Faults(self.generator, effects, self.server, self.clock)
+        requests = Requests({1: ReferenceUnit(self.generator, effects)}, self.clock)
+        self.server = ModbusServer(requests, WireLog(self.clock.now_ns), self.clock)
+        self.faults = Faults(self.generator, effects, self.server, self.clock, registers.CONTROL_NAMES)
 
     def client(self, number: int = 1) -> Client:
         return Client(self, number)

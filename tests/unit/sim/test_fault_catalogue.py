@@ -19,6 +19,7 @@ def test_the_catalogue_has_every_fault():
         "rf_without_command",
         "socket_cut",
         "thermocouple_open",
+        "unit_dead",
         "wrong_map_id",
     }
 

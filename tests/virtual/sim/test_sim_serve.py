@@ -27,7 +27,7 @@ async def serve(*arguments):
 async def test_it_says_in_one_json_line_where_it_listens_and_ends_well_on_a_signal(number):
     process = await serve("--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--channels", "4", "--json")
     said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-    assert set(said) == {"link", "backdoor", "channels", "pid"}
+    assert set(said) == {"link", "backdoor", "generator", "channels", "units", "pid"}
     assert (said["channels"], said["pid"]) == (4, process.pid)
     assert said["backdoor"].startswith("http://127.0.0.1:")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(said["link"].rpartition(":")[2]))
@@ -63,4 +63,4 @@ async def test_without_json_it_tells_people_that_it_is_no_device():
 def test_an_unknown_generator_is_refused_with_the_valid_ones():
     result = CliRunner().invoke(sim, ["serve", "--generator", "cosman", "--link", "tcp:127.0.0.1:0"])
     assert isinstance(result.exception, ConfigError)
-    assert "'cosman'. Valid: reference" in str(result.exception)
+    assert "'cosman'. Valid: rfctl-reference" in str(result.exception)
