@@ -31,6 +31,7 @@ medium = "{medium}"
 
 [generator]
 link = "{link}"
+temperature_control = "{control}"
 
 [record]
 state_folder = "state-{station}"
@@ -43,7 +44,7 @@ checklist = ["electrode stands in the simulator"]
 [[site]]
 name = "bench"
 channel = {channel}
-electrode = {{ gauge = 18, tip_mm = 10 }}
+electrode = {{ gauge = {gauge}, tip_mm = {tip_mm} }}
 sensory = {{ use = "{sensory}", reason = "bench" }}
 motor = {{ use = "not used", reason = "bench" }}
 anaesthetic = {{ use = "not used", reason = "bench" }}
@@ -60,9 +61,16 @@ felt_at_v = 0.4
 """
 
 
-def station_text(link: str, *, station: str = "bench", backend: str = "simulated", medium: str = "tissue") -> str:
+def station_text(
+    link: str,
+    *,
+    station: str = "bench",
+    backend: str = "simulated",
+    medium: str = "tissue",
+    control: str = "auto",
+) -> str:
     """A station file; its state folder lies beside it."""
-    return STATION.format(link=link, station=station, backend=backend, medium=medium)
+    return STATION.format(link=link, station=station, backend=backend, medium=medium, control=control)
 
 
 def plan_text(
@@ -72,6 +80,8 @@ def plan_text(
     set_temperature_c: float = 80,
     hold_s: float = 20,
     ramp_c_per_s: float = 4.3,
+    gauge: int = 18,
+    tip_mm: float = 10,
 ) -> str:
     """A plan of one site."""
     return PLAN.format(
@@ -80,6 +90,8 @@ def plan_text(
         set_temperature_c=set_temperature_c,
         hold_s=hold_s,
         ramp_c_per_s=ramp_c_per_s,
+        gauge=gauge,
+        tip_mm=tip_mm,
     )
 
 

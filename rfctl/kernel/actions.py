@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 
+from rfctl.kernel import regulator
 from rfctl.kernel.effects import (
     Arm,
     Ask,
     Claim,
     Configure,
+    ConfigureSetPoint,
     Effect,
     Fire,
     Grant,
@@ -20,6 +23,7 @@ from rfctl.kernel.effects import (
     Off,
     Renew,
     SetAmplitude,
+    SetOutput,
     StartStimulation,
 )
 from rfctl.kernel.events import Choice, Question
@@ -31,9 +35,12 @@ from rfctl.kernel.limits import (
     SERIES_RESISTANCE_MAX_OHM,
     STIMULATION_STEP_V,
 )
+from rfctl.kernel.phase import HEATING
+from rfctl.kernel.regulator import Regulator
 from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Reference, SiteResult
+from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
-from rfctl.model.settings import LesionSettings, StimulationSettings
+from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 
 Act = Callable[[KernelState, int, int, int], tuple[KernelState, tuple[Effect, ...]]]
 """(state with the new phase, channel number, now_ns, value of the event) -> (state, effects)."""
@@ -259,16 +266,24 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     power_limit_w = min(site.electrode.power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
     channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
     envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
+    if state.setup.set_point is SetPoint.VOLTAGE:  # no voltage beyond the one that gives the power limit before RF
+        envelope = replace(envelope, voltage_v_rms=f32(math.sqrt(channel.power_limit_w * after_ohm)))
     return _intend(with_channel(state, number, channel), number, PermitKind.LESION, envelope)
 
 
 def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     channel = state.channels[number - 1]
     lesion = site_of(state, number).lesion
-    settings = LesionSettings(
-        f32(lesion.set_temperature_c), f32(lesion.ramp_c_per_s), channel.duration_s, channel.power_limit_w
-    )
-    return state, (permit(state, number, now_ns), Claim(), Configure(number, settings))
+    command: Configure | ConfigureSetPoint
+    if state.setup.set_point is not None:
+        bounds = SetPointSettings(state.setup.set_point, channel.duration_s, channel.power_limit_w)
+        command = ConfigureSetPoint(number, bounds)
+    else:
+        settings = LesionSettings(
+            f32(lesion.set_temperature_c), f32(lesion.ramp_c_per_s), channel.duration_s, channel.power_limit_w
+        )
+        command = Configure(number, settings)
+    return state, (permit(state, number, now_ns), Claim(), command)
 
 
 def arm(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -285,8 +300,42 @@ def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     channel = state.channels[number - 1]
     start_c = start_temperature_c(channel)
     figures = Figures(now_ns, start_c, 0, start_c, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, now_ns)
-    state = with_channel(state, number, channel._replace(figures=figures, token=0))
+    regulator = _regulator(state, number, start_c, now_ns)
+    state = with_channel(state, number, channel._replace(figures=figures, regulator=regulator, token=0))
     return state, (permit(state, number, now_ns), Renew(), Fire(number, channel.token))
+
+
+def _regulator(state: KernelState, number: int, start_c: float, now_ns: int) -> Regulator | None:
+    channel, site, set_point = state.channels[number - 1], site_of(state, number), state.setup.set_point
+    if set_point is None or channel.reference is None:
+        return None
+    return regulator.begin(
+        site.electrode,
+        site.lesion,
+        set_point,
+        start_c=start_c,
+        limit_w=channel.power_limit_w,
+        voltage_v_rms=channel.intended.envelope.voltage_v_rms,
+        series_ohm=channel.reference.series_ohm,
+        tissue_ohm=channel.reference.after_ohm - channel.reference.series_ohm,
+        now_ns=now_ns,
+    )
+
+
+def set_outputs(state: KernelState, now_ns: int) -> Result:
+    """Where the station controls the temperature: the next set point of every channel that is heating."""
+    effects: tuple[Effect, ...] = ()
+    for number, channel in enumerate(state.channels, start=1):
+        if channel.phase in HEATING and channel.regulator is not None and state.reading is not None:
+            measured, sample = state.reading.channels[number - 1], channel.history[-1]
+            set_point = channel.regulator.aim.set_point
+            delivered = measured.voltage_v_rms if set_point is SetPoint.VOLTAGE else measured.power_w
+            after = regulator.regulate(
+                channel.regulator, sample.temperature_c, sample.impedance_tissue_ohm, delivered, now_ns
+            )
+            state = with_channel(state, number, channel._replace(regulator=after))
+            effects = (*effects, SetOutput(number, set_point, after.value))
+    return state, effects
 
 
 def begin_hold(state: KernelState, number: int, now_ns: int, _value: int) -> Result:

@@ -6,8 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.events import Choice, Question
+from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit
-from rfctl.model.settings import LesionSettings, StimulationSettings
+from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 
 
 class Off(NamedTuple):
@@ -50,6 +51,21 @@ class Configure(NamedTuple):
 
     channel: int
     settings: LesionSettings
+
+
+class ConfigureSetPoint(NamedTuple):
+    """Write what bounds a lesion whose temperature the station controls; its set point is 0."""
+
+    channel: int
+    settings: SetPointSettings
+
+
+class SetOutput(NamedTuple):
+    """Set the output of a lesion that is on: V rms, or W at the terminals."""
+
+    channel: int
+    set_point: SetPoint
+    value: float
 
 
 class Arm(NamedTuple):
@@ -131,6 +147,8 @@ Effect = (
     | Claim
     | Release
     | Configure
+    | ConfigureSetPoint
+    | SetOutput
     | Arm
     | Fire
     | StartStimulation

@@ -17,6 +17,7 @@ class Command(StrEnum):
     FIRE = "fire"
     START_STIMULATION = "start_stimulation"
     SET_AMPLITUDE = "set_amplitude"
+    SET_OUTPUT = "set_output"
     RENEW = "renew"
     RELEASE = "release"
 

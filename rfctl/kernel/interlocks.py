@@ -21,6 +21,7 @@ HALF_SECOND_NS = 500_000_000
 IMPEDANCE_CHECK_NS = 5_000_000_000
 RF_BAND_CURRENT_MA = 20.0
 RF_BAND_POWER_W = 0.5
+SET_POINT_STEPS = 2.0
 
 
 def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
@@ -93,7 +94,13 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         (now_ns - channel.off_ns) / 1e9 if output and (phase in OFF_VERIFYING or phase is Phase.ENDED) else 0.0,
         float(reading.fault_bits << 16 | measured.fault_bits),
         1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
+        None if channel.regulator is None else _set_point_error_pct(channel.regulator.value, measured.set_point),
     )
+
+
+def _set_point_error_pct(commanded: float, held: float) -> float | None:
+    """Difference in percent of the set point, of at least 2 V or 2 W: a wire has steps. None where it is not shown."""
+    return None if held != held else abs(held - commanded) / max(commanded, SET_POINT_STEPS) * 100.0
 
 
 def has_rf(measured: ChannelReading) -> bool:

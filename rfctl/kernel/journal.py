@@ -6,7 +6,7 @@ from dataclasses import astuple, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from rfctl.errors import RecordError
-from rfctl.kernel.effects import Effect, Grant, Renew
+from rfctl.kernel.effects import Effect, Grant, Renew, SetOutput
 from rfctl.kernel.events import (
     Answered,
     Cause,
@@ -48,8 +48,11 @@ def _number(item: Any) -> Any:
 
 
 def routine_values(effects: tuple[Effect, ...]) -> list[object] | None:
-    """The effects of an uneventful sample as numbers: permits, and whether the lease is renewed. None for any other."""
+    """The effects of an uneventful sample as numbers: permits, whether the lease is renewed, and, only where there are
+    any, the set points of channels. None for any other.
+    """
     grants: list[object] = []
+    outputs: list[object] = []
     renewed = False
     for effect in effects:
         if type(effect) is Grant:
@@ -69,9 +72,11 @@ def routine_values(effects: tuple[Effect, ...]) -> list[object] | None:
             )
         elif type(effect) is Renew:
             renewed = True
+        elif type(effect) is SetOutput:
+            outputs.append([effect.channel, effect.value])
         else:
             return None
-    return [grants, renewed]
+    return [grants, renewed, outputs] if outputs else [grants, renewed]
 
 
 def effect_values(effect: Effect) -> list[object]:

@@ -61,6 +61,7 @@ class Quantity(StrEnum):
     SAMPLE_AGE = "sample_age_s"
     COUNTER_AGE = "counter_age_s"
     LEASE_LOST = "lease_lost"
+    SET_POINT_ERROR = "set_point_error_pct"
 
 
 class Basis(StrEnum):
@@ -296,6 +297,12 @@ ROWS: tuple[Row, ...] = (
         "generator_fault", "HZ-15", ENERGISED, Quantity.FAULT_BITS, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
         Action.TRIP, Origin.DEVICE, "1",
         "channel {channel}: the generator reports a fault of its own (bits {measured})", "the generator",
+    ),
+    Row(
+        "set_point_mismatch", "HZ-31", HEATING, Quantity.SET_POINT_ERROR, Side.ABOVE, Basis.ABSOLUTE, 0, 5.0,
+        TWO_OF_THREE, Action.TRIP, Origin.DEVICE, "%",
+        "channel {channel}: the set point that the generator holds differs by {measured} % from the one it was told, "
+        "limit {limit} % in {window}", "limits: supervision",
     ),
     Row(
         "rf_stopped", "HZ-16", HEATING, Quantity.RF_MISSING, Side.ABOVE, Basis.ABSOLUTE, 0, 0, TWO_OF_THREE,

@@ -7,8 +7,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.effects import Ask, Outcome
-from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Origin, Row
+from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Origin, Quantity, Row
 from rfctl.kernel.phase import Phase
+from rfctl.kernel.regulator import Regulator
+from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, Plan
 from rfctl.model.reading import Reading
@@ -25,6 +27,7 @@ class Setup:
         channels: Number of channels of the generator.
         rated_power_w: Rated power of a channel, W.
         simulated: The generator is a simulator.
+        set_point: What the station sets to control the temperature itself; None where the generator controls it.
         rows: The interlock table.
         channel_rows: For each phase the rows in force on a channel, each with the place of its quantity in Sample.
         generator_rows: The rows on the generator as a whole.
@@ -36,6 +39,7 @@ class Setup:
     channels: int
     rated_power_w: float
     simulated: bool
+    set_point: SetPoint | None = None
     rows: tuple[Row, ...] = ROWS
     channel_rows: dict[Phase, tuple[tuple[Row, int], ...]] = field(init=False, repr=False, compare=False)
     generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
@@ -45,7 +49,9 @@ class Setup:
             phase: tuple(
                 (row, Sample._fields.index(row.quantity))
                 for row in self.rows
-                if phase in row.phases and row.quantity not in GENERATOR_WIDE
+                if phase in row.phases
+                and row.quantity not in GENERATOR_WIDE
+                and (self.set_point is not None or row.quantity is not Quantity.SET_POINT_ERROR)
             )
             for phase in Phase
         }
@@ -78,6 +84,7 @@ class Sample(NamedTuple):
     output_after_off_s: float
     fault_bits: float
     lease_lost: float
+    set_point_error_pct: float | None
 
 
 class Mean(NamedTuple):
@@ -182,6 +189,7 @@ class ChannelState(NamedTuple):
         sensory: Result of the sensory check.
         motor: Result of the motor check.
         figures: The running lesion.
+        regulator: The station's own temperature control of it; None where the generator controls the temperature.
         warned: Codes that have been warned of in this phase.
     """
 
@@ -202,6 +210,7 @@ class ChannelState(NamedTuple):
     sensory: CheckResult | None = None
     motor: CheckResult | None = None
     figures: Figures | None = None
+    regulator: Regulator | None = None
     warned: frozenset[str] = frozenset()
 
 

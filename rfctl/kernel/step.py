@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
-from rfctl.kernel.actions import permit, site_result, with_channel
+from rfctl.kernel.actions import permit, set_outputs, site_result, with_channel
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
 from rfctl.kernel.events import (
     Answered,
@@ -131,7 +131,10 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
     if state.stage is Stage.TREATING:
         state, more = _schedule(state, now_ns)
         effects = (*effects, *more)
-    return state, (*effects, *_permits(state, now_ns))
+    outputs: tuple[Effect, ...] = ()
+    if state.setup.set_point is not None:
+        state, outputs = set_outputs(state, now_ns)
+    return state, (*effects, *_permits(state, now_ns, outputs))
 
 
 def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
@@ -180,14 +183,14 @@ def _known(power_w: float) -> float:
     return power_w if power_w == power_w else 0.0
 
 
-def _permits(state: KernelState, now_ns: int) -> tuple[Effect, ...]:
-    """This decision is complete and found nothing: the permits live on, and so does the lease."""
+def _permits(state: KernelState, now_ns: int, outputs: tuple[Effect, ...]) -> tuple[Effect, ...]:
+    """This decision is complete and found nothing: permits live on, outputs are set under them, the lease too."""
     grants = tuple(
         permit(state, number, now_ns)
         for number, channel in enumerate(state.channels, start=1)
         if channel.phase in PERMITTED
     )
-    return (*grants, Renew()) if grants else ()
+    return (*grants, *outputs, Renew()) if grants else ()
 
 
 def _missed(state: KernelState, event: Missed) -> Step:
@@ -319,8 +322,9 @@ def _failed(state: KernelState, event: Failed) -> Step:
     if state.stage in CLOSED_STAGES:
         released = event.command is Command.RELEASE and state.stage is Stage.RELEASING
         return _finish(state) if released else (state, ())
-    if event.command is Command.RENEW and event.cause in {Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED}:
-        return state, (Note(Level.WARNING, 0, "renew_failed", event.text),)
+    repeated = event.command in {Command.RENEW, Command.SET_OUTPUT}  # the next decision brings another one
+    if repeated and event.cause in {Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED}:
+        return state, (Note(Level.WARNING, event.channel, f"{event.command}_failed", event.text),)
     if event.cause is Cause.CLOSED:
         return _missed(state, Missed(event.now_ns, event.cause, event.text))
     patient = state.stage is Stage.CLAIMING and event.now_ns - state.started_ns < CLAIM_PATIENCE_NS

@@ -23,6 +23,7 @@ class Electrode:
         power_cap_w: 1.5 x the peak of the ramp, in the tissue, W.
         probe_energy_j: Energy by which a rise must have shown, J.
         impedance_ohm: Z0, impedance of the tissue alone at 37 degC, ohm.
+        half_second_k_per_w: k at 0.5 s: rise half a second after a step of the power in the tissue, K/W.
     """
 
     gauge: int
@@ -31,6 +32,7 @@ class Electrode:
     power_cap_w: float
     probe_energy_j: float
     impedance_ohm: float
+    half_second_k_per_w: float
 
 
 @cache

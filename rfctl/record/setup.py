@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rfctl.errors import RecordError
 from rfctl.kernel.limits import ROWS, Row
 from rfctl.kernel.state import Setup
+from rfctl.model.capability import SetPoint
 from rfctl.model.plan import Medium, Plan
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def members_of(setup: Setup) -> dict[str, Any]:
         "channels": setup.channels,
         "rated_power_w": setup.rated_power_w,
         "simulated": setup.simulated,
+        "set_point": setup.set_point,
         "rows_sha256": rows_sha256(setup.rows),
     }
 
@@ -58,6 +60,7 @@ def setup_from(members: Mapping[str, Any]) -> Setup:
             channels=int(members["channels"]),
             rated_power_w=float(members["rated_power_w"]),
             simulated=bool(members["simulated"]),
+            set_point=SetPoint(members["set_point"]) if members["set_point"] is not None else None,
         )
     except (KeyError, TypeError, ValueError, ValidationError) as problem:
         raise RecordError(f"the set-up cannot be read: {problem}") from None

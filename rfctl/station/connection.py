@@ -138,8 +138,17 @@ class Connection:
                 remedy="Connect the generator that the procedure began with.",
             )
 
+    def require_fast_enough_to_set(self, outputs: int) -> None:
+        """In each cycle the set points of so many outputs are written, too; a write takes as long as a renewal.
+
+        Raises:
+            ConfigError: That makes a cycle too long.
+        """
+        cycle = self.generator.cycle()
+        self._require_fast_enough(framing_of(self._address), (*cycle, *cycle[-1:] * outputs), self.identity)
+
     def _require_fast_enough(self, framing: Framing, cycle: tuple[bytes, ...], identity: Identity) -> None:
-        """A full cycle reads the status and renews the lease."""
+        """A full cycle reads the status and renews the lease, and sets outputs where the station controls them."""
         wire_ns = sum(framing.exchange_ns(pdu) + framing.gap_ns for pdu in cycle)
         cycle_ns = wire_ns + len(cycle) * identity.reply_ms * NS_PER_MS
         if cycle_ns > LONGEST_CYCLE_NS:

@@ -23,6 +23,7 @@ from rfctl.kernel.effects import (
     Arm,
     Claim,
     Configure,
+    ConfigureSetPoint,
     Effect,
     Finish,
     Fire,
@@ -32,6 +33,7 @@ from rfctl.kernel.effects import (
     Release,
     Renew,
     SetAmplitude,
+    SetOutput,
     StartStimulation,
 )
 from rfctl.kernel.events import (
@@ -49,6 +51,7 @@ from rfctl.kernel.events import (
 )
 from rfctl.kernel.state import KernelState, Stage, initial
 from rfctl.kernel.step import step
+from rfctl.model.capability import SetPoint
 from rfctl.station.garbage import tidy
 
 if TYPE_CHECKING:
@@ -215,10 +218,9 @@ class Procedure:
                     self._connection.off()
                 case Grant():
                     self._connection.link.grant(effect.permit)
-                case Claim() | Release() | Renew() | Configure() | Arm() | Fire() | StartStimulation() | SetAmplitude():
-                    commands.append(effect)
                 case _:
-                    pass
+                    if type(effect) in _COMMANDS:
+                        commands.append(effect)
         self._write(event, effects)
         for effect in effects:
             if isinstance(effect, MakeDurable):
@@ -275,7 +277,7 @@ class Procedure:
             value = await self._carry_out(effect)
         except (LinkError, DeviceError, RefusedError) as problem:
             return Failed(self._clock.monotonic_ns(), command, channel, _cause(problem), str(problem))
-        if command in {Command.RENEW, Command.SET_AMPLITUDE}:
+        if command in UNHEARD:
             return None
         return Completed(self._clock.monotonic_ns(), command, channel, value)
 
@@ -298,6 +300,13 @@ class Procedure:
                 await generator.fire(effect.channel, effect.token)
             case StartStimulation():
                 await generator.start_stimulation(effect.channel, effect.settings)
+            case ConfigureSetPoint():
+                await generator.configure_set_point(effect.channel, effect.settings)
+            case SetOutput():
+                if effect.set_point is SetPoint.VOLTAGE:
+                    await generator.set_voltage(effect.channel, effect.value)
+                else:
+                    await generator.set_power(effect.channel, effect.value)
             case SetAmplitude():
                 await generator.set_amplitude(effect.channel, effect.amplitude_v)
         return 0
@@ -312,7 +321,11 @@ _COMMANDS: dict[type, Command] = {
     Fire: Command.FIRE,
     StartStimulation: Command.START_STIMULATION,
     SetAmplitude: Command.SET_AMPLITUDE,
+    ConfigureSetPoint: Command.CONFIGURE,
+    SetOutput: Command.SET_OUTPUT,
 }
+UNHEARD = frozenset({Command.RENEW, Command.SET_AMPLITUDE, Command.SET_OUTPUT})
+"""Commands whose going well is no event: the next sample shows it."""
 
 
 def _command_of(effect: Effect) -> tuple[Command, int]:

@@ -31,6 +31,7 @@ from rfctl.station.garbage import collected_by_hand
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
 from rfctl.station.signals import SIGNALS, StopSignals
+from rfctl.station.temperature_control import choose
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
@@ -134,6 +135,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
             "medium": str(station.medium),
+            "temperature_control": station.temperature_control,
             "procedure_id": procedure_id,
             "station_sha256": station.sha256,
             "profile_sha256": order.profile.sha256,
@@ -240,6 +242,11 @@ def _setup(order: Order, connection: Connection) -> Setup:
             f"site {too_high[0].name!r} uses channel {too_high[0].channel}, the generator has {identity.channels}",
             remedy="Correct the plan.",
         )
+    set_point = None
+    if order.plan.sites:  # nothing planned, nothing to control
+        set_point = choose(order.station.temperature_control, identity.capabilities, order.station.id)
+    if set_point is not None:
+        connection.require_fast_enough_to_set(1)  # sites are heated one after the other
     return Setup(
         plan=order.plan,
         medium=order.station.medium,
@@ -247,6 +254,7 @@ def _setup(order: Order, connection: Connection) -> Setup:
         channels=identity.channels,
         rated_power_w=identity.rated_power_w,
         simulated=identity.simulated,
+        set_point=set_point,
     )
 
 
@@ -260,6 +268,7 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
         "map_version": list(identity.map_version),
         "channels": identity.channels,
         "rated_power_w": identity.rated_power_w,
+        "capabilities": sorted(identity.capabilities),
     }
 
 

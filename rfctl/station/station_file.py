@@ -42,6 +42,7 @@ class GeneratorSection(strict_toml.Strict):
 
     link: str
     profile: str = "rfctl-reference"
+    temperature_control: Literal["auto", "device", "host"] = "auto"
 
     @field_validator("link")
     @classmethod
@@ -109,6 +110,7 @@ class Station:
         medium: What the electrodes stand in.
         link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, or as in rfctl.station.simulated_link.
         profile: Name or path of the generator's profile.
+        temperature_control: Who controls the tip temperature; ``auto``: the generator if it can, else the station.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.
         sha256: Hash of the file.
@@ -129,6 +131,7 @@ class Station:
     folder: Path
     site: str = DEFAULT_SITE
     broker: Broker | None = None
+    temperature_control: Literal["auto", "device", "host"] = "auto"
 
     @property
     def in_process(self) -> bool:
@@ -166,6 +169,7 @@ def load(name_or_path: str) -> Station:
         medium=file.station.medium,
         link=link,
         profile=file.generator.profile,
+        temperature_control=file.generator.temperature_control,
         record_folder=(folder / file.record.folder) if file.record.folder else Path.cwd() / "rfctl-out",
         state_folder=(folder / state) if state else default_state_folder(file.station.id, link),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),

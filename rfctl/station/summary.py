@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rfctl.kernel.state import CheckResult, KernelState, SiteResult, Trip
     from rfctl.model.plan import Site, StimulationCheck
 
-OPTIONAL = ("report", "telemetry_published", "telemetry_received", "mqtt")
+OPTIONAL = ("report", "telemetry_published", "telemetry_received", "mqtt", "temperature_control", "set_point")
 """Keys of the document that stay null where there is no such part: no report, no broker, no subscriber."""
 
 
@@ -19,6 +19,8 @@ def of_state(state: KernelState) -> dict[str, Any]:
         "outcome": str(state.outcome),
         "ending": state.ending,
         "off_verified": state.off_verified,
+        "temperature_control": "device" if state.setup.set_point is None else "host",
+        "set_point": state.setup.set_point,
         "sites": [_site(state.setup.plan.sites[result.site], result) for result in state.results],
         "trips": [_trip(trip, state.started_ns) for trip in state.trips],
     }

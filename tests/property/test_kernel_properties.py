@@ -14,6 +14,7 @@ from rfctl.kernel.effects import (
     Arm,
     Claim,
     Configure,
+    ConfigureSetPoint,
     Effect,
     Finish,
     Fire,
@@ -25,6 +26,7 @@ from rfctl.kernel.effects import (
     Outcome,
     Renew,
     SetAmplitude,
+    SetOutput,
     StartStimulation,
 )
 from rfctl.kernel.events import (
@@ -42,19 +44,24 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.phase import LESION, PERMITTED, STIMULATION, STIMULATION_STARTING, Phase
+from rfctl.kernel.phase import HEATING, LESION, PERMITTED, STIMULATION, STIMULATION_STARTING, Phase
 from rfctl.kernel.state import Stage
 from rfctl.kernel.step import step
+from rfctl.model.capability import SetPoint
 from rfctl.model.permit import PermitKind
 from tests.unit.kernel.bench import REACHABLE, Bench, Decision, at, setup_of
 
 CLOSED = {Stage.ENDING, Stage.RELEASING, Stage.ENDED}
-ENERGISING = (Grant, Renew, Claim, Configure, Arm, Fire, StartStimulation, SetAmplitude)
+ENERGISING = (
+    Grant, Renew, Claim, Configure, ConfigureSetPoint, Arm, Fire, SetOutput, StartStimulation, SetAmplitude
+)  # fmt: skip
 ALLOWED: dict[type[Effect], frozenset[Phase]] = {
     Grant: PERMITTED,
     StartStimulation: STIMULATION_STARTING,
     SetAmplitude: STIMULATION,
     Configure: frozenset({Phase.CONFIGURING}),
+    ConfigureSetPoint: frozenset({Phase.CONFIGURING}),
+    SetOutput: HEATING,
     Arm: frozenset({Phase.ARMING}),
     Fire: frozenset({Phase.FIRING}),
 }
@@ -114,11 +121,11 @@ class KernelMachine(RuleBasedStateMachine):
         self.intended: dict[int, MakeDurable] = {}
         self.closed = False
 
-    @initialize(phase=st.sampled_from((None, *REACHABLE)))
-    def begin(self, phase: Phase | None) -> None:
+    @initialize(phase=st.sampled_from((None, *REACHABLE)), set_point=st.sampled_from((None, SetPoint.VOLTAGE)))
+    def begin(self, phase: Phase | None, set_point: SetPoint | None) -> None:
         """Before the first event, or in any phase of an ordinary procedure."""
         if phase is not None:
-            self.bench = at(phase)
+            self.bench = at(phase, set_point)
 
     # what happens
 
@@ -207,6 +214,8 @@ class KernelMachine(RuleBasedStateMachine):
                 number = permit.channel
             case StartStimulation(number) | SetAmplitude(number) | Configure(number) | Arm(number) | Fire(number):
                 pass
+            case ConfigureSetPoint(number) | SetOutput(number):
+                pass
             case _:
                 return
         channel = decision.after.channels[number - 1]
@@ -228,6 +237,9 @@ class KernelMachine(RuleBasedStateMachine):
             case SetAmplitude():
                 assert isinstance(decision.event, Answered)
                 assert effect.amplitude_v <= intended.envelope.stimulation_v + 1e-6
+            case SetOutput():
+                assert isinstance(decision.event, Sampled)
+                assert 0.0 <= effect.value <= intended.envelope.voltage_v_rms
             case Fire():
                 assert isinstance(decision.event, Answered)
                 assert decision.event.choice is Choice.START

@@ -18,6 +18,7 @@ from rfctl.kernel.effects import (
     Arm,
     Claim,
     Configure,
+    ConfigureSetPoint,
     Effect,
     Finish,
     Fire,
@@ -27,14 +28,16 @@ from rfctl.kernel.effects import (
     Release,
     Renew,
     SetAmplitude,
+    SetOutput,
     StartStimulation,
 )
 from rfctl.kernel.events import Answered, Choice, Command, Completed, Durable, Event, Question, Sampled, Stopped
-from rfctl.kernel.guards import ceiling_v, may_step, motor_target_delivered
+from rfctl.kernel.guards import ceiling_v, may_step, motor_target_delivered, site_of
 from rfctl.kernel.limits import Row
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
 from rfctl.kernel.step import step
+from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
 from rfctl.model.plan import Anaesthetic, Lesion, Medium, Plan, Site, StimulationCheck, TimerDefinition, Use
 from rfctl.model.reading import ChannelReading, Mode, PadStatus, Reading
@@ -74,10 +77,10 @@ def site(
 TWO_SITES = (site("L4, left", 1), site("L5, left", 2))
 
 
-def setup_of(*sites: Site) -> Setup:
-    """A simulated generator of two channels and 50 W, in tissue."""
+def setup_of(*sites: Site, set_point: SetPoint | None = None) -> Setup:
+    """A simulated generator of two channels and 50 W, in tissue; with a set point the station controls temperature."""
     plan = Plan("bench", ("implanted device: none", "two-person time-out"), sites or TWO_SITES, "0" * 64)
-    return Setup(plan, Medium.TISSUE, SESSION, 2, 50.0, simulated=True)
+    return Setup(plan, Medium.TISSUE, SESSION, 2, 50.0, simulated=True, set_point=set_point)
 
 
 @dataclass
@@ -135,6 +138,7 @@ class Output:
     rf_on: bool = False
     stimulating: bool = False
     amplitude_v: float = 0.0
+    set_point: float = 0.0
 
     @property
     def tissue_ohm(self) -> float:
@@ -180,6 +184,7 @@ class Output:
             fault_bits=0,
             rf_on_ms=0,
             arm_token=0,
+            set_point=self.set_point,
         )
 
 
@@ -399,6 +404,13 @@ class Bench:
                 output.set_temperature_c = effect.settings.set_temperature_c
                 output.ramp_c_per_s = effect.settings.ramp_c_per_s
                 self._done(Command.CONFIGURE, effect.channel)
+            case ConfigureSetPoint():
+                lesion = site_of(self.state, effect.channel).lesion
+                output.set_temperature_c, output.ramp_c_per_s = lesion.set_temperature_c, lesion.ramp_c_per_s
+                output.set_point = 0.0
+                self._done(Command.CONFIGURE, effect.channel)
+            case SetOutput():
+                output.set_point = effect.value
             case Arm():
                 self._done(Command.ARM, effect.channel, TOKEN)
             case Fire():
@@ -430,8 +442,8 @@ REACHABLE = tuple(phase for phase in Phase if phase not in PASSED_THROUGH)
 
 
 @cache
-def _reached(phase: Phase) -> Bench:
-    bench = Bench(setup_of(), copy.copy(PERSON_FOR.get(phase, Person())))
+def _reached(phase: Phase, set_point: SetPoint | None) -> Bench:
+    bench = Bench(setup_of(set_point=set_point), copy.copy(PERSON_FOR.get(phase, Person())))
     bench.sample()
     if phase is Phase.ENDED:
         bench.reach(Phase.HOLD).stop()
@@ -446,9 +458,9 @@ def _at_stage(stage: Stage) -> Bench:
     return Bench(setup_of()).reach_stage(stage)
 
 
-def at(phase: Phase) -> Bench:
+def at(phase: Phase, set_point: SetPoint | None = None) -> Bench:
     """A bench whose first site has just come to this phase; what it asked for is pending."""
-    return _reached(phase).copy()
+    return _reached(phase, set_point).copy()
 
 
 def at_stage(stage: Stage) -> Bench:

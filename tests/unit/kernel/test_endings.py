@@ -302,7 +302,7 @@ def test_a_command_that_found_the_link_closed_is_a_lost_link() -> None:
     assert bench.codes == ["link_lost"]
 
 
-@pytest.mark.parametrize("command", [c for c in Command if c is not Command.RENEW])
+@pytest.mark.parametrize("command", [c for c in Command if c not in {Command.RENEW, Command.SET_OUTPUT}])
 @pytest.mark.parametrize(
     ("cause", "outcome", "exit_code"),
     [
@@ -322,6 +322,23 @@ def test_a_command_that_fails_ends_the_procedure(
     assert "function 6, exception 4" in bench.state.trips[0].text
     assert str(command) in bench.state.trips[0].text
     assert bench.finished().finish[:2] == (outcome, exit_code)
+
+
+@pytest.mark.parametrize(("cause", "exit_code"), [(Cause.REFUSED, 4), (Cause.GATE, 3)])
+def test_a_set_point_that_is_refused_ends_the_procedure(cause: Cause, exit_code: int) -> None:
+    bench = at(Phase.HOLD)
+    effects = bench.feed(Failed(bench.now_ns, Command.SET_OUTPUT, 1, cause, "outside the permit's envelope"))
+    assert isinstance(effects[0], Off)
+    assert bench.codes == ["command_failed"]
+    assert bench.finished().finish.exit_code == exit_code
+
+
+@pytest.mark.parametrize("cause", [Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED])
+def test_one_set_point_that_got_no_answer_is_a_warning(cause: Cause) -> None:
+    bench = at(Phase.HOLD)
+    bench.feed(Failed(bench.now_ns, Command.SET_OUTPUT, 1, cause, "no reply"))
+    assert [note.channel for note in bench.notes("set_output_failed")] == [1]
+    assert bench.codes == []
 
 
 @pytest.mark.parametrize("cause", [Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED])

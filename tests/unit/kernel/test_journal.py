@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, get_type_hints
 
 import pytest
@@ -19,6 +19,7 @@ from rfctl.kernel.effects import (
     Ask,
     Claim,
     Configure,
+    ConfigureSetPoint,
     Effect,
     Finish,
     Fire,
@@ -31,6 +32,7 @@ from rfctl.kernel.effects import (
     Release,
     Renew,
     SetAmplitude,
+    SetOutput,
     StartStimulation,
 )
 from rfctl.kernel.events import (
@@ -51,10 +53,11 @@ from rfctl.kernel.events import (
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.step import step
+from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, TimerDefinition, Use
 from rfctl.model.reading import ChannelReading, Reading
-from rfctl.model.settings import LesionSettings, StimulationSettings
+from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 from rfctl.record.setup import members_of, rows_sha256, setup_from
 from rfctl.record.values import encode_value, numbers_text
 from tests.unit.kernel.bench import ANAESTHETIC, LESION, SENSORY, Bench, at, setup_of, site
@@ -85,7 +88,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     Completed: st.builds(Completed, TIMES, st.sampled_from(Command), CHANNELS, COUNTS),
     Failed: st.builds(Failed, TIMES, st.sampled_from(Command), CHANNELS, st.sampled_from(Cause), TEXTS),
 }
-ENVELOPES = st.builds(Envelope, NUMBERS, NUMBERS, NUMBERS, NUMBERS, NUMBERS)
+ENVELOPES = st.builds(Envelope, *(NUMBERS for _ in fields(Envelope)))
 KINDS = st.sampled_from(PermitKind)
 EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     Off: st.builds(Off, TEXTS),
@@ -95,6 +98,10 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     Claim: st.just(Claim()),
     Release: st.just(Release()),
     Configure: st.builds(Configure, CHANNELS, st.builds(LesionSettings, NUMBERS, NUMBERS, NUMBERS, NUMBERS)),
+    ConfigureSetPoint: st.builds(
+        ConfigureSetPoint, CHANNELS, st.builds(SetPointSettings, st.sampled_from(SetPoint), NUMBERS, NUMBERS)
+    ),
+    SetOutput: st.builds(SetOutput, CHANNELS, st.sampled_from(SetPoint), NUMBERS),
     Arm: st.builds(Arm, CHANNELS),
     Fire: st.builds(Fire, CHANNELS, COUNTS),
     StartStimulation: st.builds(
@@ -160,15 +167,18 @@ def test_an_effect_is_told_by_its_name_and_two_different_ones_never_look_alike(k
 
 @settings(deadline=None)
 @given(st.lists(st.one_of(*EFFECTS.values()), max_size=4).map(tuple))
-def test_only_permits_and_renewals_are_written_as_numbers(effects: tuple[Effect, ...]) -> None:
+def test_only_permits_renewals_and_set_points_are_written_as_numbers(effects: tuple[Effect, ...]) -> None:
     values = journal.routine_values(effects)
-    routine = all(isinstance(effect, Grant | Renew) for effect in effects)
+    routine = all(isinstance(effect, Grant | Renew | SetOutput) for effect in effects)
     assert (values is not None) == routine
     if values is not None:
-        grants, renewed = json.loads(numbers_text(values))
+        grants, renewed, *sets = through_json(values)
         permits = [effect.permit for effect in effects if isinstance(effect, Grant)]
         assert [grant[:2] for grant in grants] == [[permit.channel, permit.expires_ns] for permit in permits]
         assert renewed == any(isinstance(effect, Renew) for effect in effects)
+        outputs = [[effect.channel, effect.value] for effect in effects if isinstance(effect, SetOutput)]
+        assert sets == ([through_json(outputs)] if outputs else [])
+        assert json.loads(numbers_text(values)) == [grants, renewed, *sets]
 
 
 @pytest.mark.parametrize(

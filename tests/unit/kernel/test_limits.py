@@ -13,9 +13,10 @@ from rfctl.kernel.actions import with_channel
 from rfctl.kernel.effects import Effect, Level, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Missed, Sampled
 from rfctl.kernel.interlocks import limit_of
-from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Basis, Origin, Row, Side
+from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Basis, Origin, Quantity, Row, Side
 from rfctl.kernel.phase import ENERGISED, Phase
 from rfctl.kernel.state import Stage
+from rfctl.model.capability import SetPoint
 from tests.unit.kernel.bench import PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
 
 NAN = float("nan")
@@ -110,6 +111,16 @@ def whole_phase_impedance(bench: Bench, ohm: float) -> None:
     bench.alter(bench.active, impedance_ohm=ohm)
 
 
+def set_point(bench: Bench, pct: float) -> None:
+    """The generator holds so much more than it was told."""
+
+    def hold(_t: float, told: object) -> float:
+        assert isinstance(told, float)
+        return told + pct / 100.0 * max(told, 2.0)
+
+    bench.alter(bench.active, set_point=hold)
+
+
 def duration(bench: Bench, _value: float) -> None:
     """The planned duration is over in half a second; RF stays on."""
     channel = bench.channel
@@ -153,6 +164,7 @@ CASES: dict[str, Case] = {
     "impedance_over_minimum_warning": Case(Phase.HOLD, Phase.COOLING, rise, 5, 11.9, 12.1, 90, nan=True),
     "duration": Case(Phase.FIRING, Phase.ARMED, duration, 1, None, 1),
     "generator_fault": Case(Phase.SENSORY_SETUP, Phase.ARM_READY, field("fault_bits"), 1, 0, 1),
+    "set_point_mismatch": Case(Phase.HOLD, Phase.COOLING, set_point, 2, 4.98, 5.02),
     "rf_stopped": Case(Phase.RAMP, Phase.COOLING, flag(rf_on=False), 2, 0, 1),
     "stimulation_stopped": Case(Phase.MOTOR, Phase.ARM_READY, flag(stimulating=False), 2, 0, 1),
 }
@@ -166,9 +178,14 @@ def acted(bench: Bench, code: str) -> bool:
     return code in bench.codes or bool(bench.notes(code))
 
 
+def brought(code: str, phase: Phase) -> Bench:
+    """A bench in this phase, of a station that sets outputs where the row is about them."""
+    return at(phase, SetPoint.VOLTAGE if CHANNEL_ROWS[code].quantity is Quantity.SET_POINT_ERROR else None)
+
+
 def alone(code: str, phase: Phase) -> Bench:
     """A bench in this phase where only this row judges, and nothing moves on by itself."""
-    bench = at(phase).with_rows((CHANNEL_ROWS[code],))
+    bench = brought(code, phase).with_rows((CHANNEL_ROWS[code],))
     bench.person = None
     bench.pending.clear()
     return bench
@@ -274,7 +291,7 @@ def test_the_row_is_not_in_force_in_another_phase(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, row in CHANNEL_ROWS.items() if row.action is not Action.WARN])
 def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    bench = at(case.phase)
+    bench = brought(code, case.phase)
     bench.person = None
     bench.pending.clear()
     seen = drive(bench, row, case, case.above)
@@ -300,7 +317,7 @@ def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code
 @pytest.mark.parametrize("code", CASES)
 def test_without_the_row_the_same_signal_does_not_end_by_its_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    bench = at(case.phase).with_rows(tuple(other for other in ROWS if other.code != code))
+    bench = brought(code, case.phase).with_rows(tuple(other for other in ROWS if other.code != code))
     bench.person = None
     bench.pending.clear()
     drive(bench, row, case, case.above)
@@ -310,7 +327,7 @@ def test_without_the_row_the_same_signal_does_not_end_by_its_code(code: str) -> 
 @pytest.mark.parametrize("code", CASES)
 def test_without_any_row_the_same_signal_ends_nothing(code: str) -> None:
     case = CASES[code]
-    bench = at(case.phase).with_rows(())
+    bench = brought(code, case.phase).with_rows(())
     bench.person = None
     bench.pending.clear()
     drive(bench, CHANNEL_ROWS[code], case, case.above)
