@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfctl.errors import RefusedError
-from rfctl.link.write_table import MODE, READ_ONLY, Action, Classified, Limit
+from rfctl.link.write_table import MODE, READ_ONLY, READING, Action, Classified, Limit
 from rfctl.model.permit import Envelope, Intent, Permit
 from rfctl.model.reading import Mode
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rfctl.link.table import Table, Target
 
 _NS_PER_S = 1e9
+KEPT_READS = 256  # a driver polls with a handful
 
 
 class Gate:
@@ -29,6 +30,7 @@ class Gate:
         self._permits: dict[int, Permit] = {}
         self._written: dict[int, dict[str, Action]] = {}  # since the last off; no entry: no off on this connection
         self._energised: set[int] = set()
+        self._reads: set[bytes] = set()  # requests that the table, which never changes, has found to be reads
 
     def grant(self, permit: Permit) -> None:
         """Take a permit in place of the channel's present one."""
@@ -53,6 +55,8 @@ class Gate:
         Raises:
             RefusedError: It may not be sent; the text names quantity, value, limit and remedy.
         """
+        if intent is Intent.READ and pdu in self._reads:
+            return READING
         classified = self.table.classify(pdu)
         if classified.intent is not intent:
             raise RefusedError(
@@ -60,6 +64,9 @@ class Gate:
                 remedy="A driver states what its frame does; this one is wrong or the profile is.",
             )
         if intent is Intent.READ:
+            if len(self._reads) >= KEPT_READS:
+                self._reads.clear()
+            self._reads.add(pdu)
             return classified
         if unit != self.table.unit:
             raise RefusedError(

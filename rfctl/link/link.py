@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
-from collections import deque
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import (
@@ -24,6 +23,7 @@ from rfctl.errors import (
 from rfctl.link.gate import Gate
 from rfctl.link.port import open_port
 from rfctl.link.stop_line import StopLine
+from rfctl.link.trace import Trace
 from rfctl.link.write_table import turns_all_off
 from rfctl.model.permit import Intent
 
@@ -35,26 +35,11 @@ if TYPE_CHECKING:
     from rfctl.model.permit import Permit
 
 REPLY_NS = 100 * NS_PER_MS
-TRACE_LENGTH = 256
 DRAIN_DEADLINES = 4  # a line that does not fall silent for so many reply deadlines is babbled on, not late
 CHUNK = 65536
 LONGEST_KEPT = 1024  # bytes in which a reply is looked for: four of the longest frames
 SHOWN = 16  # bytes in a message
 OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's
-
-
-class Traced(NamedTuple):
-    """Bytes that crossed the wire.
-
-    Attributes:
-        at_ns: The station's monotonic clock.
-        direction: ``tx`` or ``rx``.
-        data: The bytes.
-    """
-
-    at_ns: int
-    direction: Literal["tx", "rx"]
-    data: bytes
 
 
 class Transactions(Protocol):
@@ -128,7 +113,7 @@ class Link:
         """
         self.address = address
         self.reply_ns = reply_ns
-        self.trace: deque[Traced] = deque(maxlen=TRACE_LENGTH)
+        self.trace = Trace()
         self.received_ns = 0
         self.stale_replies = 0
         self.stray_bytes = 0
@@ -179,7 +164,7 @@ class Link:
     @property
     def dirty(self) -> bool:
         """Something may still arrive, or has half arrived, that the next request must not take for its reply."""
-        return bool(self._outstanding or self._tail or not self._aligned)
+        return not self._aligned or bool(self._outstanding or self._tail)
 
     def load(self, table: Table, off_frames: tuple[bytes, ...]) -> None:
         """Set once what may be written, and how everything is turned off. Without it the link only reads.
@@ -242,7 +227,28 @@ class Link:
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
-            return await self._exchange(pdu, intent, unit)
+            self._require_open()
+            transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
+            frame = self._framing.wrap(unit, pdu, transaction)
+            waiting: asyncio.Future[bytes] = self._loop.create_future()
+            # The gate comes last: between its decision and the bytes nothing else can run.
+            now_ns = self._clock.monotonic_ns()
+            actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
+            self._expect(_Expected(transaction, unit, pdu, actions), waiting)
+            deadline_ns = now_ns + self.reply_ns + self._framing.exchange_ns(pdu)
+            timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
+            try:
+                self._send(frame, now_ns)
+                if actions:
+                    self._gate.sent(actions)
+                with self._clock.expect():
+                    return await waiting
+            except BaseException:
+                self._abandon(transaction, intent)
+                raise
+            finally:
+                timer.cancel()
+                self._waiting = self._expected = None
         finally:
             self._busy = False
 
@@ -276,35 +282,13 @@ class Link:
         """Close the connection; nothing more is sent. Idempotent."""
         self._end("closed by this side")
 
-    async def _exchange(self, pdu: bytes, intent: Intent, unit: int) -> bytes:
-        self._require_open()
-        transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
-        frame = self._framing.wrap(unit, pdu, transaction)
-        waiting: asyncio.Future[bytes] = self._loop.create_future()
-        # The gate comes last: between its decision and the bytes nothing else can run.
-        now_ns = self._clock.monotonic_ns()
-        actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
-        self._waiting = waiting
-        self._expected = _Expected(transaction, unit, pdu, actions)
+    def _expect(self, expected: _Expected, waiting: asyncio.Future[bytes]) -> None:
+        self._expected, self._waiting = expected, waiting
+        self._outstanding.add(expected.transaction)
         self._wrong = None
         if self._received:  # the start of something whose end never came
             self.stray_bytes += len(self._received)
             self._received = b""
-        self._outstanding.add(transaction)
-        deadline_ns = now_ns + self.reply_ns + self._framing.exchange_ns(pdu)
-        timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
-        try:
-            self._send(frame, now_ns)
-            if actions:
-                self._gate.sent(actions)
-            with self._clock.expect():
-                return await waiting
-        except BaseException:
-            self._abandon(transaction, intent)
-            raise
-        finally:
-            timer.cancel()
-            self._waiting = self._expected = None
 
     def _begun(self) -> bytes:
         """What is left of a frame of which a part has been sent."""
@@ -320,7 +304,7 @@ class Link:
     def _send(self, frame: bytes, now_ns: int) -> None:
         if self._lost_the_line():
             return
-        self.trace.append(Traced(now_ns, "tx", frame))
+        self.trace.note(now_ns, "tx", frame)
         try:
             sent = os.write(self._descriptor, frame)
         except (BlockingIOError, InterruptedError):
@@ -362,7 +346,7 @@ class Link:
                 self._tail = b""
                 self._outstanding.discard(self._transaction)
             frames = b"".join(frame for _, frame in self._offs)
-            self.trace.append(Traced(self._clock.monotonic_ns(), "tx", frames))
+            self.trace.note(self._clock.monotonic_ns(), "tx", frames)
             self._held_back = False
             if self._framing.numbered:
                 self._outstanding.update(transaction for transaction, _ in self._offs)
@@ -506,7 +490,7 @@ class Link:
             self._end("closed by the generator, or unplugged")
             return
         self.received_ns = self._clock.monotonic_ns()
-        self.trace.append(Traced(self.received_ns, "rx", chunk))
+        self.trace.note(self.received_ns, "rx", chunk)
         if self._expected is None and not self._framing.numbered:
             self.stray_bytes += len(chunk)  # nobody asked; a late reply looks like the next one
         elif self._aligned:
