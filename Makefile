@@ -5,7 +5,7 @@ BIN := .venv/bin
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test tools lint demo bench docs pictures lock clean
+.PHONY: check test tools lint demo bench fuzz docs pictures lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -56,6 +56,10 @@ demo: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/times_real_time.py
+
+# A hundred thousand faulted replies under each framing: some minutes.
+fuzz: .venv/installed
+	$(BIN)/python -m benchmarks.fuzz > docs/fuzz.md
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py

@@ -227,6 +227,8 @@ class Link:
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
+            elif not self._framing.numbered:
+                self._on_readable()  # what has come since the last reply is not the next one
             self._require_open()
             transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
             frame = self._framing.wrap(unit, pdu, transaction)

@@ -154,9 +154,14 @@ class TcpFraming:
             BadReply: No frame begins here, and the awaited reply is nowhere.
         """
         if received.startswith(self._reply) and self._reply:  # as nearly always
-            return self._whole(received, self._reply_size)
-        for beginning in (self._reply, self._refusal):
+            at = _last_start(received, self._reply, 0, self._reply_size)
+            if not at:
+                return self._whole(received, self._reply_size)
+            return at, None
+        for beginning, length in ((self._reply, self._reply_size), (self._refusal, LENGTH_END + SHORTEST)):
             at = received.find(beginning) if beginning else -1
+            if at >= 0:
+                at = _last_start(received, beginning, at, length)
             if at > 0:
                 size = _legal_size(received)
                 return self._whole(received, size) if 0 < size <= at else (at, None)
@@ -179,6 +184,13 @@ class TcpFraming:
             return 0, None
         used, unit, transaction, pdu = self._framer.decode(received[:size])
         return (used, Frame(transaction, unit, pdu)) if used else (0, None)
+
+
+def _last_start(received: bytes, beginning: bytes, at: int, size: int) -> int:
+    """Where the awaited reply begins: one in which it begins again was cut short."""
+    while (again := received.find(beginning, at + 1, at + size + len(beginning) - 1)) > 0:
+        at = again
+    return at
 
 
 def _legal_size(received: bytes) -> int:

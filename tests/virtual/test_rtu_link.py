@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import socket
 import subprocess
 import sys
 import termios
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from rfctl.clock import NS_PER_MS
+from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import BadReply, ConfigError, LinkClosed, LinkPreempted, LinkTimeout
 from rfctl.link.link import Link
 from rfctl.link.modbus import ModbusRefused, read_input, registers_in, write
@@ -310,6 +311,23 @@ async def test_frames_of_a_serial_line_travel_over_tcp(clock: Clock) -> None:
         assert clock.monotonic_ns() == started_ns  # no gap between frames
         link.close()
         await asyncio.sleep(0.001)
+
+
+async def test_a_doubled_reply_over_tcp_is_not_the_answer_to_the_next_request(clock: Clock) -> None:
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.settimeout(0.0)
+    link = Link(ours.detach(), RtuFraming(), clock, address="pair", reply_ns=REPLY_NS)
+    for value, silent_s in ((b"\xaa\xaa", REPLY_NS / NS_PER_S), (b"\xbb\xbb", 0.0)):
+        pending = asyncio.create_task(read(link))
+        await asyncio.sleep(silent_s + 0.001)
+        assert theirs.recv(100) == framed(1, ONE)
+        theirs.send(framed(1, b"\x04\x02" + value))
+        assert await pending == value
+        theirs.send(framed(1, b"\x04\x02" + value))  # the loop has no chance to see it before the next request
+    assert link.stray_bytes == 7
+    link.close()
+    theirs.close()
 
 
 async def test_an_address_over_tcp_that_is_none_says_how_to_write_it(clock: Clock) -> None:
