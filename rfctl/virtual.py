@@ -38,6 +38,10 @@ TIMER_RESOLUTION_S = 0.5e-9
 CATCH_UP_NS = NS_PER_S // 4
 
 
+# Rounds of the loop with callbacks ready that may pass without a look at the descriptors.
+MOST_ROUNDS_UNSEEN = 2
+
+
 class Deadlock(RfctlError):
     """Nothing can happen any more in virtual time: no I/O is ready, no hold is open, and no timer lies ahead."""
 
@@ -61,13 +65,14 @@ class _Timeline(PollSelector):
 
     def select(self, timeout: float | None = None) -> Events:
         if timeout is not None and timeout <= 0:
+            # Callbacks are ready. What they wait for has mostly been seen already: a look each round finds nothing new.
             self._rounds_unseen += 1
-            if self._rounds_unseen < 3:
+            if self._rounds_unseen <= MOST_ROUNDS_UNSEEN:
                 return []
+            self._rounds_unseen = 0
+            return PollSelector.select(self, 0)
         self._rounds_unseen = 0
         events = PollSelector.select(self, 0)
-        if timeout is not None and timeout <= 0:
-            return events
         if not events and self.expecting:
             # Loopback delivery may be with ksoftirqd still: let it run and look again before time moves.
             os.sched_yield()

@@ -59,7 +59,9 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         for sample in reversed(recent):
             if now_ns - sample.now_ns > STEP_NS:
                 break
-            step = max(step, abs(temperature_c - sample.temperature_c))
+            change = abs(temperature_c - sample.temperature_c)
+            if change > step:
+                step = change
     rf_on_s = 0.0
     if phase in LESION and channel.figures:
         rf_on_s = (now_ns - channel.figures.rf_on_ns) / 1e9
@@ -192,15 +194,15 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
     history = channel.history
     newest = history[-1]
     verdicts: list[Trip] = []
-    for row, field in setup.channel_rows[channel.phase]:
+    for row, field, absolute, above in setup.channel_rows[channel.phase]:
         measured = newest[field]
         if measured is None:
             continue
-        limit = limit_of(row, setup, channel)
-        if (
-            _beyond(measured, limit, row.side)
-            and _for_long_enough(history, field, limit, row)
-            and not (row.action is Action.WARN and row.code in channel.warned)
+        limit = limit_of(row, setup, channel) if absolute is None else absolute
+        if measured <= limit if above else measured >= limit:
+            continue
+        if _for_long_enough(history, field, limit, row) and not (
+            row.action is Action.WARN and row.code in channel.warned
         ):
             verdicts.append(verdict(row, number, measured, limit, newest.now_ns))
             if row.action is not Action.WARN:
@@ -210,11 +212,11 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
 
 def judge_generator(state: KernelState, sample_age_s: float, now_ns: int) -> list[Trip]:
     """The first row on the generator as a whole that acts, if any, also on an event that brought no sample."""
-    phases = {channel.phase for channel in state.channels}
-    values = {Quantity.SAMPLE_AGE: sample_age_s, Quantity.COUNTER_AGE: (now_ns - state.counter_ns) / 1e9}
+    counter_age_s = (now_ns - state.counter_ns) / 1e9
     for row in state.setup.generator_rows:
-        if _beyond(values[row.quantity], row.offset, row.side) and not phases.isdisjoint(row.phases):
-            return [verdict(row, 0, values[row.quantity], row.offset, now_ns)]
+        value = sample_age_s if row.quantity is Quantity.SAMPLE_AGE else counter_age_s
+        if _beyond(value, row.offset, row.side) and any(channel.phase in row.phases for channel in state.channels):
+            return [verdict(row, 0, value, row.offset, now_ns)]
     return []
 
 

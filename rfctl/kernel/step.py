@@ -109,7 +109,7 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
     age_s = (now_ns - state.received_ns) / 1e9
     before = state.reading
     advanced = before is None or reading.sample_counter != before.sample_counter
-    channels = tuple(_observe(state, number, event) for number in range(1, state.setup.channels + 1))
+    channels = tuple([_observe(state, number, event) for number in range(1, state.setup.channels + 1)])
     state = state._replace(
         reading=reading,
         received_ns=now_ns,
@@ -150,7 +150,7 @@ def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
     figures = channel.figures
     if figures is not None and channel.phase in LESION:
         figures = _add(figures, state, number, sample, measured.power_w)
-    return channel._replace(history=(*history, sample), mean=mean, figures=figures)
+    return channel.observed((*history, sample), mean, figures)
 
 
 def _add(figures: Figures, state: KernelState, number: int, sample: Sample, power_w: float) -> Figures:
@@ -185,11 +185,11 @@ def _known(power_w: float) -> float:
 
 def _permits(state: KernelState, now_ns: int, outputs: tuple[Effect, ...]) -> tuple[Effect, ...]:
     """This decision is complete and found nothing: permits live on, outputs are set under them, the lease too."""
-    grants = tuple(
+    grants = [
         permit(state, number, now_ns)
         for number, channel in enumerate(state.channels, start=1)
         if channel.phase in PERMITTED
-    )
+    ]
     return (*grants, *outputs, Renew()) if grants else ()
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 REPLY_NS = 100 * NS_PER_MS
 DRAIN_DEADLINES = 4  # a line that does not fall silent for so many reply deadlines is babbled on, not late
-CHUNK = 65536
+CHUNK = 4096
 LONGEST_KEPT = 1024  # bytes in which a reply is looked for: four of the longest frames
 SHOWN = 16  # bytes in a message
 OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's

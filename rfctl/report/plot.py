@@ -233,7 +233,8 @@ def _panels(lesion: Lesion, setup: Setup) -> tuple[Panel, ...]:
 def _limits(quantity: Quantity, lesion: Lesion, setup: Setup) -> list[Mark]:
     """The trips on this quantity while heating, as the interlock table has them."""
     channel = ChannelState(site=lesion.site, duration_s=lesion.duration_s)
-    rows = [row for row, _ in setup.channel_rows[Phase.HOLD] if row.quantity is quantity and row.action is Action.TRIP]
+    in_force = [ready.row for ready in setup.channel_rows[Phase.HOLD]]
+    rows = [row for row in in_force if row.quantity is quantity and row.action is Action.TRIP]
     return [_limit(row, limit_of(row, setup, channel)) for row in rows]
 
 

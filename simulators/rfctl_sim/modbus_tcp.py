@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 HEADER_BYTES = 6  # of the MBAP header, up to its length field
 SHORTEST_LENGTH, LONGEST_LENGTH = 2, 254  # what that field may say: unit and PDU
 
+READ_BYTES = 4096  # a dozen of the longest requests
 
 class ModbusServer(Listener):
     """Listens, and answers every connection in the name of the units."""
@@ -38,11 +39,12 @@ class ModbusServer(Listener):
         return self.framer.buildFrame(reply)
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(asyncio.BufferedProtocol):
     """One client. Asyncio itself sets TCP_NODELAY, so no answer waits for another."""
 
     def __init__(self, server: ModbusServer) -> None:
         self._server = server
+        self._buffer = memoryview(bytearray(READ_BYTES))
         self._received = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -65,9 +67,12 @@ class _Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._transport.resume_reading()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
         server = self._server
-        received = self._received + data if self._received else data
+        received = self._received + self._buffer[:nbytes]
         while len(received) >= HEADER_BYTES:
             length = int.from_bytes(received[4:6], "big")
             if received[2:4] != b"\0\0" or not SHORTEST_LENGTH <= length <= LONGEST_LENGTH:

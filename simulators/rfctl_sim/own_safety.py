@@ -70,11 +70,14 @@ class OwnSafety:
     def watch(self, measurement: Measurement, channel: Channel, control: ChannelControl) -> int:
         """The fault bits that this measurement completes; 0 for none."""
         rf_on = control.phase is Phase.RF_ON
-        unseen = channel.effects.unseen_bits
         runs = self._runs
         bits = 0
         for index, trip in enumerate(TRIPS):
-            if (rf_on or not trip.rf_only) and trip.present(measurement, channel, control) and not trip.fault & unseen:
+            if (
+                (rf_on or not trip.rf_only)
+                and trip.present(measurement, channel, control)
+                and not trip.fault & channel.effects.unseen_bits
+            ):
                 runs[index] += 1
                 if runs[index] == trip.samples:
                     bits |= trip.fault
