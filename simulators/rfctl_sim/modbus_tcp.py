@@ -20,6 +20,7 @@ SHORTEST_LENGTH, LONGEST_LENGTH = 2, 254  # what that field may say: unit and PD
 
 READ_BYTES = 4096  # a dozen of the longest requests
 
+
 class ModbusServer(Listener):
     """Listens, and answers every connection in the name of the units."""
 
