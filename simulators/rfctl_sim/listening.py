@@ -21,7 +21,7 @@ class Listener:
         connections: Those that are open.
     """
 
-    def __init__(self, scheme: str, connection: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(self, scheme: str, connection: Callable[[], asyncio.BaseProtocol]) -> None:
         """Nothing happens before ``open``.
 
         Args:
