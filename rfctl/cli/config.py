@@ -59,9 +59,9 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
         raise ConfigError(f"not valid TOML: {problem}", where=str(file), remedy="Correct that line.") from None
     if "profile" in keys:
-        from rfctl.profile import profile
+        from rfctl.profile import any_profile
 
-        return "profile", profile.load(str(file)).describe()
+        return "profile", any_profile.load(str(file)).describe()
     if "station" in keys:
         from rfctl.station import station_file
 

@@ -36,7 +36,7 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
     telemetry = click.get_current_context().with_resource(DemoTelemetry())
 
     from rfctl.cli.launch import arrange_watching, launch, show
-    from rfctl.profile import profile
+    from rfctl.profile import any_profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.session import Order
 
@@ -50,7 +50,7 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
     watching = arrange_watching(station, operator, visible=not (fast or as_json))
     order = Order(
         station=station,
-        profile=profile.load(station.profile),
+        profile=any_profile.load(station.profile),
         plan=plan,
         operator=operator,
         out=folder,

@@ -44,7 +44,7 @@ def run(
     """
     from rfctl.cli.launch import arrange_watching, launch, show
     from rfctl.errors import ConfigError
-    from rfctl.profile import profile
+    from rfctl.profile import any_profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.attended import AttendedOperator
     from rfctl.station.control_client import service_runs
@@ -78,7 +78,7 @@ def run(
         raise _nobody_decides()
     order = Order(
         station=station,
-        profile=profile.load(station.profile, relative_to=station.folder),
+        profile=any_profile.load(station.profile, relative_to=station.folder),
         plan=plan,
         operator=operator,
         out=(out or station.record_folder).resolve(),

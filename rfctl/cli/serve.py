@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
 
 
@@ -25,19 +25,19 @@ def serve(*, station_name: str) -> None:
     Example: rfctl serve --station simulator
     """
     from rfctl.cli import logs
-    from rfctl.profile import profile
+    from rfctl.profile import any_profile
     from rfctl.station import station_file
 
     logs.configure(quiet=False)
     station = station_file.load(station_name)
     station_file.require_layers(station)
-    found = profile.load(station.profile, relative_to=station.folder)
+    found = any_profile.load(station.profile, relative_to=station.folder)
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
         code = runner.run(_serve(station, found, station_name))
     sys.exit(code)
 
 
-async def _serve(station: Station, profile: Profile, source: str) -> int:
+async def _serve(station: Station, profile: AnyProfile, source: str) -> int:
     import structlog
 
     from rfctl.cli import logs

@@ -22,12 +22,12 @@ def stop(*, station_name: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from rfctl.errors import EXIT_DEVICE, EXIT_DONE
-    from rfctl.profile import profile
+    from rfctl.profile import any_profile
     from rfctl.station import station_file
     from rfctl.station.stop import stop as stop_station
 
     station = station_file.load(station_name)
-    verdict = stop_station(station, profile.load(station.profile, relative_to=station.folder))
+    verdict = stop_station(station, any_profile.load(station.profile, relative_to=station.folder))
     if as_json:
         click.echo(json.dumps({"station": station.id} | asdict(verdict)))
     elif verdict.off_measured:

@@ -106,4 +106,6 @@ OPENERS: dict[str, Callable[[str, str, Clock, int], Awaitable[int]]] = {
     "tcp": _open_tcp,
     "rtutcp": _open_tcp,
     "rtu": _open_rtu,
+    "linetcp": _open_tcp,
+    "line": _open_rtu,
 }

@@ -13,7 +13,9 @@ from rfctl.link.port_names import is_name
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SCHEME = "rtu:"
+SCHEME, LINE_SCHEME = "rtu:", "line:"
+SCHEMES = (SCHEME, LINE_SCHEME)
+"""Modbus RTU, and the line protocol, on the same kind of port."""
 
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200, 230400, 460800, 921600)
 PARITIES = {"N": "none", "E": "even", "O": "odd"}
@@ -37,31 +39,34 @@ class SerialLine:
         baud: Bits a second, one of BAUDS.
         parity: ``N``, ``E`` or ``O``.
         stopbits: 1 or 2.
+        scheme: What travels on it, one of SCHEMES.
     """
 
     path: str
     baud: int = BAUD
     parity: str = PARITY
     stopbits: int = STOP_BITS[0]
+    scheme: str = SCHEME
 
     @classmethod
     def parse(cls, address: str) -> SerialLine:
-        """Read ``rtu:PORT?baud=115200&parity=N&stopbits=1``; what is left out has the default.
+        """Read ``rtu:PORT?baud=115200&parity=N&stopbits=1``, or ``line:``; what is left out has the default.
 
         PORT is an absolute path, ``usb:SERIAL``, ``COMn`` or an alias; whether it is there is not looked up.
 
         Raises:
             ConfigError: Not such an address, or a setting that there is not.
         """
-        path, _, query = address.removeprefix(SCHEME).partition("?")
-        if not address.startswith(SCHEME) or not is_name(path):
+        scheme = LINE_SCHEME if address.startswith(LINE_SCHEME) else SCHEME
+        path, _, query = address.removeprefix(scheme).partition("?")
+        if not address.startswith(scheme) or not is_name(path):
             raise ConfigError(
                 "not the address of a serial port: its path must be absolute",
                 where=address,
-                remedy=f"Write rtu:PATH, rtu:usb:SERIAL or rtu:ALIAS, for example {EXAMPLE}.",
+                remedy=f"Write {scheme}PATH, {scheme}usb:SERIAL or {scheme}ALIAS, for example {EXAMPLE}.",
             )
         given = dict(parse_qsl(query, keep_blank_values=True, separator="&"))
-        valid = tuple(field.name for field in fields(cls) if field.name != "path")
+        valid = tuple(field.name for field in fields(cls) if field.name not in {"path", "scheme"})
         for name in given:
             if name not in valid:
                 raise ConfigError(
@@ -78,12 +83,13 @@ class SerialLine:
             _one_of(BAUDS, "baud", given, BAUD, address),
             _parity(given.get("parity", PARITY), address),
             _one_of(STOP_BITS, "stopbits", given, STOP_BITS[0], address),
+            scheme,
         )
 
     @property
     def address(self) -> str:
         """The address in full."""
-        return f"{SCHEME}{self.path}?baud={self.baud}&parity={self.parity}&stopbits={self.stopbits}"
+        return f"{self.scheme}{self.path}?baud={self.baud}&parity={self.parity}&stopbits={self.stopbits}"
 
     @property
     def character_ns(self) -> int:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rfctl.clock import NS_PER_MS
 from rfctl.errors import ConfigError, LinkClosed, LinkError, WrongDevice
 from rfctl.link import serial_line
+from rfctl.link.line import LineFraming
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming
 from rfctl.link.port import open_port
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rfctl.generator import Controller, Identity
     from rfctl.link.framing import Framing
     from rfctl.link.stop_line import StopLine
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
 """Added to the generator's stated time to answer; the link itself adds the time on the wire."""
@@ -38,7 +39,7 @@ class Connection:
 
     identity: Identity
 
-    def __init__(self, address: str, profile: Profile, clock: Clock, *, simulated: bool) -> None:
+    def __init__(self, address: str, profile: AnyProfile, clock: Clock, *, simulated: bool) -> None:
         self._address = address
         self._profile = profile
         self._clock = clock
@@ -167,6 +168,10 @@ def framing_of(address: str) -> Framing:
     """How requests travel to an address, by its scheme."""
     if address.startswith(serial_line.SCHEME):
         return RtuFraming(serial_line.SerialLine.parse(address))
+    if address.startswith(serial_line.LINE_SCHEME):
+        return LineFraming(serial_line.SerialLine.parse(address))
+    if address.startswith("linetcp:"):
+        return LineFraming()
     return RtuFraming() if address.startswith("rtutcp:") else TcpFraming()
 
 

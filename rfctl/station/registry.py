@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller
     from rfctl.link.link import Transactions
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
 
 DRIVERS = "rfctl.drivers"
 SIMULATORS = "rfctl.simulators"
@@ -20,7 +20,7 @@ SIMULATORS = "rfctl.simulators"
 class OpenDriver(Protocol):
     """Entry point of a driver."""
 
-    def __call__(self, link: Transactions, profile: Profile) -> Controller: ...
+    def __call__(self, link: Transactions, profile: AnyProfile) -> Controller: ...
 
 
 class Simulation(Protocol):

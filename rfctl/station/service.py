@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.state import KernelState
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.record.pointer import StateFolder
     from rfctl.station.procedure import Operator, Watch
     from rfctl.station.station_file import Station
@@ -74,7 +74,7 @@ class Service:
     def __init__(
         self,
         station: Station,
-        profile: Profile,
+        profile: AnyProfile,
         clock: Clock,
         *,
         source: str,

@@ -36,7 +36,7 @@ from rfctl.station.temperature_control import choose
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.attendance import Attendant
     from rfctl.station.station_file import Station
     from rfctl.telemetry.broker import Broker
@@ -96,7 +96,7 @@ class Order:
     """
 
     station: Station
-    profile: Profile
+    profile: AnyProfile
     plan: Plan
     operator: Operator
     out: Path

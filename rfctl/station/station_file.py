@@ -18,7 +18,7 @@ from rfctl.station import simulated_link
 from rfctl.station.simulated_link import SimulatedLink
 from rfctl.telemetry.broker import Broker, split_url
 
-SCHEMES = ("tcp:", "rtutcp:", serial_line.SCHEME, simulated_link.SCHEME)
+SCHEMES = ("tcp:", "rtutcp:", "linetcp:", *serial_line.SCHEMES, simulated_link.SCHEME)
 
 DEFAULT_SITE = "site"
 
@@ -49,9 +49,10 @@ class GeneratorSection(strict_toml.Strict):
     def _link(cls, value: str) -> str:
         if not value.startswith(SCHEMES):
             raise ValueError(
-                "a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME for the simulator in process"
+                "a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, linetcp:HOST:PORT, line:PATH, or sim:NAME for "
+                "the simulator in process"
             )
-        if value.startswith(serial_line.SCHEME):
+        if value.startswith(serial_line.SCHEMES):
             try:
                 serial_line.SerialLine.parse(value)
             except ConfigError as problem:

@@ -16,7 +16,7 @@ from rfctl.station.measured_off import turn_off
 from rfctl.station.stop_desk import STOP_SOCKET, Verdict
 
 if TYPE_CHECKING:
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
 
 ANSWER_S = 12.0
@@ -26,7 +26,7 @@ KNOCK_NS = 3 * NS_PER_S
 KNOCK_AGAIN_S = 0.05
 
 
-def stop(station: Station, profile: Profile) -> Verdict:
+def stop(station: Station, profile: AnyProfile) -> Verdict:
     """Turn everything off and wait for the measurement. Idempotent; never raises what it can put into the verdict.
 
     Args:
@@ -61,7 +61,7 @@ def _at_the_desk(station: Station) -> Verdict | None:
     return Verdict(**json.loads(answer)) if answer else None
 
 
-def _at_the_generator(station: Station, profile: Profile, clock: RealClock) -> Verdict:
+def _at_the_generator(station: Station, profile: AnyProfile, clock: RealClock) -> Verdict:
     sender = "this command"
     try:
         if station.in_process:

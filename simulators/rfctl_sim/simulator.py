@@ -15,9 +15,10 @@ from rfctl_sim.faults import Cuttable, Faults
 from rfctl_sim.generator import Generator
 from rfctl_sim.listening import host_and_port
 from rfctl_sim.makes import REFERENCE, channels_of, make_of
-from rfctl_sim.modbus_rtu import BAUD, ModbusLine
+from rfctl_sim.modbus_rtu import ModbusLine
 from rfctl_sim.modbus_rtu_tcp import RtuServer
 from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.pty_end import BAUD
 from rfctl_sim.requests import Requests
 from rfctl_sim.wire import WireLog
 

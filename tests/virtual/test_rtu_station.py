@@ -33,7 +33,10 @@ def loaded(folder: Path, link: str) -> station_file.Station:
     [
         ("rtu:ttyUSB0", "generator.link: .*its path must be absolute.*Write rtu:PATH"),
         ("rtu:/dev/ttyUSB0?baud=12", "generator.link: baud = '12'.*Valid: 1200"),
-        ("serial:/dev/ttyUSB0", "a link is tcp:HOST:PORT, rtu:PATH, rtutcp:HOST:PORT, or sim:NAME"),
+        (
+            "serial:/dev/ttyUSB0",
+            "a link is tcp:HOST:PORT, rtu:PATH, .*, line:PATH, or sim:NAME",
+        ),
         ("sim:reference?link=usb", r"link=tcp or link=rtu .*, not 'link=usb'"),
         ("sim:reference?speed=2", r"stand link=tcp.* and generator=NAME, joined by &, not 'speed=2'"),
         ("sim:reference?link=tcp&link=rtu", "joined by &, not 'link=tcp&link=rtu'"),

@@ -1,0 +1,1 @@
+"""Driver for generators that speak rfctl's line protocol."""

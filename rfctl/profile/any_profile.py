@@ -1,0 +1,85 @@
+"""A profile as the station takes it: a register map, or only the name of a driver that knows the map itself."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rfctl.model.shipped import find
+from rfctl.model.strict_toml import Strict, parse, validate
+from rfctl.profile import profile
+from rfctl.profile.profile import Profile
+from rfctl.profile.schema import Lease
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rfctl.profile.profile import MapRow
+
+
+class DeclaredHead(Strict):
+    """``[profile]`` of a generator whose driver knows the map itself."""
+
+    name: str
+    driver: str
+    description: str
+    map: Literal["driver"]
+
+
+class DeclaredFile(Strict):
+    """The whole file."""
+
+    profile: DeclaredHead
+    lease: Lease
+
+
+@dataclass(frozen=True)
+class DeclaredProfile:
+    """A profile without a map: the driver declares what may be written.
+
+    Attributes:
+        path: The file.
+        sha256: Digest of the file's bytes, hexadecimal.
+        file: Its content.
+    """
+
+    path: Path
+    sha256: str
+    file: DeclaredFile
+
+    @property
+    def name(self) -> str:
+        """Name of the profile."""
+        return self.file.profile.name
+
+    @property
+    def driver(self) -> str:
+        """Entry point of the driver."""
+        return self.file.profile.driver
+
+    def describe(self) -> tuple[MapRow, ...]:
+        """No map to draw."""
+        return ()
+
+
+AnyProfile = Profile | DeclaredProfile
+
+
+def load(name_or_path: str, *, relative_to: Path | None = None) -> AnyProfile:
+    """Read and check a profile of either kind.
+
+    Args:
+        name_or_path: Name of a shipped one, or a path that ends in ``.toml``.
+        relative_to: Folder that a relative path starts from; the working folder by default.
+
+    Raises:
+        ConfigError: No such file, or one that cannot be accepted; the message names file and dotted path.
+    """
+    path = find("generators", name_or_path, relative_to=relative_to)
+    data = parse(path)
+    head = data.get("profile")
+    if not isinstance(head, dict) or "map" not in head:
+        return profile.load(name_or_path, relative_to=relative_to)
+    file = validate(data, DeclaredFile, where=str(path))
+    return DeclaredProfile(path, hashlib.sha256(path.read_bytes()).hexdigest(), file)
