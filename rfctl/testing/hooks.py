@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rfctl.profile import profile as profiles
+from rfctl.profile import any_profile
 from rfctl.station import registry
 from rfctl.testing.rig import Rig, Samples
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller
     from rfctl.link.link import Transactions
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.testing.rig import SimulatedPeer
 
 
@@ -55,6 +55,6 @@ class Hooks:
 
 
 @cache
-def loaded(name_or_path: str) -> Profile:
+def loaded(name_or_path: str) -> AnyProfile:
     """A profile, read once."""
-    return profiles.load(name_or_path)
+    return any_profile.load(name_or_path)
