@@ -1,4 +1,4 @@
-"""Who answers: the identity block of a profile, every expected value checked, and the traits of the channels."""
+"""Who answers: the identity of a profile, every expected value checked, and the traits of the channels."""
 
 from __future__ import annotations
 
@@ -12,38 +12,38 @@ from rfctl.link.registers import RegisterType, WordOrder, decode
 
 if TYPE_CHECKING:
     from rfctl.model.capability import Capability
+    from rfctl.profile.item import Item
     from rfctl.profile.profile import Profile
-    from rfctl.profile.schema import Expect, Measured, Real, Text
+    from rfctl.profile.schema import Expect
 
 _PROFILE_REMEDY = "Check the address, the unit and the profile of the station file."
 
 
 def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...], where: str) -> Identity:
-    """Read the identity block.
+    """Read the identity.
 
     Args:
         profile: The register map.
-        block: Registers of the block, checked already.
+        block: The image of the identity, checked already.
         traits: Traits of the channels.
         where: The generator's place, for messages.
 
     Raises:
         WrongDevice: The backend register has a value that stands for nothing.
     """
-    schema = profile.file.identity
-    version = int(_number(profile, block, schema.map_version))
+    version = int(_number(profile, block, "map_version"))
     return Identity(
-        map_id=int(_number(profile, block, schema.map_id)),
+        map_id=int(_number(profile, block, "map_id")),
         map_version=(version >> 8, version & 0xFF),
         simulated=_simulated(profile, block, where),
-        model=_text(profile, block, schema.model),
-        serial=_text(profile, block, schema.serial),
-        firmware=_text(profile, block, schema.firmware),
+        model=_text(profile, block, "model"),
+        serial=_text(profile, block, "serial"),
+        firmware=_text(profile, block, "firmware"),
         channels=channels_of(profile, block, where),
-        rated_power_w=_number(profile, block, schema.rated_power_w),
-        reply_ms=int(_number(profile, block, schema.reply_ms)),
-        sample_period_ms=int(_number(profile, block, schema.sample_period_ms)),
-        pad_monitored=bool(_number(profile, block, schema.pad_monitored)),
+        rated_power_w=_number(profile, block, "rated_power_w"),
+        reply_ms=int(_number(profile, block, "reply_ms")),
+        sample_period_ms=int(_number(profile, block, "sample_period_ms")),
+        pad_monitored=bool(_number(profile, block, "pad_monitored")),
         traits=traits,
         capabilities=_capabilities(profile, block),
     )
@@ -57,18 +57,19 @@ def check(profile: Profile, block: bytes, where: str) -> None:
     """
     schema = profile.file.identity
     for index, expect in enumerate(schema.expect):
-        got = _number(profile, block, expect)
-        if got != expect.value:
-            swapped = _in_another_order(profile, block, expect)
+        name = f"expect[{index}]"
+        problem = _differs(profile, block, name, expect)
+        if problem:
+            swapped = _in_another_order(profile, block, name, expect)
+            place = profile.identity_places[name]
             raise WrongDevice(
-                f"{expect.name} in register {expect.address} is {_shown(got, expect)}, "
-                f"expected {_shown(expect.value, expect)} by profile {profile.name}"
-                + (f"; in word order {swapped} it is that" if swapped else ""),
+                f"{expect.name} in register {profile.layout.number(place.space, place.address)} is {problem} "
+                f"by profile {profile.name}" + (f"; in word order {swapped} it is that" if swapped else ""),
                 where=where,
                 remedy=_PROFILE_REMEDY,
-                keys=("profile.word_order",) if swapped else (f"identity.expect[{index}]",),
+                keys=("profile.word_order",) if swapped else (f"identity.{name}",),
             )
-    version = int(_number(profile, block, schema.map_version))
+    version = int(_number(profile, block, "map_version"))
     if version >> 8 != schema.map_version.major:
         raise WrongDevice(
             f"map version {version >> 8}.{version & 0xFF}, expected {schema.map_version.major}.x "
@@ -85,7 +86,7 @@ def channels_of(profile: Profile, block: bytes, where: str) -> int:
     Raises:
         WrongDevice: None, or more than the profile knows.
     """
-    channels = int(_number(profile, block, profile.file.identity.channels))
+    channels = int(_number(profile, block, "channels"))
     most = profile.file.profile.channels
     if not 1 <= channels <= most:
         raise WrongDevice(
@@ -97,24 +98,28 @@ def channels_of(profile: Profile, block: bytes, where: str) -> int:
     return channels
 
 
-def traits_of(profile: Profile, data: bytes, channel: int) -> ChannelTraits:
-    """Traits of one channel, from the registers of all of them."""
-    traits = profile.file.traits
-    start = 2 * traits.stride * (channel - 1)
-    order = profile.file.profile.word_order
-    return ChannelTraits(
-        temperature_resolution_k=_field(data, start, traits.temperature_resolution_k, order),
-        temperature_noise_k=_field(data, start, traits.temperature_noise_k, order),
-    )
+def traits_of(profile: Profile, data: bytes, channels: int) -> tuple[ChannelTraits, ...]:
+    """Traits of each channel, from the image of the traits."""
+    image = profile.traits(channels)
+    items = profile.file.traits.items
+    found = []
+    for places in profile.trait_places(channels):
+        values = {"temperature_noise_k": math.nan}
+        for name, item in items.items():
+            place = places.get(name)
+            values[name] = _stated(item) if place is None else _value(item, image.data(place, data), place.order)
+        found.append(ChannelTraits(**values))
+    return tuple(found)
 
 
 def _simulated(profile: Profile, block: bytes, where: str) -> bool:
     backend = profile.file.identity.backend
-    got = int(_number(profile, block, backend))
+    got = int(_number(profile, block, "backend"))
     if got not in {backend.device, backend.simulated}:
+        place = profile.identity_places.get("backend")
+        number = "" if place is None else f" {profile.layout.number(place.space, place.address)}"
         raise WrongDevice(
-            f"backend register {backend.address} is {got}, expected {backend.device} (device) or "
-            f"{backend.simulated} (simulator)",
+            f"backend register{number} is {got}, expected {backend.device} (device) or {backend.simulated} (simulator)",
             where=where,
             remedy="A generator must say which of the two it is.",
             keys=("identity.backend",),
@@ -122,36 +127,64 @@ def _simulated(profile: Profile, block: bytes, where: str) -> bool:
     return got == backend.simulated
 
 
-def _in_another_order(profile: Profile, block: bytes, expect: Expect) -> WordOrder | None:
+def _differs(profile: Profile, block: bytes, name: str, expect: Expect) -> str:
+    """What is there and what was expected; empty where the two agree."""
+    if expect.text is not None:
+        text = _text(profile, block, name)
+        return "" if text == expect.text else f"{text!r}, expected {expect.text!r}"
+    got = _number(profile, block, name)
+    if expect.value is not None:
+        return "" if got == expect.value else f"{_shown(got, expect)}, expected {_shown(expect.value, expect)}"
+    low = -math.inf if expect.minimum is None else expect.minimum
+    high = math.inf if expect.maximum is None else expect.maximum
+    return "" if low <= got <= high else f"{got:.9g}, expected {low:g} to {high:g}"
+
+
+def _in_another_order(profile: Profile, block: bytes, name: str, expect: Expect) -> WordOrder | None:
     """The word order in which the expected value would be there."""
-    start = 2 * (expect.address - profile.file.identity.address)
-    data = block[start : start + 2 * expect.registers]
-    return next((order for order in WordOrder if decode(data, expect.type, order) == expect.value), None)
+    if expect.text is not None or expect.value is None:
+        return None
+    data = profile.identity.data(profile.identity_places[name], block)
+    return next((order for order in WordOrder if _value(expect, data, order) == expect.value), None)
 
 
-def _number(profile: Profile, block: bytes, place: Real) -> float:
-    start = 2 * (place.address - profile.file.identity.address)
-    return decode(block[start : start + 2 * place.registers], place.type, profile.file.profile.word_order)
+def _number(profile: Profile, block: bytes, name: str) -> float:
+    place = profile.identity_places.get(name)
+    if place is None:
+        return _stated(profile.file.identity.items[name])
+    return _value(place.item, profile.identity.data(place, block), place.order)
+
+
+def _stated(item: Item) -> float:
+    return float(item.stated) if isinstance(item.stated, bool | int | float) else math.nan
+
+
+def _value(item: Item, data: bytes, order: WordOrder) -> float:
+    return float(item.meaning(decode(data, item.kind, order)))
 
 
 def _capabilities(profile: Profile, block: bytes) -> frozenset[Capability]:
-    place = profile.file.identity.capabilities
-    word = int(_number(profile, block, place))
-    return frozenset(capability for capability, bit in place.bits.items() if word >> bit & 1)
+    item = profile.file.identity.capabilities
+    if item.stated is not None:
+        return item.possible
+    word = int(_number(profile, block, "capabilities"))
+    return frozenset(capability for capability, bit in item.bits.items() if word >> bit & 1)
 
 
-def _text(profile: Profile, block: bytes, place: Text) -> str:
-    start = 2 * (place.address - profile.file.identity.address)
-    data = block[start : start + 2 * place.registers].split(b"\0", 1)[0]
-    return data.decode("ascii", errors="replace").strip()
+def _text(profile: Profile, block: bytes, name: str) -> str:
+    """A text, or a number as text."""
+    place = profile.identity_places.get(name)
+    if place is None:
+        return str(profile.file.identity.items[name].stated)
+    data = profile.identity.data(place, block)
+    if not place.item.type.startswith("text:"):
+        return f"{_value(place.item, data, place.order):.9g}"
+    return data.split(b"\0", 1)[0].decode("ascii", errors="replace").strip()
 
 
-def _field(data: bytes, start: int, field: Measured, order: WordOrder) -> float:
-    at = start + 2 * field.offset
-    return decode(data[at : at + 2 * field.type.registers], field.type, order) * field.scale
-
-
-def _shown(value: float, place: Real) -> str:
-    if place.type is not RegisterType.F32:
-        return f"0x{int(value):0{4 * place.registers}x}"
-    return f"{value:g}" if math.isfinite(value) else f"{value} ({struct.pack('>f', value).hex()})"
+def _shown(value: float, item: Item) -> str:
+    if not item.kind.real and value.is_integer() and item.plain and item.scale == 1.0 and value >= 0:
+        return f"0x{int(value):0{4 * item.registers}x}"
+    if item.kind is not RegisterType.F32 or math.isfinite(value):
+        return f"{value:.9g}"
+    return f"{value} ({struct.pack('>f', value).hex()})"

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from rfctl.profile.profile import MapRow
+    from rfctl.profile.describe import MapRow
+    from rfctl.profile.profile import Profile
 
-HEADINGS = ("quantity", "address", "stride", "type", "intent", "limit")
+HEADINGS = ("quantity", "table", "number", "address", "stride", "type", "intent", "limit")
 
 
 @click.group()
@@ -31,22 +32,34 @@ def check(*, file: Path, as_json: bool) -> None:
 
     Example: rfctl config check config/generators/rfctl-reference.toml
     """
-    kind, rows = _check(file)
+    kind, profile = _check(file)
+    rows = profile.describe() if profile is not None else ()
     if as_json:
         members: dict[str, Any] = {"path": str(file.resolve()), "kind": kind, "valid": True}
-        if rows:
-            members["map"] = [row._asdict() for row in rows]
+        if profile is not None:
+            members |= {
+                "map": [row._asdict() for row in rows],
+                "status_requests": [read._asdict() for read in profile.status_reads],
+                "sequences": profile.describe_sequences(),
+            }
         click.echo(json.dumps(members))
         return
     click.echo(f"{file}: valid {kind}")
-    if rows:
+    if profile is not None:
         click.echo()
         for line in _table([HEADINGS, *(_cells(row) for row in rows)]):
             click.echo(line)
+        click.echo("\nOne sample is read by:")
+        for read in profile.status_reads:
+            number = profile.layout.number(read.space, read.address)
+            click.echo(f"  {read.length} from {number} ({read.space}, {read.address} on the wire)")
+        click.echo("\nSequences:")
+        for line in profile.describe_sequences():
+            click.echo(f"  {line}")
 
 
-def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
-    """The kind of the file, and the map of a profile. Raises ConfigError where the file cannot be accepted."""
+def _check(file: Path) -> tuple[str, Profile | None]:
+    """The kind of the file, and the profile if it is one. Raises ConfigError where the file cannot be accepted."""
     from rfctl.errors import ConfigError
     from rfctl.model import strict_toml
 
@@ -60,33 +73,35 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
         raise ConfigError(f"not valid TOML: {problem}", where=str(file), remedy="Correct that line.") from None
     if "profile" in keys:
         from rfctl.profile import any_profile
+        from rfctl.profile.profile import Profile
 
-        return "profile", any_profile.load(str(file)).describe()
+        loaded = any_profile.load(str(file))
+        return "profile", loaded if isinstance(loaded, Profile) else None
     if "station" in keys:
         from rfctl.station import station_file
 
         station_file.load(str(file))
-        return "station", ()
+        return "station", None
     if "preset" in keys:
         from rfctl.station import plan_file
 
         plan_file.load_preset(file)
-        return "preset", ()
+        return "preset", None
     if "plan" in keys:
         from rfctl.station import plan_file
 
         plan_file.load(str(file))
-        return "plan", ()
+        return "plan", None
     if "answers" in keys:
         from rfctl.station.answers import AnswersFile
 
         strict_toml.read(file, AnswersFile)
-        return "answers", ()
+        return "answers", None
     if "ports" in keys:
         from rfctl.link import port_names
 
         port_names.read_aliases(file)
-        return "ports", ()
+        return "ports", None
     raise ConfigError(
         "neither a station, a profile, a plan, a preset, an answers nor a ports file",
         where=str(file),
@@ -95,7 +110,8 @@ def _check(file: Path) -> tuple[str, tuple[MapRow, ...]]:
 
 
 def _cells(row: MapRow) -> tuple[str, ...]:
-    return tuple("" if cell is None else str(cell) for cell in row)
+    cells = (row.quantity, row.table, row.number, row.address, row.stride, row.type, row.intent, row.limit)
+    return tuple("" if cell is None else str(cell) for cell in cells)
 
 
 def _table(rows: list[tuple[str, ...]]) -> list[str]:

@@ -153,7 +153,8 @@ class Gate:
             )
         written = self._written[channel]
         mode = mode_of(written[MODE]) if MODE in written else Mode.NONE
-        for quantity in (MODE, *self.table.by_kind[kind].required(mode)):
+        rule = self.table.by_kind[kind]
+        for quantity in (*(MODE,) * rule.moded, *rule.required(mode)):
             setting = written.get(quantity)
             if setting is None:
                 raise RefusedError(

@@ -48,7 +48,9 @@ class Limit(StrEnum):
     TEMPERATURE_C = "temperature_c"
     POWER_W = "power_w"
     DURATION_S = "duration_s"
-    STIMULATION = "stimulation"
+    STIMULATION = "stimulation"  # V or mA, by the mode
+    STIMULATION_V = "stimulation_v"
+    STIMULATION_MA = "stimulation_ma"
     VOLTAGE_V_RMS = "voltage_v_rms"
 
 
@@ -82,6 +84,7 @@ class Writable:
         maximum: Highest value that may be sent at all, in the quantity's unit, and nothing below 0; None for no limit.
         limit: Part of the envelope that bounds the value.
         space: Holding registers or coils.
+        minimum: Lowest value that may be sent; None for no limit of its own.
         shift: Is added to the number in the registers; the sum is the raw number.
     """
 
@@ -96,6 +99,7 @@ class Writable:
     limit: Limit | None = None
     space: Space = Space.HOLDING
     shift: float = 0.0
+    minimum: float | None = None
 
     @property
     def place(self) -> str:
@@ -120,12 +124,14 @@ class Energising:
         requires: Quantities of the channel; each must lie inside the permit's envelope.
         modes: The mode written must be one of these.
         also: What a mode requires beside that.
+        moded: The mode must have been written as well; False where the generator has none to set.
     """
 
     kind: PermitKind
     requires: tuple[str, ...]
     modes: tuple[Mode, ...]
     also: tuple[tuple[Mode, tuple[str, ...]], ...] = ()
+    moded: bool = True
 
     def required(self, mode: Mode) -> tuple[str, ...]:
         """What must have been written in this mode."""
@@ -279,6 +285,12 @@ def _action(writable: Writable, data: bytes) -> Action:
         raise RefusedError(
             f"{writable.place} = {raw * writable.scale:.9g} is above {writable.maximum:g}, the most the profile allows",
             remedy="Write a lower value.",
+        )
+    if writable.minimum is not None and raw * writable.scale < writable.minimum * (1.0 - 2.0**-24):
+        raise RefusedError(
+            f"{writable.place} = {raw * writable.scale:.9g} is below {writable.minimum:g}, the least that the profile "
+            "allows",
+            remedy="Write a higher value.",
         )
     for meant, act in writable.acts:
         if meant is None or meant == raw:

@@ -10,12 +10,12 @@ from rfctl.model.shipped import find
 from rfctl.model.strict_toml import Strict, parse, validate
 from rfctl.profile import profile
 from rfctl.profile.profile import Profile
-from rfctl.profile.schema import Lease
+from rfctl.profile.write_schema import Lease
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rfctl.profile.profile import MapRow
+    from rfctl.profile.describe import MapRow
 
 
 class DeclaredHead(Strict):

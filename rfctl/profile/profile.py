@@ -5,40 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, NoReturn
+from typing import TYPE_CHECKING
 
 from rfctl.errors import ConfigError
-from rfctl.link.write_table import MAX_READ, Writable, WriteTable
+from rfctl.link.registers import Space
 from rfctl.model.shipped import find
-from rfctl.model.strict_toml import Strict, read
-from rfctl.profile.schema import Expect, Measured, ProfileFile, Real, Text, Write
+from rfctl.model.strict_toml import parse, validate
+from rfctl.profile import identity, needs, sequences
+from rfctl.profile.addressing import to_wire
+from rfctl.profile.blocks import Image, Layout, Place, Read
+from rfctl.profile.describe import MapRow, map_rows, sequence_lines
+from rfctl.profile.schema import ProfileFile
 from rfctl.profile.status import StatusDecoder
 from rfctl.profile.writes import write_table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rfctl.model.permit import Intent
-
-
-class MapRow(NamedTuple):
-    """One line of the register map, for a table that a person reads.
-
-    Attributes:
-        quantity: Name, with its table in front.
-        address: First register; of channel 1 where there are several.
-        stride: Registers from channel to channel; None when it concerns the whole generator.
-        type: How it lies in the registers.
-        intent: What reading or writing it does, by value where that matters.
-        limit: What bounds it; empty for nothing.
-    """
-
-    quantity: str
-    address: int
-    stride: int | None
-    type: str
-    intent: str
-    limit: str
+    from rfctl.link.write_table import Writable, WriteTable
 
 
 @dataclass(frozen=True)
@@ -74,9 +58,14 @@ class Profile:
         """The gate's table."""
         return self._table
 
+    @property
+    def layout(self) -> Layout:
+        """How its addresses are meant."""
+        return Layout(self.file.profile, str(self.path))
+
     def status_decoder(self, channels: int) -> StatusDecoder:
-        """The decoder of the status answer of a generator with so many channels."""
-        return StatusDecoder(self.file.status, self.file.profile.word_order, channels)
+        """A decoder for one connection to a generator with so many channels."""
+        return StatusDecoder(self.file.status, self.layout, channels)
 
     def writable(self, quantity: str, channel: int | None = None) -> Writable:
         """Where a quantity is written.
@@ -107,23 +96,68 @@ class Profile:
             )
         return values[name]
 
+    @cached_property
+    def identity(self) -> Image:
+        """The requests that read the identity, and where it lies in the answers."""
+        return identity.image(self.file, self.layout)
+
+    @cached_property
+    def identity_places(self) -> dict[str, Place]:
+        """Where each item of the identity lies; nothing for one that is stated."""
+        return identity.places(self.file, self.layout)
+
+    def traits(self, channels: int) -> Image:
+        """The requests that read the traits of so many channels."""
+        return identity.trait_image(self.file, self.layout, channels)
+
+    def trait_places(self, channels: int) -> list[dict[str, Place]]:
+        """Where each trait lies, channel by channel; nothing for one that is stated."""
+        return identity.trait_places(self.file, self.layout, channels)
+
+    @property
+    def refusals(self) -> Read:
+        """The request that reads the reason of the last refusal, of a map that has one."""
+        refusals = self.file.refusals
+        if refusals is None or refusals.table is None:
+            raise ConfigError("refusals: missing", where=str(self.path), remedy="Add it.")
+        return Read(Space(refusals.table), refusals.address, 1)
+
+    def readable(self, quantity: str, channel: int | None = None) -> Place | None:
+        """Where a quantity of [read] lies; None where there is none of that name."""
+        item = self.file.read.get(quantity)
+        if item is None:
+            return None
+        shift = ((channel or 1) - 1) * (item.stride or 0)
+        return self.layout.place(f"read.{quantity}", item, shift=shift)
+
+    def read_back(self, writable: Writable) -> Place | None:
+        """Where the value in force of a writable quantity is read, if not where it is written."""
+        item = self.file.write[writable.quantity].read_back
+        if item is None:
+            return None
+        shift = ((writable.channel or 1) - 1) * (item.stride or self.file.write[writable.quantity].stride or 0)
+        return self.layout.place(f"write.{writable.quantity}.read_back", item, shift=shift)
+
+    def span(self, writables: list[Writable]) -> Read:
+        """The request that reads quantities back which lie side by side."""
+        return Read(writables[0].space, writables[0].address, sum(each.type.registers for each in writables))
+
+    def has(self, quantity: str) -> bool:
+        """Whether a quantity can be written."""
+        return quantity in self.file.write
+
     def describe(self) -> tuple[MapRow, ...]:
-        """The whole map, row by row: identity, traits, status, writes."""
-        file = self.file
-        rows = [
-            MapRow(f"identity.{name}", place.address, None, f"{place.type}", "read", _expected(place))
-            for name, place in file.identity.places.items()
-        ]
-        traits, status = file.traits, file.status
-        rows += _measured_rows("traits", traits, traits.address, traits.stride)
-        rows += _measured_rows("status", status, status.address, None)
-        rows += _measured_rows("status.channel", status.channel, status.address + status.head, status.stride)
-        rows.append(MapRow("refusals", file.refusals.address, None, "u16", "read", ""))
-        rows += [
-            MapRow(f"write.{name}", write.address, write.stride, f"{write.type}", _intent(write), _limit(write))
-            for name, write in file.write.items()
-        ]
-        return tuple(rows)
+        """The whole map, row by row."""
+        return map_rows(self.file, self.layout)
+
+    def describe_sequences(self) -> tuple[str, ...]:
+        """Each sequence in a line."""
+        return sequence_lines(self.file)
+
+    @cached_property
+    def status_reads(self) -> tuple[Read, ...]:
+        """The requests that read one sample of a generator with all its channels."""
+        return self.status_decoder(self.file.profile.channels).reads
 
     @cached_property
     def _table(self) -> WriteTable:
@@ -145,82 +179,13 @@ def load(name_or_path: str, *, relative_to: Path | None = None) -> Profile:
         ConfigError: No such file, or one that cannot be accepted; the message names file and dotted path.
     """
     path = find("generators", name_or_path, relative_to=relative_to)
-    file = read(path, ProfileFile)
+    where = str(path)
+    data = parse(path)
+    head = validate(data, ProfileFile, where=where).profile  # with the numbers of the document
+    file = validate(to_wire(data, head.addresses, where), ProfileFile, where=where)
     profile = Profile(path, hashlib.sha256(path.read_bytes()).hexdigest(), file)
-    profile.write_table()
-    _check_identity(file, str(path))
-    _check_blocks(profile)
+    sequences.check(file, profile.write_table(), where)
+    identity.check(file, profile.layout)
+    profile.status_decoder(file.profile.channels)
+    needs.check(file, where)
     return profile
-
-
-def _check_identity(file: ProfileFile, where: str) -> None:
-    identity = file.identity
-    for name, place in identity.places.items():
-        last = place.address + place.registers - 1
-        if place.address < identity.address or last >= identity.address + identity.count:
-            _refuse(
-                where,
-                f"identity.{name}",
-                f"registers {place.address} to {last} are not in the block of {identity.count} from {identity.address}",
-                "Correct its address, or address and count of the block.",
-            )
-
-
-def _check_blocks(profile: Profile) -> None:
-    file, where = profile.file, str(profile.path)
-    channels, traits = file.profile.channels, file.traits
-    for path, count in (
-        ("status", file.status.head + file.status.stride * channels),
-        ("traits", traits.stride * channels),
-    ):
-        if count > MAX_READ:
-            _refuse(
-                where, path, f"{count} registers for {channels} channels; one request reads {MAX_READ}", "Shorten it."
-            )
-    for name, field in traits.fields.items():
-        if field.offset + field.type.registers > traits.stride:
-            _refuse(where, f"traits.{name}", f"lies outside the {traits.stride} registers of a channel", "Correct it.")
-    try:
-        profile.status_decoder(channels)
-    except ValueError as problem:
-        raise ConfigError(str(problem), where=where, remedy="Correct offset, type or stride.") from None
-
-
-def _measured_rows(table: str, fields: Strict, start: int, stride: int | None) -> list[MapRow]:
-    rows = []
-    for name, field in fields:
-        if isinstance(field, Measured):
-            kind = field.type.value if field.bit is None else f"{field.type.value} bit {field.bit}"
-            rows.append(MapRow(f"{table}.{name}", start + field.offset, stride, kind, "read", ""))
-    return rows
-
-
-def _expected(place: Real | Text) -> str:
-    return f"only {place.value:.15g} ({place.name})" if isinstance(place, Expect) else ""
-
-
-def _intent(write: Write) -> str:
-    if write.intents is not None:
-        return ", ".join(f"{name}: {_with_permit(write, name, intent)}" for name, intent in write.intents.items())
-    return _with_permit(write, "", write.intent)
-
-
-def _with_permit(write: Write, name: str, intent: Intent | None) -> str:
-    permit = (write.permits or {}).get(name, write.permit)
-    shown = intent.value if intent is not None else ""
-    return f"{shown} ({permit.value})" if permit is not None else shown
-
-
-def _limit(write: Write) -> str:
-    parts = [f"permit's {write.limit.value}"] if write.limit is not None else []
-    if write.maximum is not None:
-        parts.append(f"at most {write.maximum:g}")
-    if write.value is not None:
-        parts.append(f"only {write.value}")
-    if write.values is not None:
-        parts.append("only " + ", ".join(f"{value} {name}" for name, value in write.values.items()))
-    return "; ".join(parts)
-
-
-def _refuse(where: str, path: str, what: str, remedy: str) -> NoReturn:
-    raise ConfigError(f"{path}: {what}", where=where, remedy=remedy)

@@ -1,23 +1,21 @@
-"""What a profile file holds, key by key."""
+"""What a profile file holds, key by key. What is written stands in write_schema."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from rfctl.link.registers import RegisterType, WordOrder
-from rfctl.link.write_table import MAX_READ, Limit
+from rfctl.link.registers import WordOrder
+from rfctl.link.write_table import MAX_READ, MAX_WRITE
 from rfctl.model.capability import Capability
-from rfctl.model.permit import Intent, PermitKind
+from rfctl.model.permit import PermitKind
 from rfctl.model.strict_toml import Strict
+from rfctl.profile.addressing import Numbering
+from rfctl.profile.item import Address, Bit, Count, Item, Readable, Table
+from rfctl.profile.write_schema import Energise, Lease, Ownership, Sequences, Write
 
-Address = Annotated[int, Field(ge=0, le=0xFFFF)]
-Count = Annotated[int, Field(ge=1, le=MAX_READ)]
-Scale = Annotated[float, Field(gt=0.0)]
-Digits = Annotated[str, Field(pattern=r"^[0-9]{1,3}$")]  # a key of TOML is text
-Table = Literal["input", "holding"]
-WriteIntent = Literal[Intent.OFF, Intent.RENEW, Intent.CONFIG, Intent.ENERGISE]
+Digits = Annotated[str, Field(pattern=r"^[0-9]{1,5}$")]  # a key of TOML is text
 
 
 class Head(Strict):
@@ -29,155 +27,172 @@ class Head(Strict):
     unit: Annotated[int, Field(ge=1, le=255)]  # 0 is a broadcast, which nobody answers
     word_order: WordOrder
     channels: Annotated[int, Field(ge=1, le=16)]  # the most that a generator of this map has
+    addresses: Numbering = Numbering.WIRE
+    longest_read: Annotated[int, Field(ge=1, le=MAX_READ)] = MAX_READ
+    longest_write: Annotated[int, Field(ge=1, le=MAX_WRITE)] = MAX_WRITE
 
 
-class Real(Strict):
-    """A number of the identity block."""
-
-    address: Address
-    type: RegisterType
-
-    @property
-    def registers(self) -> int:
-        """Registers that it takes."""
-        return self.type.registers
-
-
-class Whole(Real):
-    """A whole number of the identity block."""
-
-    type: Literal[RegisterType.U16, RegisterType.U32]
-
-
-class Text(Strict):
-    """A text of the identity block, two characters a register."""
-
-    address: Address
-    type: Annotated[str, Field(pattern=r"^text:[1-9][0-9]?$")]
-
-    @property
-    def registers(self) -> int:
-        """Registers that it takes."""
-        return (int(self.type.removeprefix("text:")) + 1) // 2
-
-
-class MapVersion(Whole):
+class MapVersion(Item):
     """Version of the map, major x 256 + minor."""
 
     major: Annotated[int, Field(ge=0, le=255)]
 
 
-class Backend(Whole):
+class Backend(Item):
     """What answers: the values that stand for a device and for a simulator."""
 
     device: int
     simulated: int
 
 
-class Capabilities(Whole):
-    """A word that says what the generator can do: the bit of each capability that the profile knows how to use."""
+class Capabilities(Item):
+    """What the generator can do: a word with a bit for each capability, or the list where it does not say."""
 
-    bits: dict[Capability, Annotated[int, Field(ge=0, le=31)]]
+    these: tuple[Capability, ...] = ()
+    bits: dict[Capability, Bit] = Field(default={})
+
+    @property
+    def possible(self) -> frozenset[Capability]:
+        """Every capability that a generator of this map may have."""
+        return frozenset(self.these) | frozenset(self.bits)
 
 
-class Expect(Real):
-    """A value that the identity block must show."""
+def _listed(value: object) -> object:
+    return {"stated": True, "these": value} if isinstance(value, list) else value
+
+
+class Expect(Item):
+    """A value that the identity must show: this one, one in a range, or a text."""
 
     name: str
-    value: float
+    value: float | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    text: str | None = None
+
+    @model_validator(mode="after")
+    def _something_expected(self) -> Expect:
+        if (self.text is not None) != self.type.startswith("text:"):
+            raise ValueError("a text is expected of a text, and a number of a number")
+        number = self.value is not None
+        bounds = self.minimum is not None or self.maximum is not None
+        if self.text is None and number == bounds:
+            raise ValueError("needs either value, or minimum and maximum")
+        return self
 
 
 class Identity(Strict):
-    """The block read at connect."""
+    """What is read at connect, in the block given or, without one, in as few requests as can be."""
 
-    table: Table
-    address: Address
-    count: Count
-    map_id: Whole
+    table: Table | None = None
+    address: Address | None = None
+    count: Count | None = None
+    map_id: Readable
     map_version: MapVersion
     backend: Backend
-    model: Text
-    serial: Text
-    firmware: Text
-    channels: Whole
-    rated_power_w: Real
-    reply_ms: Whole
-    sample_period_ms: Whole
-    pad_monitored: Whole
-    capabilities: Capabilities
+    model: Readable
+    serial: Readable
+    firmware: Readable
+    channels: Readable
+    rated_power_w: Readable
+    reply_ms: Readable
+    sample_period_ms: Readable
+    pad_monitored: Readable
+    capabilities: Annotated[Capabilities, BeforeValidator(_listed)]
     expect: Annotated[tuple[Expect, ...], Field(min_length=1)]
 
     @property
-    def places(self) -> dict[str, Real | Text]:
-        """Everything that is read from the block, by name."""
-        named: dict[str, Real | Text] = {name: place for name, place in self if isinstance(place, Real | Text)}
+    def items(self) -> dict[str, Item]:
+        """Everything that is read, by name."""
+        named = {name: item for name, item in self if isinstance(item, Item)}
         return named | {f"expect[{index}]": expect for index, expect in enumerate(self.expect)}
-
-
-class Measured(Strict):
-    """A number at an offset of its block."""
-
-    offset: Annotated[int, Field(ge=0, le=MAX_READ)]
-    type: RegisterType
-    scale: Scale = 1.0
-    bit: Annotated[int, Field(ge=0, le=31)] | None = None
 
 
 class Traits(Strict):
     """What is stated of each channel once, at connect."""
 
-    table: Table
-    address: Address
-    stride: Count
-    temperature_resolution_k: Measured
-    temperature_noise_k: Measured
+    table: Table | None = None
+    address: Address | None = None
+    stride: Count | None = None
+    temperature_resolution_k: Readable
+    temperature_noise_k: Readable | None = None
 
     @property
-    def fields(self) -> dict[str, Measured]:
+    def items(self) -> dict[str, Item]:
         """The fields of a channel, by name."""
-        return {name: field for name, field in self if isinstance(field, Measured)}
+        return {name: item for name, item in self if isinstance(item, Item)}
+
+
+Words = Annotated[tuple[Item, ...], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
+"""Words of bits, the lowest first."""
 
 
 class StatusChannel(Strict):
-    """Offsets of one channel's status; the names are those of ChannelReading."""
+    """One channel's status; the names are those of ChannelReading. What is not there is named in ``absent``."""
 
-    temperature_c: Measured
-    cold_junction_c: Measured
-    voltage_v_rms: Measured
-    current_ma_rms: Measured
-    rf_band_current_ma_rms: Measured
-    power_w: Measured
-    impedance_ohm: Measured
-    impedance_fresh: Measured
-    thermocouple_open: Measured
-    rf_on: Measured
-    stimulating: Measured
-    electrode_present: Measured
-    mode: Measured
-    stimulation_width_us: Measured
-    stimulation_rate_hz: Measured
-    stimulation_amplitude: Measured
-    electrode_id: Measured
-    fault_bits: Measured
-    rf_on_ms: Measured
-    arm_token: Measured
-    set_point: Measured | None = None
+    absent: frozenset[str] = frozenset()
+    temperature_c: Item
+    cold_junction_c: Item | None = None
+    voltage_v_rms: Item | None = None
+    current_ma_rms: Item
+    rf_band_current_ma_rms: Item | None = None
+    power_w: Item
+    impedance_ohm: Item
+    impedance_fresh: Item | None = None
+    thermocouple_open: Item | None = None
+    rf_on: Item
+    stimulating: Item | None = None
+    electrode_present: Item | None = None
+    mode: Item | None = None
+    stimulation_width_us: Item | None = None
+    stimulation_rate_hz: Item | None = None
+    stimulation_amplitude: Item | None = None
+    electrode_id: Item | None = None
+    fault_bits: Words
+    rf_on_ms: Item | None = None
+    arm_token: Item | None = None
+    set_point: Item | None = None
+
+
+class Block(Strict):
+    """Registers that are read in one request.
+
+    Attributes:
+        table: Address space.
+        address: First register.
+        count: Registers.
+        stride: To the same block of the next channel; without one there is one block.
+        counter: Number of the register with the block's own copy of the sample counter.
+    """
+
+    table: Table | None = None
+    address: Address
+    count: Annotated[int, Field(ge=1, le=2000)]
+    stride: Count | None = None
+    counter: Address | None = None
 
 
 class Status(Strict):
-    """Everything that changes, in one request: a head, then one block a channel. Names are those of Reading."""
+    """Everything that changes. Names are those of Reading.
 
-    table: Table
-    address: Address
-    head: Count
-    stride: Count
-    uptime_ms: Measured
-    sample_counter: Measured
-    owner: Measured
-    lease_remaining_ms: Measured
-    fault_bits: Measured
-    pad_status: Measured
-    pad_ohm: Measured
+    Either one block with a head and a stride for each channel, with offsets; or addresses, read in the blocks listed,
+    or without a list in as few requests as can be.
+    """
+
+    table: Table | None = None
+    address: Address | None = None
+    head: Count | None = None
+    stride: Count | None = None
+    blocks: tuple[Block, ...] = ()
+    spread: Annotated[int, Field(ge=0, le=10)] = 0
+    absent: frozenset[str] = frozenset()
+    uptime_ms: Item | None = None
+    sample_counter: Item
+    owner: Item
+    lease_remaining_ms: Item
+    fault_bits: Words
+    pad_status: Item | None = None
+    pad_ohm: Item | None = None
     channel: StatusChannel
 
 
@@ -191,44 +206,9 @@ class Faults(Strict):
 class Refusals(Strict):
     """The register with the reason of the last refusal, and the texts of its values."""
 
-    table: Table
+    table: Table | None = None
     address: Address
     reasons: dict[Digits, str]
-
-
-class Lease(Strict):
-    """The generator's own dead-man timer."""
-
-    duration_ms: Annotated[int, Field(ge=100, le=1000)]
-
-
-class Write(Strict):
-    """A quantity that may be written to holding registers, and what a write of it does."""
-
-    address: Address
-    stride: Count | None = None
-    type: RegisterType
-    scale: Scale = 1.0
-    value: int | None = None
-    values: dict[str, int] | None = None
-    maximum: float | None = None
-    limit: Limit | None = None
-    intent: WriteIntent | None = None
-    intents: dict[str, WriteIntent] | None = None
-    permit: PermitKind | None = None
-    permits: dict[str, PermitKind] | None = None
-
-
-class Energise(Strict):
-    """What must have been written since the last off before a kind of output may be energised."""
-
-    requires: tuple[str, ...]
-    mode: str | tuple[str, ...]
-
-    @property
-    def modes(self) -> tuple[str, ...]:
-        """The modes that fit, as names."""
-        return (self.mode,) if isinstance(self.mode, str) else self.mode
 
 
 class ProfileFile(Strict):
@@ -239,7 +219,19 @@ class ProfileFile(Strict):
     traits: Traits
     status: Status
     faults: Faults
-    refusals: Refusals
+    refusals: Refusals | None = None
+    ownership: Ownership = Ownership()
     lease: Lease
+    read: dict[str, Item] = Field(default={})
     write: dict[str, Write]
     energise: dict[PermitKind, Energise]
+    sequence: Sequences
+
+
+def items_of(table: Strict, names: tuple[str, ...]) -> list[tuple[Item, ...]]:
+    """The items of each name, in that order; nothing for one that is absent."""
+    found: list[tuple[Item, ...]] = []
+    for name in names:
+        value: Any = getattr(table, name)
+        found.append(value if isinstance(value, tuple) else () if value is None else (value,))
+    return found

@@ -15,6 +15,7 @@ from rfctl.link.write_table import Limit
 from rfctl.model.permit import Intent, PermitKind
 from rfctl.model.reading import ChannelReading, Mode
 from rfctl.profile.profile import Profile, load
+from rfctl.profile.schema import items_of
 
 SHIPPED = load("rfctl-reference")
 TEXT = SHIPPED.path.read_text()
@@ -75,7 +76,7 @@ def test_the_map_is_described_row_by_row() -> None:
     assert rows["status.channel.rf_on"][1:4] == (94, 27, "u16 bit 2")
     assert rows["identity.expect[2]"].limit == "only 1234.5 (probe_f32)"
     assert rows["write.command"].intent == "off: off, arm: energise (lesion), stimulate: energise (stimulation)"
-    assert rows["write.set_temperature_c"][1:] == (19, 24, "f32", "config", "permit's temperature_c")
+    assert rows["write.set_temperature_c"][1:6] == (19, 24, "f32", "config", "permit's temperature_c")
     assert rows["write.all_off"].limit == "only 1"
     assert rows["write.lease_ms"].limit == "at most 1000"
     assert {"status.channel." + name for name in ChannelReading._fields} <= set(rows)
@@ -95,20 +96,23 @@ def test_the_map_is_described_row_by_row() -> None:
         (changed("head = 16", "head = 18"), "status: 126 registers for 4 channels; one request reads 125"),
         (
             changed("count = 40", "count = 34"),
-            "identity.pad_monitored: registers 34 to 34 are not in the block of 34 from 0",
+            "identity.pad_monitored: registers 34 to 34 are in no block; blocks: 34 from 0",
         ),
         (
             changed('address = 6\ntype = "f32"\nvalue = 1234.5', 'address = 39\ntype = "f32"\nvalue = 1234.5'),
-            "identity.expect[2]: registers 39 to 40 are not in the block of 40 from 0",
+            "identity.expect[2]: registers 39 to 40 are in no block; blocks: 40 from 0",
         ),
         (
             changed("temperature_noise_k = { offset = 2", "temperature_noise_k = { offset = 5"),
             "traits.temperature_noise_k",
         ),
-        (changed("pad_ohm = { offset = 12", "pad_ohm = { offset = 15"), "status: a number ends at offset 17"),
+        (
+            changed("pad_ohm = { offset = 12", "pad_ohm = { offset = 15"),
+            "status.channel.temperature_c: registers 80 to 81 overlap those of status.pad_ohm, 79 to 80",
+        ),
         (
             changed("power_w = { offset = 10", "power_w = { offset = 9"),
-            "status.channel: the number at offset 9 overlaps",
+            "status.channel.power_w: registers 89 to 90 overlap those of status.channel.rf_band_current_ma_rms",
         ),
         (changed("bit = 4", "bit = 16"), "status.channel.electrode_present: a u16 has no bit 16"),
         (without("write.all_off"), "write: no register turns everything off"),
@@ -153,7 +157,7 @@ def test_the_map_is_described_row_by_row() -> None:
         ),
         (
             changed('intents = { off = "off", arm = "energise"', 'intents = { off = "config", arm = "energise"'),
-            "write.command: value 'off' does not do what its name says",
+            "write.command: value 'off' does config. Its intent is off.",
         ),
         (
             changed('arm = "energise", stimulate', 'prime = "energise", stimulate'),
@@ -223,15 +227,16 @@ def test_the_file_without_a_change_is_accepted_there_too(tmp_path: Path) -> None
 
 
 def test_the_decoder_reads_the_same_from_either_word_order(tmp_path: Path) -> None:
-    words = list(range(1, SHIPPED.status_decoder(2).count + 1))
+    words = list(range(1, SHIPPED.status_decoder(2).reads[0].length + 1))
     straight = struct.pack(f">{len(words)}H", *words)
     status = SHIPPED.file.status
-    fields = [getattr(status, name) for name in ("uptime_ms", "sample_counter", "fault_bits", "pad_ohm")]
+    fields = [getattr(status, name) for name in ("uptime_ms", "sample_counter", "pad_ohm")] + [*status.fault_bits]
     pairs = [field.offset for field in fields] + [
         status.head + status.stride * channel + field.offset
         for channel in range(2)
-        for _, field in status.channel
-        if field.type.registers == 2
+        for items in items_of(status.channel, ChannelReading._fields)
+        for field in items
+        if field.registers == 2
     ]
     for at in pairs:
         words[at], words[at + 1] = words[at + 1], words[at]
