@@ -15,8 +15,6 @@ from rfctl.profile.write_schema import Lease
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rfctl.profile.describe import MapRow
-
 
 class DeclaredHead(Strict):
     """``[profile]`` of a generator whose driver knows the map itself."""
@@ -57,10 +55,6 @@ class DeclaredProfile:
     def driver(self) -> str:
         """Entry point of the driver."""
         return self.file.profile.driver
-
-    def describe(self) -> tuple[MapRow, ...]:
-        """No map to draw."""
-        return ()
 
 
 AnyProfile = Profile | DeclaredProfile
