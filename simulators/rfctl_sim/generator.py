@@ -30,6 +30,7 @@ class Generator:
         channels: Channel 1 first.
         firmware: Its firmware.
         events: Its log.
+        seed: Tells it from others.
     """
 
     def __init__(self, channels: int, seed: int, power_up_ns: int, conventions: Conventions = REFERENCE) -> None:
@@ -40,6 +41,7 @@ class Generator:
             for number in range(1, channels + 1)
         ]
         self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns, conventions)
+        self.seed = seed
         self.serial = f"SIM-{seed:08d}"[:16]
         self._tick = 0
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rfctl.errors import ConfigError
-from rfctl_sim import registers, writes
+from rfctl_sim import kestrel_map, registers, writes
 from rfctl_sim.conventions import Conventions
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.generator import Generator
+from rfctl_sim.kestrel_rules import KESTREL
 from rfctl_sim.requests import Unit
 from rfctl_sim.unit import ReferenceUnit
 
@@ -34,6 +35,7 @@ class Make:
 REFERENCE = "rfctl-reference"
 MAKES = {
     REFERENCE: Make((2, 1, 3, 4), writes.REFERENCE, ReferenceUnit, registers.CONTROL_NAMES),
+    "kestrel-2": Make((2,), KESTREL, kestrel_map.unit, kestrel_map.WRITABLE),
 }
 ALIASES = {"reference": REFERENCE}
 

@@ -14,9 +14,9 @@ from rfctl_sim import registers
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.faults import Faults
 from rfctl_sim.generator import Generator
+from rfctl_sim.makes import make_of
 from rfctl_sim.modbus_tcp import ModbusServer
 from rfctl_sim.requests import Requests
-from rfctl_sim.unit import ReferenceUnit
 from rfctl_sim.wire import WireLog
 
 POWER_UP_NS = 7_000_000_123  # not on any grid of its own
@@ -40,6 +40,42 @@ class Refused(Exception):
         self.code = code
         self.reason = reason
         super().__init__(f"exception {code}, last refusal {reason}")
+
+
+class Socket:
+    """One connection to a machine of any make, over frames."""
+
+    def __init__(self, bench: Bench, number: int) -> None:
+        self.bench = bench
+        self.number = number
+
+    def request(self, pdu: bytes) -> bytes:
+        reply = self.bench.server.answer(self.number, 1, 77, pdu)
+        assert reply is not None
+        if reply[7] & 0x80:
+            raise Refused(reply[8], 0)
+        return reply[7:]
+
+    def read(self, function: int, address: int, count: int) -> bytes:
+        body = self.request(struct.pack(">BHH", function, address, count))
+        assert body[0] == function
+        assert body[1] == len(body) - 2 == ((count + 7) // 8 if function == 1 else 2 * count)
+        return body[2:]
+
+    def write(self, address: int, *words: int, several: bool = False) -> None:
+        if len(words) == 1 and not several:
+            pdu = struct.pack(">BHH", 6, address, words[0])
+            assert self.request(pdu) == pdu
+        else:
+            pdu = struct.pack(f">BHHB{len(words)}H", 16, address, len(words), len(words) * 2, *words)
+            assert self.request(pdu) == pdu[:5]
+
+    def coil(self, address: int, on: bool) -> None:
+        pdu = struct.pack(">BHH", 5, address, 0xFF00 if on else 0)
+        assert self.request(pdu) == pdu
+
+    def close(self) -> None:
+        self.bench.server.requests.connection_lost(self.number)
 
 
 class Client:
@@ -140,16 +176,20 @@ def place(head, rows, address, stride, name, channel):
 class Bench:
     """A generator, its faces without sockets, and the clock."""
 
-    def __init__(self, channels: int = 2, seed: int = 0) -> None:
+    def __init__(self, channels: int = 2, seed: int = 0, make: str = "rfctl-reference") -> None:
         self.clock = HandClock()
-        self.generator = Generator(channels, seed, self.clock.now_ns)
+        made = make_of(make)
+        self.generator = Generator(channels, seed, self.clock.now_ns, made.conventions)
         effects = WireEffects()
-        requests = Requests({1: ReferenceUnit(self.generator, effects)}, self.clock)
+        requests = Requests({1: made.unit(self.generator, effects)}, self.clock)
         self.server = ModbusServer(requests, WireLog(self.clock.now_ns), self.clock)
-        self.faults = Faults(self.generator, effects, self.server, self.clock, registers.CONTROL_NAMES)
+        self.faults = Faults(self.generator, effects, self.server, self.clock, made.writable)
 
     def client(self, number: int = 1) -> Client:
         return Client(self, number)
+
+    def socket(self, number: int = 1) -> Socket:
+        return Socket(self, number)
 
     def wait(self, seconds: float) -> None:
         self.clock.now_ns += round(seconds * NS_PER_S)
