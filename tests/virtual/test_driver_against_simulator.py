@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from contextlib import asynccontextmanager
+from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
+from unittest.mock import patch
 
 import pytest
 
 from rfctl.clock import NS_PER_S
-from rfctl.errors import DeviceRefused, RefusedError
+from rfctl.errors import DeviceRefused, ReadBackMismatch, RefusedError
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming, write
 from rfctl.model.capability import Capability, SetPoint
@@ -19,11 +22,14 @@ from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSe
 from rfctl.profile.profile import load
 from rfctl_modbus.driver import ModbusGenerator, open_driver
 from rfctl_sim.simulator import Simulator, start
+from rfctl_sim.writes import CHANNEL_RULES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from rfctl.clock import Clock
+    from rfctl.profile.profile import Profile
 
 PROFILE = load("rfctl-reference")
 LESION = LesionSettings(set_temperature_c=60.0, ramp_c_per_s=4.0, max_on_s=60.0, power_limit_w=12.0)
@@ -58,12 +64,12 @@ class Bench(NamedTuple):
 
 
 @asynccontextmanager
-async def bench(clock: Clock) -> AsyncIterator[Bench]:
+async def bench(clock: Clock, profile: Profile = PROFILE) -> AsyncIterator[Bench]:
     simulator = await start(clock, channels=2, seed=1)
     link = await Link.open(simulator.address, TcpFraming(), clock)
     try:
-        driver = open_driver(link, PROFILE)
-        link.load(PROFILE.write_table(), driver.off_frames())
+        driver = open_driver(link, profile)
+        link.load(profile.write_table(), driver.off_frames())
         link.off()
         await driver.identify()
         await driver.claim(4711)
@@ -129,6 +135,27 @@ async def test_a_set_point_is_delivered_and_comes_back_with_the_status(
         assert it.link.off() is True
         await it.driver.read()
         assert it.output("rf_on") is False
+
+
+async def test_where_the_status_has_no_set_point_one_read_brings_it_back(clock: Clock, tmp_path: Path) -> None:
+    absent = 'absent = ["set_point"]\n'
+    text, found = re.subn(r"^set_point = .*\n", absent, PROFILE.path.read_text(), flags=re.MULTILINE)
+    assert found == 1
+    (tmp_path / "mine.toml").write_text(text)
+    async with bench(clock, load("mine.toml", relative_to=tmp_path)) as it:
+        it.permit(PermitKind.LESION)
+        await it.driver.renew()
+        await it.driver.configure_set_point(1, SetPointSettings(SetPoint.VOLTAGE, 60.0, 12.0))
+        await it.driver.fire(1, await it.driver.arm(1))
+        frames = len(it.simulator.wire)
+        await it.driver.set_voltage(1, 7.5)
+        assert len(it.simulator.wire) == frames + 4
+        assert isnan((await it.driver.read()).channels[0].set_point)
+        with (
+            patch.dict(CHANNEL_RULES, voltage_set_point_v_rms=lambda *_: None),
+            pytest.raises(ReadBackMismatch, match=r"voltage_set_point_v_rms of channel 1: wrote 8\.5, read back 7\.5"),
+        ):
+            await it.driver.set_voltage(1, 8.5)
 
 
 async def test_it_says_what_it_can_do(clock: Clock) -> None:
