@@ -169,10 +169,22 @@ class LineGenerator:
         await self._write(f"STIMULATE {channel}", Intent.ENERGISE)
 
     async def set_amplitude(self, channel: int, amplitude: float) -> None:
-        unit = self._amplitudes[channel]
+        unit = self._amplitudes.get(channel) or await self._stimulation_unit(channel)
         number = self._number(amplitude)
         await self._write(f"AMPLITUDE {channel} {unit}={number}", Intent.ENERGISE)
         await self._compare(channel, {f"amplitude_{unit}": number})
+
+    async def _stimulation_unit(self, channel: int) -> str:
+        """In what the stimulator of a channel is set, when this driver has not started it."""
+        mode = pairs(await self._ask(f"GET {channel}"), self._where).get("mode")
+        for name, unit in STIMULATION_MODES.values():
+            if name == mode:
+                return unit
+        raise DeviceError(
+            f"channel {channel} is in mode {mode}, which has no amplitude",
+            where=self._where,
+            remedy="Start the stimulation first.",
+        )
 
     async def _set_mode(self, channel: int, name: str) -> None:
         await self._write(f"MODE {channel} {name}", Intent.CONFIG)

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 SCHEME = "sim:"
-FACES = {"tcp": "tcp:127.0.0.1:0", "rtu": "pty:", "rtutcp": "rtutcp:127.0.0.1:0"}
+FACES = {
+    "tcp": "tcp:127.0.0.1:0",
+    "rtu": "pty:",
+    "rtutcp": "rtutcp:127.0.0.1:0",
+    "linetcp": "linetcp:127.0.0.1:0",
+    "line": "line:",
+}
 """What ``link=`` says, and the address that the simulator then serves."""
 
 

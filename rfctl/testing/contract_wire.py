@@ -71,7 +71,7 @@ class BearsABadWire(Hooks):
     @in_virtual_time
     async def test_a_late_reply_is_not_taken_for_that_of_another_request(self, rig: Rig) -> None:
         await rig.prepare("read")
-        rig.wire.disturb = wire.late(rig.link.reply_ns / NS_PER_S + 0.001)
+        rig.wire.disturb = wire.late(rig.deadline_s() + 0.001)
         with pytest.raises(LinkTimeout):
             await rig.driver.read()
         rig.wire.disturb = None

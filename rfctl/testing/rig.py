@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
+    from rfctl.link.framing import Framing
     from rfctl.link.link import Transactions
     from rfctl.model.reading import Reading
 
@@ -84,6 +85,7 @@ class Rig:
         samples: Settings that it accepts.
         wire: The present wire to it.
         link: The present link.
+        framing: How requests travel on it.
         recorder: What the driver takes for the link.
         driver: The present driver.
         identity: Who answered.
@@ -92,6 +94,7 @@ class Rig:
 
     wire: Wire
     link: Link
+    framing: Framing
     recorder: Recorder
     driver: Controller
     identity: Identity
@@ -111,9 +114,10 @@ class Rig:
         """A new wire, link and driver, as after every loss of a connection; then who answers, then off."""
         self.wire = await Wire.to(self.peer.address, self.clock)
         self._wires.append(self.wire)
+        self.framing = framing_of(self.peer.address)
         self.link = Link(
             self.wire.descriptor,
-            framing_of(self.peer.address),
+            self.framing,
             self.clock,
             address=self.peer.address,
             reply_ns=REPLY_BEFORE_KNOWN_NS,
@@ -143,6 +147,11 @@ class Rig:
         for wire in self._wires:
             wire.cut()
         await asyncio.sleep(0.01)
+
+    def deadline_s(self) -> float:
+        """The longest that the link waits for a reply of a control cycle, s."""
+        wire_ns = max(self.framing.exchange_ns(request) for request in self.driver.cycle())
+        return (self.link.reply_ns + wire_ns) / NS_PER_S
 
     def off(self) -> None:
         """Everything off, as a station does it."""

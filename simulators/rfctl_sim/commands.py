@@ -10,6 +10,7 @@ Examples:
   rfctl sim serve --generator kestrel-2 --link pty:/tmp/kestrel
   rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
   rfctl sim serve --link pty:/tmp/line --units 3
+  rfctl sim serve --link linetcp:127.0.0.1:5030
 """
 
 
@@ -29,9 +30,9 @@ def sim() -> None:
 @click.option(
     "--link",
     required=True,
-    metavar="tcp:HOST:PORT|rtutcp:HOST:PORT|pty:PATH",
-    help="Where clients connect: Modbus TCP, RTU frames through a socket, or RTU on a pty that PATH becomes a link to. "
-    "Port 0 takes any.",
+    metavar="tcp:HOST:PORT|rtutcp:HOST:PORT|pty:PATH|linetcp:HOST:PORT|line:PATH",
+    help="Where clients connect: Modbus TCP, RTU frames through a socket, or RTU on a pty that PATH becomes a link to; "
+    "the line protocol through a socket or on a pty. Port 0 takes any.",
 )
 @click.option("--baud", default=115200, show_default=True, type=click.IntRange(min=1200), help="Speed of a pty.")
 @click.option("--channels", type=int, help="Channels of each generator: 1 to 4 of the reference (2), else as built.")

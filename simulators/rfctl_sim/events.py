@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfctl.clock import NS_PER_S
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Many procedures' worth; the oldest go first.
 KEPT_EVENTS = 10_000
@@ -37,15 +37,23 @@ class Event(NamedTuple):
 
 
 class EventLog:
-    """The last events, oldest first."""
+    """The last events, oldest first.
+
+    Attributes:
+        listener: Told of each as it happens.
+    """
 
     def __init__(self, power_up_ns: int) -> None:
+        self.listener: Callable[[Event], None] | None = None
         self._power_up_ns = power_up_ns
         self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
 
     def add(self, at_ns: int, kind: str, **detail: Detail) -> None:
         """Log something that happened at ``at_ns``."""
-        self._events.append(Event((at_ns - self._power_up_ns) / NS_PER_S, at_ns, kind, detail))
+        event = Event((at_ns - self._power_up_ns) / NS_PER_S, at_ns, kind, detail)
+        self._events.append(event)
+        if self.listener is not None:
+            self.listener(event)
 
     def __iter__(self) -> Iterator[Event]:
         return iter(tuple(self._events))

@@ -13,6 +13,8 @@ from rfctl_sim.backdoor import BackDoor
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.faults import Cuttable, Faults
 from rfctl_sim.generator import Generator
+from rfctl_sim.line_faces import LineOnPty, LineRequests, LineServer
+from rfctl_sim.line_unit import LineUnit
 from rfctl_sim.listening import host_and_port
 from rfctl_sim.makes import REFERENCE, channels_of, make_of
 from rfctl_sim.modbus_rtu import ModbusLine
@@ -49,7 +51,8 @@ class Face(Cuttable, Protocol):
         ...
 
 
-SCHEMES = ("tcp", "rtutcp", "pty")
+SCHEMES = ("tcp", "rtutcp", "pty", "linetcp", "line")
+LINE_SCHEMES = ("linetcp", "line")
 
 
 def _face(address: str, requests: Requests, wire: WireLog, clock: Clock, baud: int) -> Face:
@@ -98,8 +101,11 @@ class Simulator:
         self._machines = {
             number: Machine(generator, channels, seed + number - 1, clock) for number in range(1, units + 1)
         }
-        requests = Requests({number: machine.unit for number, machine in self._machines.items()}, clock)
-        self._face = _face(address, requests, self.wire, clock, baud)
+        if address.startswith(tuple(f"{scheme}:" for scheme in LINE_SCHEMES)):
+            self._face = self._line_face(generator, address, clock, baud)
+        else:
+            requests = Requests({number: machine.unit for number, machine in self._machines.items()}, clock)
+            self._face = _face(address, requests, self.wire, clock, baud)
         self._asked_address = address
         self._backdoor: BackDoor | None = None
         self._pump: asyncio.TimerHandle | None = None
@@ -108,7 +114,7 @@ class Simulator:
 
     @property
     def address(self) -> str:
-        """Where clients connect: ``tcp:HOST:PORT``, ``rtutcp:HOST:PORT`` or ``rtu:PATH?baud=BAUD``."""
+        """Where clients connect, as a station file writes it: ``tcp:HOST:PORT``, ``rtu:PATH?baud=BAUD``..."""
         return self._face.address
 
     @property
@@ -185,6 +191,17 @@ class Simulator:
         if self._backdoor is not None:
             await self._backdoor.close()
 
+    def _line_face(self, generator: str, address: str, clock: Clock, baud: int) -> Face:
+        if make_of(generator) is not make_of(REFERENCE) or len(self._machines) > 1:
+            raise ConfigError(
+                f"{len(self._machines)} x {generator} over the line protocol",
+                where=address,
+                remedy=f"One {REFERENCE} speaks it; the others speak Modbus.",
+            )
+        machine = self._machines[1]
+        requests = LineRequests(LineUnit(machine.generator, machine.effects), self.wire, clock)
+        return LineOnPty(requests, clock, baud) if address.startswith("line:") else LineServer(requests)
+
     def _machine(self, unit: int) -> Machine:
         if unit not in self._machines:
             raise ConfigError(f"no unit {unit}", remedy=f"There are units 1 to {len(self._machines)}.")
@@ -223,6 +240,7 @@ async def start(
         clock: The clock of the running loop.
         address: Where clients connect: ``tcp:HOST:PORT``, ``rtutcp:HOST:PORT`` (RTU frames through a socket), port 0
             for any that is free, or ``pty:PATH``, which makes PATH a link to a pty; ``pty:`` takes a path of its own.
+            ``linetcp:HOST:PORT`` and ``line:PATH`` speak the line protocol through a socket and on a pty.
         generator: Name of the machine.
         channels: Of each; what the machine usually has when not given.
         units: How many there are on the wire, with the unit identifiers from 1 on.
