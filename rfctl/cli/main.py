@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": ("rfctl.cli.serve:serve", "The service of a station, without a terminal."),
     "attach": ("rfctl.cli.attach:attach", "Watch the service of a station; STOP is open."),
     "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
+    "check": ("rfctl.cli.check:check", "Check a generator against its profile."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
     "ports": ("rfctl.cli.ports:ports", "List the serial ports by names that stay, and who uses them."),

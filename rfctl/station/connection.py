@@ -29,6 +29,10 @@ LONGEST_CYCLE_NS = 100 * NS_PER_MS
 """Of a status and a renewal; energy is not controlled over anything slower."""
 
 
+class TooSlow(ConfigError):
+    """Energy is not controlled over this line, or with this generator."""
+
+
 class Connection:
     """Reaches the generator. Everything is unknown after each ``open``, and off has been sent.
 
@@ -82,7 +86,8 @@ class Connection:
         Raises:
             LinkError: Nobody there, or no sensible answer.
             WrongDevice: Not the generator that station and profile describe.
-            ConfigError: The line, or the generator, is too slow to be controlled.
+            TooSlow: The line, or the generator, is too slow to be controlled.
+            ConfigError: Not an address.
         """
         self.close()
         framing = framing_of(self._address)
@@ -153,7 +158,7 @@ class Connection:
         wire_ns = sum(framing.exchange_ns(pdu) + framing.gap_ns for pdu in cycle)
         cycle_ns = wire_ns + len(cycle) * identity.reply_ms * NS_PER_MS
         if cycle_ns > LONGEST_CYCLE_NS:
-            raise ConfigError(
+            raise TooSlow(
                 f"a full cycle of {identity.channels} channels takes up to {cycle_ns / NS_PER_MS:.0f} ms, "
                 f"{wire_ns / NS_PER_MS:.0f} ms of them on the wire; energy is controlled over no more than "
                 f"{LONGEST_CYCLE_NS // NS_PER_MS} ms",
