@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,12 +11,12 @@ from rfctl.clock import NS_PER_MS
 from rfctl.errors import DeviceError, DeviceRefused, ReadBackMismatch, RefusedError
 from rfctl.kernel.interlocks import has_output
 from rfctl.link.modbus import write
-from rfctl.link.registers import encode
-from rfctl.link.write_table import WriteTable
+from rfctl.link.registers import Space, encode
 from rfctl.model.capability import Capability, SetPoint
 from rfctl.model.permit import Intent
 from rfctl.model.reading import Mode
 from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
+from rfctl.profile.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -191,27 +192,34 @@ async def _held(subject: Subject, name: str, call: Callable[[], Awaitable[None]]
 
 async def _narrowed(subject: Subject, problem: DeviceError, settings: object) -> tuple[str, ...]:
     """Of several set points that were refused together in one Modbus frame, those that are refused alone."""
-    table = subject.generator.table()
-    if len(problem.keys) < 2 or not isinstance(problem, DeviceRefused) or not isinstance(table, WriteTable):
+    profile = subject.profile
+    if len(problem.keys) < 2 or not isinstance(problem, DeviceRefused) or not isinstance(profile, Profile):
         return ()
+    values = {f"write.{quantity}": value for quantity, value in _quantities(settings).items()}
     refused = []
     for key in problem.keys:
-        quantity = key.removeprefix("write.")
-        value = getattr(
-            settings,
-            "amplitude_limit" if quantity == "stimulation_limit" else quantity.removeprefix("stimulation_"),
-            None,
-        )
-        value = getattr(settings, quantity, value)
-        place = subject.profile.writable(quantity, subject.channel)
-        if value is None:
+        place = profile.writable(key.removeprefix("write."), subject.channel)
+        if place.space is not Space.HOLDING or key not in values:
             continue
         try:
-            data = encode(value / place.scale, place.type, place.order)
-            await subject.connection.link.transact(write(place.address, data), Intent.CONFIG, unit=table.unit)
+            data = encode(values[key] / place.scale - place.shift, place.type, place.order)
+            await subject.connection.link.transact(write(place.address, data), Intent.CONFIG, unit=profile.unit)
         except (DeviceRefused, RefusedError, ValueError):
             refused.append(key)
     return tuple(refused)
+
+
+def _quantities(settings: object) -> dict[str, float]:
+    """The values of settings by the names that profiles give them."""
+    match settings:
+        case LesionSettings():
+            return asdict(settings)
+        case SetPointSettings():
+            return {"max_on_s": settings.max_on_s, "power_limit_w": settings.power_limit_w}
+        case StimulationSettings():
+            limits = dict.fromkeys(("stimulation_limit", "stimulation_limit_v"), settings.amplitude_limit)
+            return {"stimulation_rate_hz": settings.rate_hz, "stimulation_width_us": settings.width_us} | limits
+    return {}
 
 
 def _shown(settings: object) -> str:

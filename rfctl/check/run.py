@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.clock import Clock
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
 
 WITH_ENERGY = ("lease renewed", "lease expiry", "arm", "fire", "meters", "off while on", "token fires once")
@@ -48,7 +48,9 @@ class Report:
     record: Path | None
 
 
-async def run(station: Station, profile: Profile, clock: Clock, *, energise: bool, out: Path, seed: int = 0) -> Report:
+async def run(
+    station: Station, profile: AnyProfile, clock: Clock, *, energise: bool, out: Path, seed: int = 0
+) -> Report:
     """Check a generator.
 
     Args:
@@ -76,7 +78,7 @@ async def run(station: Station, profile: Profile, clock: Clock, *, energise: boo
             raise RefusedError(f"stopped by {signals.by}; off was sent", where=station.id) from None
 
 
-async def _run(station: Station, profile: Profile, clock: Clock, *, energise: bool, out: Path, seed: int) -> Report:
+async def _run(station: Station, profile: AnyProfile, clock: Clock, *, energise: bool, out: Path, seed: int) -> Report:
     if energise:
         require_layers(station)
     findings = Findings(profile.path)
@@ -85,8 +87,7 @@ async def _run(station: Station, profile: Profile, clock: Clock, *, energise: bo
         async with AsyncExitStack() as stack:
             address = station.link
             if station.in_process:
-                start = registry.simulator(station.simulator)
-                simulation = await start(clock, address=station.simulator_address, channels=2, seed=seed)
+                simulation = await registry.start_simulation(station.simulator, clock, seed=seed)
                 stack.push_async_callback(simulation.close)
                 address = simulation.address
             connection = Connection(address, profile, clock, simulated=station.simulated)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rfctl.generator import Controller, Identity
     from rfctl.model.plan import Medium
     from rfctl.model.reading import ChannelReading, Reading
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.connection import Connection
 
 POLL_S = 0.05
@@ -32,7 +32,7 @@ class Subject:
     """
 
     connection: Connection
-    profile: Profile
+    profile: AnyProfile
     clock: Clock
     medium: Medium
     findings: Findings

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from rfctl.check.findings import Finding
     from rfctl.check.run import Report
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
 
 
@@ -47,11 +47,11 @@ def generator(*, station_name: str, energise: bool, junit: Path | None, as_json:
     from dataclasses import asdict
 
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE, ConfigError
-    from rfctl.profile import profile
+    from rfctl.profile import any_profile
     from rfctl.station import station_file
 
     station = station_file.load(station_name)
-    generator_profile = profile.load(station.profile, relative_to=station.folder)
+    generator_profile = any_profile.load(station.profile, relative_to=station.folder)
     if junit is not None and not junit.resolve().parent.is_dir():
         raise ConfigError("no such folder", where=str(junit.resolve().parent), remedy="Make it, or write elsewhere.")
     report = _run(station, generator_profile, energise=energise, out=out or station.record_folder)
@@ -75,7 +75,7 @@ def generator(*, station_name: str, energise: bool, junit: Path | None, as_json:
     sys.exit(EXIT_BAD_VERDICT if report.failed else EXIT_DONE)
 
 
-def _run(station: Station, profile: Profile, *, energise: bool, out: Path) -> Report:
+def _run(station: Station, profile: AnyProfile, *, energise: bool, out: Path) -> Report:
     """On the clock that the station's generator lives in."""
     import asyncio
 
@@ -93,7 +93,7 @@ def _run(station: Station, profile: Profile, *, energise: bool, out: Path) -> Re
         return runner.run(run(station, profile, RealClock(), energise=energise, out=out))
 
 
-def _show(station: Station, profile: Profile, report: Report) -> None:
+def _show(station: Station, profile: AnyProfile, report: Report) -> None:
     banner = "SIMULATED, " if station.simulated else ""
     click.echo(f"{banner}station {station.id}, medium {station.medium}, profile {profile.path}")
     click.echo()

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from rfctl.generator import Controller
     from rfctl.link.link import Transactions
     from rfctl.profile.any_profile import AnyProfile
+    from rfctl.station.simulated_link import SimulatedLink
 
 DRIVERS = "rfctl.drivers"
 SIMULATORS = "rfctl.simulators"
+USUAL_CHANNELS = 2
+"""A simulated machine is told a number of channels only where more are needed than these."""
 
 
 class OpenDriver(Protocol):
@@ -66,6 +69,22 @@ def simulator(name: str) -> StartSimulator:
         ConfigError: Not installed.
     """
     return cast("StartSimulator", _load(SIMULATORS, name, "simulator"))
+
+
+async def start_simulation(link: SimulatedLink, clock: Clock, *, channels: int = 1, seed: int = 0) -> Simulation:
+    """Switch on the simulator in process that a link names, with as many channels as its machine usually has, unless
+    more are needed.
+
+    Args:
+        link: Which simulator, which of its machines, and how it is reached.
+        clock: Of the running loop.
+        channels: Needed at least.
+        seed: The same seed gives the same noise.
+    """
+    options: dict[str, Any] = {"channels": channels} if channels > USUAL_CHANNELS else {}
+    if link.generator is not None:
+        options["generator"] = link.generator
+    return await simulator(link.simulator)(clock, address=link.address, seed=seed, **options)
 
 
 def _load(group: str, name: str, what: str) -> Any:

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from rfctl.station.station_file import Station
     from rfctl.telemetry.broker import Broker
 
-USUAL_CHANNELS = 2
-"""A simulated machine is told a number of channels only where the plan needs more than these."""
-
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -189,16 +186,6 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         return Result(exit_code, document, error)
 
 
-async def _start_simulator(order: Order, clock: Clock) -> registry.Simulation:
-    """The one that the link names, with as many channels as its machine usually has, unless the plan needs more."""
-    link = order.station.simulator
-    most = max((site.channel for site in order.plan.sites), default=1)
-    options: dict[str, Any] = {"channels": most} if most > USUAL_CHANNELS else {}
-    if link.generator is not None:
-        options["generator"] = link.generator
-    return await registry.simulator(link.simulator)(clock, address=link.address, seed=order.seed, **options)
-
-
 async def _procedure(
     order: Order,
     clock: Clock,
@@ -211,7 +198,9 @@ async def _procedure(
     async with AsyncExitStack() as stack:
         address = order.station.link
         if order.station.in_process:
-            simulation = await _start_simulator(order, clock)
+            most = max((site.channel for site in order.plan.sites), default=1)
+            link = order.station.simulator
+            simulation = await registry.start_simulation(link, clock, channels=most, seed=order.seed)
             stack.push_async_callback(simulation.close)
             address = simulation.address
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)

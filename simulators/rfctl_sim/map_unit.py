@@ -193,7 +193,7 @@ class MapUnit:
         self._tables = {
             function: _Table(rows, map_.address) for function, rows in map_.rows(len(generator.channels)).items()
         }
-        self._frozen: tuple[int, dict[Row, bytes]] = (0, {})
+        self._frozen: tuple[int, dict[Row, bytes]] = (-1, {})
 
     def read(self, now_ns: int, function: int, address: int, count: int, connection: int) -> bytes:
         self._generator.advance_to(now_ns)

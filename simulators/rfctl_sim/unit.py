@@ -27,7 +27,7 @@ class ReferenceUnit:
     def __init__(self, generator: Generator, effects: WireEffects) -> None:
         self.effects = effects
         self._generator = generator
-        self._frozen: tuple[int, bytes] = (0, b"")
+        self._frozen: tuple[int, bytes] = (-1, b"")
         channels = len(generator.channels)
         self._inputs = registers.input_span(channels)
         self._holdings = registers.holding_span(channels)

@@ -127,13 +127,13 @@ async def test_with_energy_the_intent_is_durable_before_and_everything_is_off_af
 AT_REST = [
     ("word order", [("profile.word_order", "ABCD", "CDAB")]),
     ("another map id", [("identity.expect[0].value", "0x52464354", "0x52464355")]),
-    ("probe at a wrong address", [("identity.expect[2].address", "6", "5")]),
+    ("probe at a wrong address", [("identity.expect[2].address", "6", "38")]),
     ("another major version", [("identity.map_version", "major = 1", "major = 2")]),
     (
-        "model at a wrong address",
-        [("identity.model", "address = 8", "address = 28")],
+        "firmware at a wrong address",
+        [("identity.firmware", 'address = 24, type = "text:8"', 'address = 33, type = "text:2"')],
     ),
-    ("rated power at a wrong address", [("identity.rated_power_w", "address = 29", "address = 30")]),
+    ("rated power scaled", [("identity.rated_power_w", '"f32"', '"f32", scale = 10.0')]),
     ("uptime scaled", [("status.uptime_ms", '"u32"', '"u32", scale = 10.0')]),
     (
         "uptime and counter swapped",
