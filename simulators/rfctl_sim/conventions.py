@@ -65,10 +65,10 @@ class Refusal(Exception):
 
 
 class WrongToken(Refusal):
-    """A fire with a token that is not the channel's: the one refusal that changes something, it disarms."""
+    """A fire with what is not the channel's token, or code: the one refusal that changes something, it disarms."""
 
-    def __init__(self) -> None:
-        super().__init__(Reason.WRONG_TOKEN)
+    def __init__(self, reason: Reason = Reason.WRONG_TOKEN) -> None:
+        super().__init__(reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from rfctl.errors import ConfigError
-from rfctl_sim import kestrel_map, registers, writes
+from rfctl_sim import kestrel_map, orrin_map, registers, writes
 from rfctl_sim.conventions import Conventions
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.generator import Generator
 from rfctl_sim.kestrel_rules import KESTREL
+from rfctl_sim.orrin_rules import ORRIN
 from rfctl_sim.requests import Unit
 from rfctl_sim.unit import ReferenceUnit
 
@@ -36,6 +37,7 @@ REFERENCE = "rfctl-reference"
 MAKES = {
     REFERENCE: Make((2, 1, 3, 4), writes.REFERENCE, ReferenceUnit, registers.CONTROL_NAMES),
     "kestrel-2": Make((2,), KESTREL, kestrel_map.unit, kestrel_map.WRITABLE),
+    "orrin-v": Make((1,), ORRIN, orrin_map.unit, orrin_map.WRITABLE),
 }
 ALIASES = {"reference": REFERENCE}
 

@@ -63,4 +63,4 @@ async def test_without_json_it_tells_people_that_it_is_no_device():
 def test_an_unknown_generator_is_refused_with_the_valid_ones():
     result = CliRunner().invoke(sim, ["serve", "--generator", "cosman", "--link", "tcp:127.0.0.1:0"])
     assert isinstance(result.exception, ConfigError)
-    assert "'cosman'. Valid: rfctl-reference, kestrel-2" in str(result.exception)
+    assert "'cosman'. Valid: rfctl-reference, kestrel-2, orrin-v" in str(result.exception)
