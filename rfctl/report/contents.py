@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.kernel.state import CheckResult, Figures, KernelState, Reference, SiteResult, Trip
+    from rfctl.model.capability import SetPoint
     from rfctl.model.plan import Anaesthetic, Plan, Site, StimulationCheck
     from rfctl.record.keys import PublicKey
     from rfctl.report.evidence import Evidence, Lesion
@@ -122,12 +123,19 @@ def _facts(evidence: Evidence) -> Rows:
     ]
 
 
+def _controlled_by(set_point: SetPoint | None) -> str:
+    if set_point is None:
+        return "controlled by the generator"
+    return f"controlled by the station, by the generator's {set_point} set point"
+
+
 def _long_facts(evidence: Evidence) -> Rows:
     """Those that need the width of the page."""
     state, before = evidence.replayed.final, evidence.header.get("previous_record_unclean")
     verdict = evidence.verdict
     rows = [["record", f"{verdict.verdict}: {verdict.detail}; {_decided_again(evidence)}"]]
     if state is not None:
+        rows.append(["temperature", _controlled_by(state.setup.set_point)])
         rows.append(["plan, SHA-256", state.setup.plan.sha256])
     if isinstance(before, dict):
         name = PurePath(str(before.get("record", ""))).parent.name

@@ -94,6 +94,16 @@ async def test_a_line_that_is_fast_enough_is_read_without_an_error(clock: Clock,
     await simulator.close()
 
 
+async def test_a_line_may_be_fast_enough_to_watch_and_too_slow_to_set_outputs_over(clock: Clock) -> None:
+    simulator = await start(clock, address="pty:", channels=4, baud=38400)
+    connection = Connection(simulator.address, profile.load("rfctl-reference"), clock, simulated=True)
+    await connection.open()
+    with pytest.raises(ConfigError, match="4 channels takes up to 11"):
+        connection.require_fast_enough_to_set(1)
+    connection.close()
+    await simulator.close()
+
+
 async def test_the_whole_demonstration_runs_over_a_serial_line(tmp_path: Path, clock: Clock) -> None:
     station = replace(station_file.load("demo"), link="sim:reference?link=rtu", state_folder=tmp_path / "state")
     plan = plan_file.load("demo")
