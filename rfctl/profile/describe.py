@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.link.registers import Space
-from rfctl.profile.schema import Expect, items_of
+from rfctl.profile.schema import Capabilities, Expect, items_of
 from rfctl.profile.status import CHANNEL, HEAD
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def sequence_lines(file: ProfileFile) -> tuple[str, ...]:
 def _row(
     path: str, item: Item, layout: Layout, table: str | None = None, base: int = 0, stride: int | None = None
 ) -> MapRow:
+    if isinstance(item, Capabilities) and item.stated is not None:
+        return MapRow(path, None, None, "", "", f"stated: {', '.join(sorted(item.possible))}", "", "")
     if item.stated is not None:
         return MapRow(path, None, None, "", "", f"stated: {item.stated}", "", "")
     place = layout.place(path, item, base=base, table=table)

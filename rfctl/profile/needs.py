@@ -38,7 +38,7 @@ MODES = {
 }
 """The mode in which the generator does it."""
 
-STIMULATING = ("stimulating", "stimulation_amplitude", "stimulation_width_us", "stimulation_rate_hz")
+STIMULATING = ("stimulating", "stimulation_amplitude")
 
 
 def check(file: ProfileFile, where: str) -> None:

@@ -148,7 +148,7 @@ class StatusChannel(Strict):
     stimulation_rate_hz: Item | None = None
     stimulation_amplitude: Item | None = None
     electrode_id: Item | None = None
-    fault_bits: Words
+    fault_bits: Words = ()
     rf_on_ms: Item | None = None
     arm_token: Item | None = None
     set_point: Item | None = None

@@ -36,6 +36,7 @@ ABSENT_IN_CHANNEL: dict[str, object] = {
     "stimulation_rate_hz": nan,
     "stimulation_amplitude": nan,
     "electrode_id": 0,
+    "fault_bits": 0,  # those of the whole generator stand for it
     "rf_on_ms": None,
     "arm_token": None,
     "set_point": nan,
