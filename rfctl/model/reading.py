@@ -30,7 +30,8 @@ class PadStatus(IntEnum):
 class ChannelReading(NamedTuple):
     """What one channel measured.
 
-    A quantity the generator marks as invalid is not-a-number here, never 0.0 and never the last value.
+    A quantity the generator marks as invalid is not-a-number here, never 0.0 and never the last value. One that it does
+    not have at all is not-a-number, or None where it is no measurement.
 
     Attributes:
         temperature_c: Tip thermocouple, degC; not-a-number when open.
@@ -65,18 +66,18 @@ class ChannelReading(NamedTuple):
     power_w: float
     impedance_ohm: float
     impedance_fresh: bool
-    thermocouple_open: bool
+    thermocouple_open: bool | None
     rf_on: bool
-    stimulating: bool
-    electrode_present: bool
-    mode: int
-    stimulation_width_us: int
+    stimulating: bool | None
+    electrode_present: bool | None
+    mode: int | None
+    stimulation_width_us: int | None
     stimulation_rate_hz: float
     stimulation_amplitude: float
     electrode_id: int
     fault_bits: int
-    rf_on_ms: int
-    arm_token: int
+    rf_on_ms: int | None
+    arm_token: int | None
     set_point: float = nan
 
 
@@ -96,7 +97,7 @@ class Reading(NamedTuple):
     """
 
     received_ns: int
-    uptime_ms: int
+    uptime_ms: int | None
     sample_counter: int
     owner: int
     lease_remaining_ms: int
