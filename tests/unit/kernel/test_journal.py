@@ -71,7 +71,8 @@ CHANNELS = st.integers(1, 4)
 
 def fields_of(kind: type[Any], *, special: dict[str, st.SearchStrategy[Any]] | None = None) -> st.SearchStrategy[Any]:
     """A value of this NamedTuple, each field by its annotation."""
-    by_type = {float: NUMBERS, int: COUNTS, bool: st.booleans(), str: TEXTS}
+    by_type: dict[Any, st.SearchStrategy[Any]] = {float: NUMBERS, int: COUNTS, bool: st.booleans(), str: TEXTS}
+    by_type |= {int | None: st.none() | COUNTS, bool | None: st.none() | st.booleans()}
     hints = get_type_hints(kind)
     drawn = {name: by_type[hints[name]] for name in kind._fields if name not in (special or {})}
     return st.builds(kind, **drawn, **(special or {}))
