@@ -162,15 +162,19 @@ async def check_samples(subject: Subject) -> None:
 async def check_clock(subject: Subject) -> None:
     """The generator's clock against ours, over 10 s or 100 steps of its counter."""
     first = await subject.generator.read()
-    readings = [first]
+    if first.uptime_ms is None:
+        subject.findings.not_run("uptime", "the generator has no clock that can be read")
+        return
+    uptimes_ms = [first.uptime_ms]
     while True:
         await asyncio.sleep(0.5)
-        readings.append(await subject.generator.read())
-        elapsed_ns = readings[-1].received_ns - first.received_ns
-        step_ms = math.gcd(*(int(r.uptime_ms - first.uptime_ms) for r in readings))
+        latest = await subject.generator.read()
+        uptimes_ms.append(latest.uptime_ms or 0)
+        elapsed_ns = latest.received_ns - first.received_ns
+        step_ms = math.gcd(*(uptime_ms - uptimes_ms[0] for uptime_ms in uptimes_ms))
         if elapsed_ns >= max(UPTIME_NS, RESOLUTIONS * (step_ms if step_ms >= 1000 else 0) * NS_PER_MS):
             break
-    counted_ms = readings[-1].uptime_ms - first.uptime_ms
+    counted_ms = uptimes_ms[-1] - uptimes_ms[0]
     ratio = counted_ms / (elapsed_ns / NS_PER_MS)
     subject.findings.judge(
         "uptime",

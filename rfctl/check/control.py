@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING
@@ -96,11 +97,12 @@ async def check_set_points(subject: Subject) -> None:
             name = f"set points {settings.set_temperature_c:g} degC, {settings.power_limit_w:g} W"
             await _held(subject, name, partial(generator.configure_lesion, channel, settings), settings)
         mode = (await subject.fresh_channel()).mode
-        subject.findings.judge(
-            "mode in force", _mode(mode), _mode(Mode.LESION_TEMPERATURE),
-            subject.findings.status_key("mode", channel=True), "write.mode",
-            good=mode == Mode.LESION_TEMPERATURE,
-        )  # fmt: skip
+        if mode is not None:
+            subject.findings.judge(
+                "mode in force", _mode(mode), _mode(Mode.LESION_TEMPERATURE),
+                subject.findings.status_key("mode", channel=True), "write.mode",
+                good=mode == Mode.LESION_TEMPERATURE,
+            )  # fmt: skip
     elif Capability.VOLTAGE_SET_POINT in identity.capabilities:
         for power_w, on_s in ((0.5, 1.0), (highest_w, 720.0)):
             bounds = SetPointSettings(SetPoint.VOLTAGE, on_s, power_w)
@@ -153,6 +155,8 @@ async def _check_pulses(subject: Subject, settings: StimulationSettings) -> None
         ("stimulation_rate_hz", shown.stimulation_rate_hz, settings.rate_hz),
         ("stimulation_width_us", shown.stimulation_width_us, settings.width_us),
     ):
+        if value is None or math.isnan(value):
+            continue  # not in its status; it was read back where it was written
         findings.judge(
             f"{quantity} in force",
             f"{value:g}",

@@ -58,7 +58,7 @@ class Energy:
         self._subject = subject
         self._record = record
         self._samples: list[ChannelReading] = []
-        self._uptimes: list[tuple[int, int]] = []
+        self._uptimes: list[tuple[int | None, int]] = []
 
     async def intend(self) -> None:
         """Put on disk what may be done, before the first energising frame.
@@ -80,7 +80,7 @@ class Energy:
         findings.judge(
             "lease renewed", _outputs(shown), f"stimulating at 0 V after {RENEWED_S:g} s of renewals",
             "write.lease_renew", findings.status_key("stimulating", channel=True),
-            good=shown.stimulating and shown.stimulation_amplitude == 0.0,
+            good=shown.stimulating is True and shown.stimulation_amplitude == 0.0,
         )  # fmt: skip
         left_ms = (await subject.generator.read()).lease_remaining_ms
         lease_ms = subject.profile.file.lease.duration_ms
@@ -245,11 +245,15 @@ class Energy:
     def _check_rf_clock(self) -> None:
         """The time since RF on advances as our clock does."""
         on = [(s.rf_on_ms, at[1]) for s, at in zip(self._samples, self._uptimes, strict=True) if s.rf_on]
+        counted = [rf_on_ms for rf_on_ms, _ in on if rf_on_ms is not None]
         findings, key = self._subject.findings, self._subject.findings.status_key("rf_on_ms", channel=True)
         if len(on) < 2:
             findings.not_run("time since RF on", "RF was not seen on twice")
             return
-        counted_ms, elapsed_ms = on[-1][0] - on[0][0], (on[-1][1] - on[0][1]) / NS_PER_MS
+        if len(counted) < len(on):
+            findings.not_run("time since RF on", "the generator does not count it")
+            return
+        counted_ms, elapsed_ms = counted[-1] - counted[0], (on[-1][1] - on[0][1]) / NS_PER_MS
         findings.judge(
             "time since RF on", f"+{counted_ms} ms in {elapsed_ms:.0f} ms", "our clock within 100 ms", key,
             good=abs(counted_ms - elapsed_ms) <= 100 + 2 * self._subject.identity.sample_period_ms,
