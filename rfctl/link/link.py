@@ -79,6 +79,7 @@ class _Expected(NamedTuple):
     unit: int
     request: bytes
     actions: tuple[Action, ...]
+    sent_ns: int
 
 
 class Link:
@@ -130,7 +131,9 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""  # of a reply that is not whole yet
         self._wrong: BadReply | None = None  # what came in place of the awaited reply
-        self._outstanding: set[int] = set()  # transactions whose replies may still come
+        # Requests whose replies may still come, by transaction: the unit, and how long silence must then last.
+        self._outstanding: dict[int, tuple[int, int]] = {}
+        self._given_up_ns = clock.monotonic_ns()  # when something was last left without its answer
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._sent_ns = 0  # when the last byte written is off the wire
         self._tail = b""  # not yet taken by the kernel
@@ -217,13 +220,23 @@ class Link:
         """Void the permit of a channel, or every permit."""
         self._gate.withdraw(channel)
 
-    async def transact(self, pdu: bytes, intent: Intent, *, unit: int) -> bytes:
-        """Send one request and return the checked reply; see Transactions."""
+    async def transact(
+        self, pdu: bytes, intent: Intent, *, unit: int, reply_ns: int | None = None, until_ns: int | None = None
+    ) -> bytes:
+        """Send one request and return the checked reply; see Transactions.
+
+        Args:
+            pdu: As there.
+            intent: As there.
+            unit: As there.
+            reply_ns: Longest time to the reply of this unit; the link's when not given.
+            until_ns: Wait no longer than this, on the station's monotonic clock, whatever the deadline is.
+        """
         if self._busy:
             raise RuntimeError("a second request while one is in flight: a link has one caller")
         self._busy = True
         try:
-            if self.dirty:
+            if not self._settled(unit):
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
@@ -236,8 +249,12 @@ class Link:
             # The gate comes last: between its decision and the bytes nothing else can run.
             now_ns = self._clock.monotonic_ns()
             actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
-            self._expect(_Expected(transaction, unit, pdu, actions), waiting)
-            deadline_ns = now_ns + self.reply_ns + self._framing.exchange_ns(pdu)
+            reply_ns = self.reply_ns if reply_ns is None else reply_ns
+            deadline_ns = now_ns + reply_ns + self._framing.exchange_ns(pdu)
+            if until_ns is not None and until_ns < deadline_ns:
+                deadline_ns = until_ns
+            self._outstanding[transaction] = (unit, reply_ns)
+            self._expect(_Expected(transaction, unit, pdu, actions, now_ns), waiting)
             timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
             try:
                 self._send(frame, now_ns)
@@ -286,7 +303,6 @@ class Link:
 
     def _expect(self, expected: _Expected, waiting: asyncio.Future[bytes]) -> None:
         self._expected, self._waiting = expected, waiting
-        self._outstanding.add(expected.transaction)
         self._wrong = None
         if self._received:  # the start of something whose end never came
             self.stray_bytes += len(self._received)
@@ -346,12 +362,13 @@ class Link:
         if not self._tail_is_off:
             if self._tail and not self._tail_begun:  # a request of which nothing has left never leaves
                 self._tail = b""
-                self._outstanding.discard(self._transaction)
+                self._outstanding.pop(self._transaction, None)
             frames = b"".join(frame for _, frame in self._offs)
             self.trace.note(self._clock.monotonic_ns(), "tx", frames)
             self._held_back = False
             if self._framing.numbered:
-                self._outstanding.update(transaction for transaction, _ in self._offs)
+                unit = self._gate.table.unit
+                self._outstanding.update((transaction, (unit, self.reply_ns)) for transaction, _ in self._offs)
             else:
                 self._misalign()
             if self._framing.gap_ns:
@@ -389,12 +406,22 @@ class Link:
         """Believe nothing until the line has been silent."""
         self._aligned = False
         self._received = b""
+        self._given_up_ns = self._clock.monotonic_ns()
 
     def _abandon(self, transaction: int, intent: Intent) -> None:
         """A request ended without an accepted answer."""
         self._decide_on_tail(transaction, intent)
-        if self._outstanding and not self._framing.numbered:
-            self._misalign()
+        self._given_up_ns = self._clock.monotonic_ns()
+        if not self._framing.numbered:
+            self._received = b""
+
+    def _settled(self, unit: int) -> bool:
+        """Nothing may still arrive that could be taken for the reply of this unit. What another unit answers late bears
+        its own name.
+        """
+        if not self._aligned or self._tail:
+            return False
+        return not self._outstanding or all(unit != late for late, _ in self._outstanding.values())
 
     def _decide_on_tail(self, transaction: int, intent: Intent) -> None:
         """What of a request has not left yet leaves only if that can do no harm."""
@@ -402,7 +429,7 @@ class Link:
             return
         if not self._tail_begun:
             self._tail = b""
-            self._outstanding.discard(transaction)
+            self._outstanding.pop(transaction, None)
             self._loop.remove_writer(self._descriptor)
         elif intent is not Intent.READ:  # judged under permits that may not hold any more
             self._held_back = True
@@ -418,12 +445,14 @@ class Link:
         give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * self.reply_ns
         while self.dirty:
             self._require_open()
-            if self._clock.monotonic_ns() >= give_up_ns:
+            now_ns = self._clock.monotonic_ns()
+            if now_ns >= give_up_ns:
                 raise self._babble()
-            silent_ns = max(self._clock.monotonic_ns(), self._sent_ns) + self.reply_ns
-            with self._clock.expect():
-                arrived = await self._bytes_before(silent_ns)
-            if arrived:
+            quiet_ns = max([self.reply_ns, *(reply_ns for _, reply_ns in self._outstanding.values())])
+            silent_ns = max(self._given_up_ns, self.received_ns, self._sent_ns) + quiet_ns
+            if silent_ns > now_ns:
+                with self._clock.expect():
+                    await self._bytes_before(silent_ns)
                 continue
             if self._tail:
                 raise LinkTimeout(
@@ -462,7 +491,7 @@ class Link:
             waiting.set_result(b"")
             return
         request = self._expected.request
-        within_ns = self.reply_ns + self._framing.exchange_ns(request)
+        within_ns = self._clock.monotonic_ns() - self._expected.sent_ns
         missing = f"no reply within {within_ns / NS_PER_MS:.4g} ms to {request[:SHOWN].hex()}"
         if self._wrong is not None:
             self._fail(BadReply(f"{missing}, but {self._wrong.what}", remedy=self._wrong.remedy))
@@ -530,14 +559,14 @@ class Link:
         if self._framing.numbered:  # noise: the reply bears its number, and is found when it comes
             self._wrong = bad
             return received
-        self._aligned = False
+        self._misalign()
         self._fail(bad)
         return b""
 
     def _on_reply(self, reply: Frame) -> None:
         expected, waiting = self._expected, self._waiting
         if expected is None or waiting is None or waiting.done() or reply.transaction != expected.transaction:
-            self._outstanding.discard(reply.transaction)
+            self._outstanding.pop(reply.transaction, None)
             self.stale_replies += reply.transaction not in OFF_TRANSACTIONS
             return
         if reply.unit != expected.unit:
@@ -546,26 +575,32 @@ class Link:
                 self._refuse(reply, wrong)
             else:  # of a neighbour on the same line, which is late; the awaited one may still come
                 self.stale_replies += 1
+                self._forget(reply.unit)
                 self._wrong = wrong
             return
         try:
             self._framing.check(expected.request, reply.pdu)
         except DeviceRefused as refused:
-            self._outstanding.discard(reply.transaction)
+            self._outstanding.pop(reply.transaction, None)
             self._fail(refused)
             return
         except BadReply as bad:
             self._refuse(reply, bad)
             return
-        self._outstanding.discard(reply.transaction)
+        self._outstanding.pop(reply.transaction, None)
         if expected.actions:
             self._gate.accepted(expected.actions)  # now, not when the caller resumes: an off may come in between
         waiting.set_result(reply.pdu)
 
+    def _forget(self, unit: int) -> None:
+        """A unit that was given up has answered after all."""
+        for transaction in [number for number, (late, _) in self._outstanding.items() if late == unit]:
+            del self._outstanding[transaction]
+
     def _refuse(self, reply: Frame, bad: BadReply) -> None:
         """The request was answered, but not with its answer: believe nothing more until the line has been silent."""
-        self._outstanding.discard(reply.transaction)
-        self._aligned = False
+        self._outstanding.pop(reply.transaction, None)
+        self._misalign()
         self._fail(bad)
 
     def _fail(self, problem: RfctlError) -> None:
