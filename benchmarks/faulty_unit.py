@@ -209,9 +209,12 @@ class FaultyUnit:
                 return _flipped(frame, at, chance.randint(1, 0xFFFF))
             case _:  # 1 to 3 bits: the check sum finds each; on TCP only where the protocol states a value
                 bits = 8 * (len(frame) if self.wire != "tcp" else 8 if refusal else 9 if genuine[0] in READS else 12)
-                for at in chance.sample(range(bits), chance.randint(1, 3)):
-                    frame = _flipped(frame, at, 1)
-                return frame
+                while True:
+                    spoilt = frame
+                    for at in chance.sample(range(bits), chance.randint(1, 3)):
+                        spoilt = _flipped(spoilt, at, 1)
+                    if self.wire != "tcp" or refusal or spoilt[4:6] != b"\0\3":  # else it may be a legal refusal
+                        return spoilt
 
 
 def _flipped(frame: bytes, at: int, pattern: int) -> bytes:

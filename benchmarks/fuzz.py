@@ -5,8 +5,9 @@
 **Believed wrongly** means: a request came back with something else than the one answer that the unit meant for it, or
 before that answer had been sent at all; a refusal that the unit never gave counts, too. The faults are all of a kind
 that the protocol can tell: over RTU bit errors of which CRC-16 finds every one (three bits, or sixteen in a row), over
-Modbus TCP only in what the header and the request fix (nothing there guards a measured value), and an answer over RTU
-is at most so late that the silence after a time-out covers it, for it bears no number. **Found again** means that the
+Modbus TCP only in what the header and the request fix (nothing there guards a measured value), and not such that a
+header becomes, bit for bit, that of a refusal (length 3: two flipped bits can do that); and an answer over RTU is at
+most so late that the silence after a time-out covers it, for it bears no number. **Found again** means that the
 next request, sent once, has its answer.
 """
 

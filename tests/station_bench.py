@@ -110,6 +110,7 @@ class Bench:
         simulator: The generator.
         state: The kernel's newest state that the station told its watcher.
         started: Every session that was begun here.
+        watch: Told of every decision, too.
     """
 
     folder: Path
@@ -117,6 +118,7 @@ class Bench:
     simulator: Simulator
     state: KernelState | None = None
     started: list[asyncio.Task[Result]] = field(default_factory=list)
+    watch: Callable[[KernelState, tuple[Effect, ...]], None] | None = None
     _awaited: list[tuple[Callable[[KernelState], bool], asyncio.Future[None]]] = field(default_factory=list)
 
     def order(self, *, station: str | None = None, plan: str | None = None, script: str | None = None) -> session.Order:
@@ -186,8 +188,9 @@ class Bench:
         return [f.data[pdu] for f in self.simulator.wire if f.direction == "in" and f.monotonic_ns >= after_ns]
 
     def _watch(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
-        del effects
         self.state = state
+        if self.watch is not None:
+            self.watch(state, effects)
         for condition, reached in self._awaited:
             if not reached.done() and condition(state):
                 reached.set_result(None)
@@ -195,10 +198,10 @@ class Bench:
 
 @asynccontextmanager
 async def station_bench(
-    folder: Path, clock: Clock, *, channels: int = 2, address: str = "tcp:127.0.0.1:0"
+    folder: Path, clock: Clock, *, channels: int = 2, address: str = "tcp:127.0.0.1:0", units: int = 1
 ) -> AsyncIterator[Bench]:
     """Switch a generator on, and off again at the end."""
-    simulator = await start(clock, address=address, channels=channels, seed=1)
+    simulator = await start(clock, address=address, channels=channels, seed=1, units=units)
     bench = Bench(folder, clock, simulator)
     try:
         yield bench

@@ -74,6 +74,12 @@ class Transactions(Protocol):
         ...
 
 
+class _Late(NamedTuple):
+    unit: int
+    reply_ns: int
+    given_up_ns: int  # or asked, while it is awaited
+
+
 class _Expected(NamedTuple):
     transaction: int
     unit: int
@@ -131,9 +137,9 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""  # of a reply that is not whole yet
         self._wrong: BadReply | None = None  # what came in place of the awaited reply
-        # Requests whose replies may still come, by transaction: the unit, and how long silence must then last.
-        self._outstanding: dict[int, tuple[int, int]] = {}
+        self._outstanding: dict[int, _Late] = {}  # requests whose replies may still come, by transaction
         self._given_up_ns = clock.monotonic_ns()  # when something was last left without its answer
+        self._stray_ns = 0  # when bytes last came that nobody had asked for
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._sent_ns = 0  # when the last byte written is off the wire
         self._tail = b""  # not yet taken by the kernel
@@ -236,7 +242,7 @@ class Link:
             raise RuntimeError("a second request while one is in flight: a link has one caller")
         self._busy = True
         try:
-            if not self._settled(unit):
+            if not self.settled(unit):
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
@@ -253,7 +259,7 @@ class Link:
             deadline_ns = now_ns + reply_ns + self._framing.exchange_ns(pdu)
             if until_ns is not None and until_ns < deadline_ns:
                 deadline_ns = until_ns
-            self._outstanding[transaction] = (unit, reply_ns)
+            self._outstanding[transaction] = _Late(unit, reply_ns, now_ns)
             self._expect(_Expected(transaction, unit, pdu, actions, now_ns), waiting)
             timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
             try:
@@ -296,6 +302,10 @@ class Link:
             spacing_ns = self._framing.gap_ns and self._framing.gap_ns + self._wire_ns(max(map(len, frames), default=0))
             self._stop_line = StopLine(self._descriptor, frames, self._begun, spacing_ns / NS_PER_S)
         return self._stop_line
+
+    def exchange_ns(self, pdu: bytes) -> int:
+        """Time on the wire of a request, its reply, and the silences before each."""
+        return self._framing.exchange_ns(pdu) + self._framing.gap_ns
 
     def close(self) -> None:
         """Close the connection; nothing more is sent. Idempotent."""
@@ -368,7 +378,8 @@ class Link:
             self._held_back = False
             if self._framing.numbered:
                 unit = self._gate.table.unit
-                self._outstanding.update((transaction, (unit, self.reply_ns)) for transaction, _ in self._offs)
+                late = _Late(unit, self.reply_ns, self._clock.monotonic_ns())
+                self._outstanding.update((transaction, late) for transaction, _ in self._offs)
             else:
                 self._misalign()
             if self._framing.gap_ns:
@@ -411,17 +422,29 @@ class Link:
     def _abandon(self, transaction: int, intent: Intent) -> None:
         """A request ended without an accepted answer."""
         self._decide_on_tail(transaction, intent)
-        self._given_up_ns = self._clock.monotonic_ns()
+        now_ns = self._given_up_ns = self._clock.monotonic_ns()
+        if (late := self._outstanding.get(transaction)) is not None:
+            self._outstanding[transaction] = late._replace(given_up_ns=now_ns)
         if not self._framing.numbered:
             self._received = b""
 
-    def _settled(self, unit: int) -> bool:
-        """Nothing may still arrive that could be taken for the reply of this unit. What another unit answers late bears
-        its own name.
+    def settled(self, unit: int) -> bool:
+        """Nothing may still arrive that could be taken for the reply of this unit, so that it can be asked at once.
+
+        What another unit answers late bears its own name. What this one may still answer is over when nothing stray has
+        come for as long as it may take, since it was given up.
         """
         if not self._aligned or self._tail:
             return False
-        return not self._outstanding or all(unit != late for late, _ in self._outstanding.values())
+        if not self._outstanding:
+            return True
+        now_ns = self._clock.monotonic_ns()
+        for transaction, late in list(self._outstanding.items()):
+            if late.unit == unit:
+                if now_ns - max(late.given_up_ns, self._stray_ns) < late.reply_ns:
+                    return False
+                del self._outstanding[transaction]
+        return True
 
     def _decide_on_tail(self, transaction: int, intent: Intent) -> None:
         """What of a request has not left yet leaves only if that can do no harm."""
@@ -442,13 +465,13 @@ class Link:
                 where=self.address,
                 remedy="Send off, or open a new connection.",
             )
-        give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * self.reply_ns
+        quiet_ns = max([self.reply_ns, *(late.reply_ns for late in self._outstanding.values())])
+        give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * quiet_ns
         while self.dirty:
             self._require_open()
             now_ns = self._clock.monotonic_ns()
             if now_ns >= give_up_ns:
                 raise self._babble()
-            quiet_ns = max([self.reply_ns, *(reply_ns for _, reply_ns in self._outstanding.values())])
             silent_ns = max(self._given_up_ns, self.received_ns, self._sent_ns) + quiet_ns
             if silent_ns > now_ns:
                 with self._clock.expect():
@@ -524,6 +547,7 @@ class Link:
         self.trace.note(self.received_ns, "rx", chunk)
         if self._expected is None and not self._framing.numbered:
             self.stray_bytes += len(chunk)  # nobody asked; a late reply looks like the next one
+            self._stray_ns = self.received_ns
         elif self._aligned:
             self._take(chunk)
         if self._expected is None and self._waiting is not None and not self._waiting.done():
@@ -594,7 +618,7 @@ class Link:
 
     def _forget(self, unit: int) -> None:
         """A unit that was given up has answered after all."""
-        for transaction in [number for number, (late, _) in self._outstanding.items() if late == unit]:
+        for transaction in [number for number, late in self._outstanding.items() if late.unit == unit]:
             del self._outstanding[transaction]
 
     def _refuse(self, reply: Frame, bad: BadReply) -> None:

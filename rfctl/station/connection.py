@@ -17,6 +17,7 @@ from rfctl.station import registry
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
+    from rfctl.link.bus import Bus
     from rfctl.link.framing import Framing
     from rfctl.link.stop_line import StopLine
     from rfctl.profile.any_profile import AnyProfile
@@ -39,6 +40,7 @@ class Connection:
     Attributes:
         identity: Who answered; a later open that finds another one is refused.
         stop_line: The way onto the present line for a thread; None before the first ``open``.
+        bus: Asks the other units on the line between the cycles; None where there are none.
     """
 
     identity: Identity
@@ -51,6 +53,7 @@ class Connection:
         self._known: Identity | None = None
         self._link: Link | None = None
         self.stop_line: StopLine | None = None
+        self.bus: Bus | None = None
         self._generator: Controller | None = None
 
     @property

@@ -141,7 +141,7 @@ class Procedure:
                     due_ns = now_ns
                     await asyncio.sleep(0)
                 else:
-                    await asyncio.sleep((due_ns - now_ns) / NS_PER_S)
+                    await self._rest(due_ns)
         except BaseException:
             self._connection.off()
             raise
@@ -150,6 +150,13 @@ class Procedure:
                 task.cancel()
             await asyncio.gather(*self._durable_tasks, return_exceptions=True)
         return self.state
+
+    async def _rest(self, due_ns: int) -> None:
+        """Until the next cycle: other units on the line may be asked meanwhile, as far as they fit."""
+        connection = self._connection
+        if connection.bus is not None and not connection.closed:
+            await connection.bus.spend(connection.link, due_ns)
+        await asyncio.sleep(max(0, due_ns - self._clock.monotonic_ns()) / NS_PER_S)
 
     async def _cycle(self) -> None:
         await self._drain()

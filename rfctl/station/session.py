@@ -28,6 +28,7 @@ from rfctl.station import registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
+from rfctl.station.neighbours import bus_of
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
 from rfctl.station.signals import SIGNALS, StopSignals
@@ -205,6 +206,7 @@ async def _procedure(
             address = simulation.address
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)
         stack.callback(connection.close)
+        connection.bus = bus_of(order.station, order.profile, record, clock)
         await connection.open()
         setup = _setup(order, connection)
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))

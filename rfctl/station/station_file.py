@@ -37,12 +37,34 @@ class StationSection(strict_toml.Strict):
         return Medium(value) if isinstance(value, str) and value in set(Medium) else value
 
 
+class NeighbourSection(strict_toml.Strict):
+    """``[[generator.neighbours]]``: another unit on the generator's line, which is only read."""
+
+    name: str = Field(min_length=1, max_length=64)
+    unit: int = Field(ge=1, le=247)
+    space: Literal["input", "holding", "coil", "discrete"] = "holding"
+    address: int = Field(default=0, ge=0, le=0xFFFF)
+    count: int = Field(default=1, ge=1, le=125)
+    reply_ms: int = Field(ge=1, le=1000)
+    every_s: float = Field(default=1.0, ge=0.2, le=3600.0)
+
+
 class GeneratorSection(strict_toml.Strict):
     """``[generator]``."""
 
     link: str
     profile: str = "rfctl-reference"
     temperature_control: Literal["auto", "device", "host"] = "auto"
+    neighbours: tuple[NeighbourSection, ...] = ()
+
+    @field_validator("neighbours")
+    @classmethod
+    def _neighbours(cls, value: tuple[NeighbourSection, ...], info: ValidationInfo) -> tuple[NeighbourSection, ...]:
+        if value and str(info.data.get("link", "")).partition(":")[0] in {"line", "linetcp"}:
+            raise ValueError("only a Modbus line carries several units")
+        if len({each.unit for each in value}) < len(value) or len({each.name for each in value}) < len(value):
+            raise ValueError("two neighbours with the same unit or name")
+        return value
 
     @field_validator("link")
     @classmethod
@@ -112,6 +134,7 @@ class Station:
         link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, or as in rfctl.station.simulated_link.
         profile: Name or path of the generator's profile.
         temperature_control: Who controls the tip temperature; ``auto``: the generator if it can, else the station.
+        neighbours: Other units on the generator's line, which are only read.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.
         sha256: Hash of the file.
@@ -133,6 +156,7 @@ class Station:
     site: str = DEFAULT_SITE
     broker: Broker | None = None
     temperature_control: Literal["auto", "device", "host"] = "auto"
+    neighbours: tuple[NeighbourSection, ...] = ()
 
     @property
     def in_process(self) -> bool:
@@ -171,6 +195,7 @@ def load(name_or_path: str) -> Station:
         link=link,
         profile=file.generator.profile,
         temperature_control=file.generator.temperature_control,
+        neighbours=file.generator.neighbours,
         record_folder=(folder / file.record.folder) if file.record.folder else Path.cwd() / "rfctl-out",
         state_folder=(folder / state) if state else default_state_folder(file.station.id, link),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
