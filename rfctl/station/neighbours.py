@@ -9,23 +9,30 @@ from rfctl.errors import ConfigError
 from rfctl.link.bus import Bus, Neighbour
 from rfctl.link.modbus import bits_in, read, registers_in
 from rfctl.link.registers import Space
+from rfctl.profile.any_profile import DeclaredProfile
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.link.bus import Heard
-    from rfctl.profile.profile import Profile
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.record.writer import RecordWriter
     from rfctl.station.station_file import Station
 
 
-def bus_of(station: Station, profile: Profile, record: RecordWriter, clock: Clock) -> Bus | None:
+def bus_of(station: Station, profile: AnyProfile, record: RecordWriter, clock: Clock) -> Bus | None:
     """Whoever asks the neighbours and puts what they say in the record; None where the station file names none.
 
     Raises:
-        ConfigError: A neighbour has the generator's own unit identifier.
+        ConfigError: A neighbour has the generator's own unit identifier, or the profile's protocol has no units.
     """
     if not station.neighbours:
         return None
+    if isinstance(profile, DeclaredProfile):
+        raise ConfigError(
+            f"generator.neighbours with profile {profile.name!r}, whose protocol knows no units",
+            where=station.id,
+            remedy="Only a Modbus line carries several units; remove them.",
+        )
     counts = {}
     for section in station.neighbours:
         if section.unit == profile.unit:
