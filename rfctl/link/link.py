@@ -314,9 +314,6 @@ class Link:
     def _expect(self, expected: _Expected, waiting: asyncio.Future[bytes]) -> None:
         self._expected, self._waiting = expected, waiting
         self._wrong = None
-        if self._received:  # the start of something whose end never came
-            self.stray_bytes += len(self._received)
-            self._received = b""
 
     def _begun(self) -> bytes:
         """What is left of a frame of which a part has been sent."""
