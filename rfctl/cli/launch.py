@@ -99,8 +99,13 @@ def _launch(order: Order, virtual: bool, pace: float | None, view: OwnView | Non
 
         return run_virtual(on_virtual_clock(), pace=pace)
     from rfctl.clock import RealClock
+    from rfctl.station.real_time import real_time
 
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    station = order.station
+    with (
+        real_time(wanted=station.real_time, station=station.id),
+        asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner,
+    ):
         clock: Clock = RealClock()
         return runner.run(_run(order, clock, view, 1.0))
 

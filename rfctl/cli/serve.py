@@ -27,12 +27,16 @@ def serve(*, station_name: str) -> None:
     from rfctl.cli import logs
     from rfctl.profile import any_profile
     from rfctl.station import station_file
+    from rfctl.station.real_time import real_time
 
     logs.configure(quiet=False)
     station = station_file.load(station_name)
     station_file.require_layers(station)
     found = any_profile.load(station.profile, relative_to=station.folder)
-    with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+    with (
+        real_time(wanted=station.real_time, station=station.id),
+        asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner,
+    ):
         code = runner.run(_serve(station, found, station_name))
     sys.exit(code)
 

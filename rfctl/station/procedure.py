@@ -53,6 +53,7 @@ from rfctl.kernel.state import KernelState, Stage, initial
 from rfctl.kernel.step import step
 from rfctl.model.capability import SetPoint
 from rfctl.station.garbage import tidy
+from rfctl.station.poll_timer import next_due, open_timer
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
@@ -129,19 +130,17 @@ class Procedure:
         """Poll, decide and act until the kernel has finished. Off is sent on every way out."""
         due_ns = self._clock.monotonic_ns()
         try:
-            while self.state.stage is not Stage.ENDED:
-                await self._cycle()
-                self.cycles += 1
-                self._completed()
-                tidy(self.state, self.cycles)
-                due_ns += POLL_NS
-                now_ns = self._clock.monotonic_ns()
-                if now_ns >= due_ns:
-                    self.overruns += 1
-                    due_ns = now_ns
-                    await asyncio.sleep(0)
-                else:
-                    await self._rest(due_ns)
+            with open_timer(self._clock) as timer:
+                while self.state.stage is not Stage.ENDED:
+                    await self._cycle()
+                    self.cycles += 1
+                    self._completed()
+                    tidy(self.state, self.cycles)
+                    due_ns, late = next_due(due_ns, POLL_NS, self._clock.monotonic_ns())
+                    self.overruns += late
+                    if not late:
+                        await self._ask_neighbours(due_ns)
+                    await timer.until(due_ns)
         except BaseException:
             self._connection.off()
             raise
@@ -151,12 +150,11 @@ class Procedure:
             await asyncio.gather(*self._durable_tasks, return_exceptions=True)
         return self.state
 
-    async def _rest(self, due_ns: int) -> None:
-        """Until the next cycle: other units on the line may be asked meanwhile, as far as they fit."""
+    async def _ask_neighbours(self, due_ns: int) -> None:
+        """Until the next cycle other units on the line may be asked, as far as they fit."""
         connection = self._connection
         if connection.bus is not None and not connection.closed:
             await connection.bus.spend(connection.link, due_ns)
-        await asyncio.sleep(max(0, due_ns - self._clock.monotonic_ns()) / NS_PER_S)
 
     async def _cycle(self) -> None:
         await self._drain()

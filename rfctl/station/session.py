@@ -31,6 +31,7 @@ from rfctl.station.garbage import collected_by_hand
 from rfctl.station.neighbours import bus_of
 from rfctl.station.procedure import Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
+from rfctl.station.real_time import scheduling
 from rfctl.station.signals import SIGNALS, StopSignals
 from rfctl.station.temperature_control import choose
 
@@ -139,6 +140,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "profile_sha256": order.profile.sha256,
             "plan_sha256": order.plan.sha256,
             "operator": order.operator.name,
+            "scheduling": scheduling(),
             "key": "throw-away, made for this record",
             "previous_record_unclean": unclean,
         }

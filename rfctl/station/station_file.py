@@ -30,6 +30,7 @@ class StationSection(strict_toml.Strict):
     title: str = ""
     backend: Literal["device", "simulated"] = "device"
     medium: Medium
+    real_time: bool = Field(default=False, strict=True)
 
     @field_validator("medium", mode="before")
     @classmethod
@@ -141,6 +142,7 @@ class Station:
         folder: Folder of the file, for the paths in it.
         site: Where the station stands, as the topics of telemetry name it.
         broker: Where telemetry goes; None for nowhere.
+        real_time: The loop is to run before other programs, as in rfctl.station.real_time.
     """
 
     id: str
@@ -157,6 +159,7 @@ class Station:
     broker: Broker | None = None
     temperature_control: Literal["auto", "device", "host"] = "auto"
     neighbours: tuple[NeighbourSection, ...] = ()
+    real_time: bool = False
 
     @property
     def in_process(self) -> bool:
@@ -202,6 +205,7 @@ def load(name_or_path: str) -> Station:
         folder=folder,
         site=file.mqtt.site if file.mqtt else DEFAULT_SITE,
         broker=_broker(file.mqtt, folder) if file.mqtt else None,
+        real_time=file.station.real_time,
     )
 
 
