@@ -45,6 +45,9 @@ class Run:
     series_ohm: float = 100.0
     limit_share: float = 1.0
     ceiling_v: float = math.inf
+    step: float = 0.0
+    delay_s: float = 0.0
+    slew_per_s: float = math.inf
     hold_s: float = 25.0
 
     @property
@@ -100,6 +103,8 @@ def run(it: Run) -> Seen:
     voltage_v = 0.0
     reached_s = math.inf
     overshoot_k = worst_k = -math.inf
+    told: list[float] = [0.0]
+    follows = 0.0
     values: list[float] = []
     ohms: list[float] = []
     powers: list[float] = []
@@ -113,7 +118,10 @@ def run(it: Run) -> Seen:
         sensed_c += (tissue.tip_temperature_c - sensed_c) * follow
         if tick % SAMPLE_TICKS == 0:
             measured_c = round((sensed_c + random.gauss(0.0, it.noise_k)) / it.resolution_k) * it.resolution_k
-            told_v = state.value if it.set_point is SetPoint.VOLTAGE else math.sqrt(state.value * total_ohm)
+            told.append(round(state.value / it.step) * it.step if it.step else state.value)
+            moved = told[-1 - min(len(told) - 1, round(it.delay_s / (SAMPLE_TICKS * TICK_S)))] - follows
+            follows += min(max(moved, -it.slew_per_s * SAMPLE_TICKS * TICK_S), it.slew_per_s * SAMPLE_TICKS * TICK_S)
+            told_v = follows if it.set_point is SetPoint.VOLTAGE else math.sqrt(follows * total_ohm)
             voltage_v = min(told_v, math.sqrt(limit_w * total_ohm), it.ceiling_v)
         if tick % POLL_TICKS == 0:
             ohms.append(tissue.impedance_ohm)
@@ -157,6 +165,9 @@ OTHERWISE = {
     "200 ohm in series": Run(series_ohm=200.0),
     "from 22 degC": Run(start_c=22.0),
     "fast ramp": Run(ramp_c_per_s=5.0),
+    "set points in steps of 0.1 V": Run(step=0.1),
+    "a generator that obeys 0.2 s late": Run(delay_s=0.2),
+    "a generator that follows at 15 V/s": Run(slew_per_s=15.0),
     "power set point": Run(set_point=SetPoint.POWER),
     "power set point without series resistance": Run(set_point=SetPoint.POWER, series_ohm=0.0),
 }
