@@ -168,7 +168,9 @@ class StatusDecoder:
         except ValueError as problem:
             raise layout.refuse("status", str(problem), "Correct it.") from None
         self._counters = [
-            image.offset(read.space, read.counter, read.counter + 1) for read in self.reads if read.counter is not None
+            start + 2 * (read.counter - read.address)
+            for read, start in zip(self.reads, image.starts, strict=True)
+            if read.counter is not None
         ]
         self._order: Callable[[bytes], tuple[int, ...]] | None = None
         if any(order is not WordOrder.ABCD and size > 2 for *_, size, order in self._swaps()):
@@ -188,7 +190,7 @@ class StatusDecoder:
 
     def torn(self, data: bytes) -> int:
         """By how many samples the blocks of an image differ beyond what they may; 0 where they belong together."""
-        counts = [int.from_bytes(data[at : at + 2], "big") for at in self._counters if at is not None]
+        counts = [int.from_bytes(data[at : at + 2], "big") for at in self._counters]
         if len(counts) < 2:
             return 0
         # The blocks are read in this order, so that each shows the first one's sample or a later one.
@@ -201,7 +203,8 @@ class StatusDecoder:
     def _permutation(self) -> list[int]:
         places = list(range(self._image.size))
         for at, size, order in self._swaps():
-            places[at : at + size] = [at + byte for byte in permutation(size, order)]
+            if size > 2:  # one register is big-endian in every order
+                places[at : at + size] = [at + byte for byte in permutation(size, order)]
         return places
 
 
