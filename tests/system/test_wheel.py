@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-import sysconfig
 import tarfile
 import zipfile
 from pathlib import Path
@@ -15,47 +11,16 @@ import pytest
 
 import rfctl
 from rfctl.model.shipped import shipped_root
+from tests.system.fresh import environment_with, run
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"rfctl", "rfctl_modbus", "rfctl_sim"}
-
-
-def run(*command: str | Path, cwd: Path) -> str:
-    """Standard output of a command that succeeds; it finds nothing by the tests' own import path."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "PYTHONHOME"}}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder with the source distribution and the wheel that was built from it."""
-    folder = tmp_path_factory.mktemp("dist")
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, ROOT, cwd=folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def wheel(built: Path) -> Path:
-    (path,) = built.glob("*.whl")
-    return path
+PACKAGES = {"rfctl", "rfctl_line", "rfctl_modbus", "rfctl_sim"}
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Programs of a fresh environment with the wheel; it borrows the dependencies of the one that runs the tests."""
-    folder = tmp_path_factory.mktemp("installed")
-    run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", cwd=folder)
-    programs = folder / "venv" / "bin"
-    run(
-        *(sys.executable, "-m", "pip", "--python", programs / "python", "install", "--quiet"),
-        *("--disable-pip-version-check", "--no-deps", "--no-index", wheel),
-        cwd=folder,
-    )
-    site = run(programs / "python", "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
-    (Path(site.strip()) / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-    return programs
+    """Programs of a fresh environment with the wheel."""
+    return environment_with(tmp_path_factory.mktemp("installed"), wheel)
 
 
 def test_the_wheel_has_the_names_of_the_project_and_no_other(wheel: Path) -> None:

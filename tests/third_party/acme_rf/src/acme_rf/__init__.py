@@ -1,0 +1,1 @@
+"""rfctl driver for the Acme RF 1."""
