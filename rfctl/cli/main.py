@@ -22,6 +22,7 @@ COMMANDS = {
     "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
     "check": ("rfctl.cli.check:check", "Check a generator against its profile."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
+    "trace": ("rfctl.cli.trace:trace", "Show what crossed the wire, or play it to the driver again."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
     "ports": ("rfctl.cli.ports:ports", "List the serial ports by names that stay, and who uses them."),
 }

@@ -303,6 +303,10 @@ class Link:
             self._stop_line = StopLine(self._descriptor, frames, self._begun, spacing_ns / NS_PER_S)
         return self._stop_line
 
+    def number_from(self, transaction: int) -> None:
+        """Let the next request bear this number, where requests bear one."""
+        self._transaction = transaction - 1
+
     def exchange_ns(self, pdu: bytes) -> int:
         """Time on the wire of a request, its reply, and the silences before each."""
         return self._framing.exchange_ns(pdu) + self._framing.gap_ns

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rfctl.link.bus import Bus
     from rfctl.link.framing import Framing
     from rfctl.link.stop_line import StopLine
+    from rfctl.link.trace import Trace
     from rfctl.profile.any_profile import AnyProfile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
@@ -34,6 +35,10 @@ class TooSlow(ConfigError):
     """Energy is not controlled over this line, or with this generator."""
 
 
+TRACES = 4
+"""Connections whose wire traces are kept: a session that reconnects for ever is bounded, too."""
+
+
 class Connection:
     """Reaches the generator. Everything is unknown after each ``open``, and off has been sent.
 
@@ -41,6 +46,7 @@ class Connection:
         identity: Who answered; a later open that finds another one is refused.
         stop_line: The way onto the present line for a thread; None before the first ``open``.
         bus: Asks the other units on the line between the cycles; None where there are none.
+        traces: What crossed the wire, a connection each: the first and the last ones.
     """
 
     identity: Identity
@@ -54,6 +60,7 @@ class Connection:
         self._link: Link | None = None
         self.stop_line: StopLine | None = None
         self.bus: Bus | None = None
+        self.traces: list[Trace] = []
         self._generator: Controller | None = None
 
     @property
@@ -105,6 +112,7 @@ class Connection:
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
             link.load(generator.table(), generator.off_frames())
+            self._keep(link.trace)
             self._link, self._generator, self.stop_line = link, generator, link.stop_line()
             if self._known is not None:
                 link.off()
@@ -117,6 +125,11 @@ class Connection:
             raise
         link.reply_ns = identity.reply_ms * NS_PER_MS + REPLY_ALLOWANCE_NS
         self._known = self.identity = identity
+
+    def _keep(self, trace: Trace) -> None:
+        if len(self.traces) == TRACES:
+            del self.traces[1]
+        self.traces.append(trace)
 
     def off(self) -> None:
         """Everything off at once, by the synchronous path; never raises."""

@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 from collections.abc import Callable
-from contextlib import AsyncExitStack, nullcontext
+from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from rfctl.clock import wall_ns
 from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
 from rfctl.kernel.state import Setup, Stage
+from rfctl.link.trace import text_of
 from rfctl.record import keys, pointer
 from rfctl.record.boot import boot_id
 from rfctl.record.layout import origin_of
@@ -156,7 +157,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
             try:
                 exit_code, found, error = await _procedure(
-                    order, clock, record, procedure_id, publishing, attending, signals
+                    order, clock, record, folder, procedure_id, publishing, attending, signals
                 )
                 document |= found
             except RfctlError as problem:
@@ -193,6 +194,7 @@ async def _procedure(
     order: Order,
     clock: Clock,
     record: RecordWriter,
+    folder: Path,
     procedure_id: str,
     publishing: Publishing,
     attending: Attendant,
@@ -207,6 +209,7 @@ async def _procedure(
             stack.push_async_callback(simulation.close)
             address = simulation.address
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)
+        stack.callback(_keep_trace, connection, order.profile, folder / "wire.trace", address)
         stack.callback(connection.close)
         connection.bus = bus_of(order.station, order.profile, record, clock)
         await connection.open()
@@ -225,6 +228,14 @@ async def _procedure(
         document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}
         error = "" if state.exit_code == EXIT_DONE else state.ending
         return state.exit_code, document, error
+
+
+def _keep_trace(connection: Connection, profile: AnyProfile, path: Path, address: str) -> None:
+    """Beside the record, after everything is off; a full disk does not hide how the procedure ended."""
+    shipped = profile.name if profile.path.stem == profile.name else str(profile.path)
+    about = {"software": f"rfctl {__version__}", "profile": shipped, "link": address}
+    with suppress(OSError):
+        path.write_text(text_of(about, connection.traces), encoding="ascii")
 
 
 def _setup(order: Order, connection: Connection) -> Setup:
