@@ -30,12 +30,14 @@ class View(NamedTuple):
         now_ns: The instant.
         connection: Who asks.
         wrong: It is to give itself out for another machine.
+        channels: The views of channels that a row of this request has asked for.
     """
 
     generator: Generator
     now_ns: int
     connection: int
     wrong: bool
+    channels: dict[int, ChannelView]
 
     @property
     def control(self) -> Control:
@@ -108,10 +110,10 @@ class Row:
         return max(1, BITS[self.type] // 16)
 
     @cached_property
-    def count(self) -> Fraction:
-        """What one count is worth."""
+    def _ratio(self) -> tuple[int, int]:
+        """What one count is worth, as a fraction, so that no binary rounding creeps in."""
         number = self.unit.partition(" ")[0]
-        return Fraction(number) if number[:1].isdigit() else Fraction(1)
+        return Fraction(number).as_integer_ratio() if number[:1].isdigit() else (1, 1)
 
     def packed(self, value: Value, *, low_word_first: bool, pad: bytes) -> bytes:
         """The value as it is on the wire."""
@@ -120,7 +122,7 @@ class Row:
         if value != value:
             raw = self.open
         else:
-            numerator, denominator = self.count.as_integer_ratio()
+            numerator, denominator = self._ratio
             raw = round(value * denominator / numerator)
         data = (raw & (1 << 16 * self.words) - 1).to_bytes(2 * self.words, "big")
         return data[2:] + data[:2] if low_word_first and self.words == 2 else data
@@ -133,7 +135,7 @@ class Row:
         bits = BITS[self.type]
         if self.type.startswith("i") and raw >> (bits - 1):
             raw -= 1 << bits
-        numerator, denominator = self.count.as_integer_ratio()
+        numerator, denominator = self._ratio
         return raw * numerator / denominator
 
 
@@ -203,7 +205,7 @@ class MapUnit:
             self.refuse(Reason.NO_SUCH_ADDRESS)
         if not self._map.halves and table.whole(address, count) is None:
             self.refuse(Reason.NO_SUCH_ADDRESS)
-        view = View(self._generator, now_ns, connection, self.effects.wrong_map_id)
+        view = View(self._generator, now_ns, connection, self.effects.wrong_map_id, {})
         if function == READ_COILS:
             bits = sum(bool(_shown(table.start[at], view)) << (at - address) for at in range(address, end))
             return bits.to_bytes((count + 7) // 8, "little")
@@ -276,9 +278,13 @@ class MapUnit:
 def _shown(row: Row, view: View) -> Value:
     if not row.channel:
         return row.shows(view)  # type: ignore[arg-type]  # a row of the whole generator
-    channel = view.generator.channels[row.channel - 1]
-    memory = view.control.channels[row.channel - 1]
-    return row.shows(ChannelView(view, channel, memory, channel.measured_at(view.sample)))  # type: ignore[arg-type]
+    known = view.channels.get(row.channel)
+    if known is None:
+        channel = view.generator.channels[row.channel - 1]
+        memory = view.control.channels[row.channel - 1]
+        known = ChannelView(view, channel, memory, channel.measured_at(view.sample))
+        view.channels[row.channel] = known
+    return row.shows(known)  # type: ignore[arg-type]
 
 
 def bits(*flags: bool) -> int:
