@@ -103,7 +103,7 @@ def _control_word(control: Control, channel: ChannelControl, value: float, at: C
     orrin = _channel(channel)
     if value not in WORDS:
         raise Refusal(Reason.OUT_OF_RANGE)
-    if value != orrin.word:
+    if value in {OFF, RESET} or value != orrin.word:
         WORDS[int(value)](control, orrin, at)
 
 

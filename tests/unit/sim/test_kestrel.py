@@ -492,13 +492,14 @@ def states(kestrel, bench):
     yield "local", lambda: None
     yield "remote", kestrel.remote
     yield "armed", lambda: (kestrel.remote(), kestrel.feed(), kestrel.set_lesion(), kestrel.set("arm", 1))
+    yield "unlocked", lambda: (kestrel.remote(), kestrel.feed(), kestrel.set_lesion(), kestrel.unlock())
     yield "rf", kestrel.start_lesion
     yield "stimulating", kestrel.start_stimulation
     yield "faulty", lambda: (kestrel.start_lesion(), bench.wait(1.2))
 
 
 @pytest.mark.parametrize("on", [True, False])
-@pytest.mark.parametrize("state", ["local", "remote", "armed", "rf", "stimulating", "faulty"])
+@pytest.mark.parametrize("state", ["local", "remote", "armed", "unlocked", "rf", "stimulating", "faulty"])
 def test_all_off_is_obeyed_from_anyone_in_any_state(make_bench, state, on):
     bench = make_bench(2, 0, "kestrel-2")
     kestrel, other = Kestrel(bench), Kestrel(bench, 2)
@@ -507,7 +508,7 @@ def test_all_off_is_obeyed_from_anyone_in_any_state(make_bench, state, on):
     other.coil("all_off", on)
     other.coil("all_off", on)
     assert (bench.truth()["rf_on"], bench.truth()["stimulating"]) == (False, False)
-    assert (kestrel.raw("challenge", 1), kestrel.held("arm")) == (0, 0)
+    assert (kestrel.raw("challenge", 1), kestrel.held("arm"), kestrel.raw("channel_state", 1)) == (0, 0, 0b1100000)
 
 
 @pytest.mark.parametrize(

@@ -411,11 +411,14 @@ def test_zero_turns_everything_off_from_anyone_in_any_state(bench, orrin, other,
         orrin.set("control", int(state == "enabled"))
     if state == "faulty":
         bench.wait(0.5)
+        orrin.lease()
+    if state != "idle":
+        orrin.set("set_voltage", 10)
     assert (bench.truth()["rf_on"], bench.truth()["stimulating"]) == (state == "rf", state == "stimulating")
     other.set("control", 0)
     other.set("control", 0)
     assert (bench.truth()["rf_on"], bench.truth()["stimulating"]) == (False, False)
-    assert (orrin.raw("control"), orrin.raw("state") & 0b11111) == (0, 0)
+    assert (orrin.raw("control"), orrin.raw("state") & 0b11111, orrin.raw("set_voltage")) == (0, 0, 0)
 
 
 @pytest.mark.parametrize(("words", "error"), [([0, 0x5AA5], 3), ([0] * 15, 1), ([0, 0, 0, 5000, 0], 1)])
