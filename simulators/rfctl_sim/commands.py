@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from rfctl_sim.relay_command import relay
+
 EXAMPLES = """\b
 Examples:
   rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
@@ -17,6 +19,9 @@ Examples:
 @click.group(epilog="Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021")
 def sim() -> None:
     """Simulated generators."""
+
+
+sim.add_command(relay)
 
 
 @sim.command(epilog=EXAMPLES)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 PAGE = Path(__file__).parents[2] / "docs" / "protocols" / "modbus.md"
 COMMANDS = re.findall(r"^mbpoll .*$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
 ALL_OFF = re.findall(r"`(mbpoll .*)`", PAGE.read_text(encoding="utf-8"))[0]
-IDENTITY = ["0x5246", "0x4354", "0x0101", "0x0002", "0x1234", "0x5678", "0x449A", "0x5000"]
-TEMPERATURE, IMPEDANCE = 80, 92
+IDENTITY = ["0x5246", "0x4354", "0x0002", "0x1234", "0x5678", "0x449A", "0x5000"]
+VERSION, TEMPERATURE, IMPEDANCE = 2, 80, 92
 
 
 @contextmanager
@@ -49,6 +49,7 @@ def polled(command: str) -> dict[int, str]:
 
 def assert_reads_identity_temperature_and_impedance(commands: list[str]) -> None:
     identity, serial, probe, status = map(polled, commands)
+    assert identity.pop(VERSION).startswith("0x01")  # major; 1.1 adds to 1.0
     assert list(identity.values()) == IDENTITY
     assert bytes.fromhex("".join(value[2:] for value in serial.values())).rstrip(b"\0") == b"SIM-00000000"
     assert probe == {6: "1234.5"}
