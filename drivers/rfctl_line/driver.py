@@ -6,8 +6,8 @@ from decimal import ROUND_DOWN, Decimal
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from rfctl.errors import BadReply, ConfigError, DeviceError, DeviceRefused, ReadBackMismatch
-from rfctl.link.line import SCHEMES, LineRefused
+from rfctl.errors import BadReply, DeviceError, DeviceRefused, ReadBackMismatch
+from rfctl.link.line import LineRefused
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Intent
 from rfctl_line.identity import channels_of, check, identity_of, pairs, traits_of
@@ -31,17 +31,7 @@ SET_POINTS = {SetPoint.VOLTAGE: ("lesion_v", "v_rms"), SetPoint.POWER: ("lesion_
 
 
 def open_driver(link: Transactions, profile: AnyProfile) -> LineGenerator:
-    """Entry point: the driver of a generator behind ``link``.
-
-    Raises:
-        ConfigError: The link carries another protocol.
-    """
-    if not link.address.startswith(SCHEMES):
-        raise ConfigError(
-            f"profile {profile.name} speaks the line protocol, which this link does not carry",
-            where=link.address,
-            remedy="Write line:PATH or linetcp:HOST:PORT, or name the profile of the generator.",
-        )
+    """Entry point: the driver of a generator behind ``link``."""
     return LineGenerator(link, profile)
 
 

@@ -15,8 +15,6 @@ from rfctl.link.framing import Frame
 if TYPE_CHECKING:
     from rfctl.link.serial_line import SerialLine
 
-SCHEMES = ("line:", "linetcp:")
-
 REQUEST, REPLY, EVENT = b">", b"<", b"!"
 END = b"\r\n"
 LONGEST_LINE = 1024  # from the marker to the end

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
@@ -39,6 +40,7 @@ DRAIN_DEADLINES = 4  # a line that does not fall silent for so many reply deadli
 CHUNK = 4096
 LONGEST_KEPT = 1024  # bytes in which a reply is looked for: four of the longest frames
 SHOWN = 16  # bytes in a message
+REFUSED_OFFS = 64  # kept until somebody asks
 OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's
 
 
@@ -123,6 +125,7 @@ class Link:
         self.trace = Trace()
         self.received_ns = 0
         self.stale_replies = 0
+        self.refused_offs: deque[str] = deque(maxlen=REFUSED_OFFS)
         self.stray_bytes = 0
         self._loop = asyncio.get_running_loop()
         self._clock = clock
@@ -131,6 +134,7 @@ class Link:
         self._why_closed = ""
         self._gate = Gate()
         self._offs: tuple[tuple[int, bytes], ...] = ()  # transaction and frame
+        self._off_requests: dict[int, bytes] = {}
         self._transaction = 0
         self._busy = False
         self._waiting: asyncio.Future[bytes] | None = None
@@ -212,6 +216,7 @@ class Link:
                     remedy="The first off frame turns all channels off.",
                 )
         twice = [pdu for pdu in off_frames for _ in range(2)]
+        self._off_requests = dict(zip(OFF_TRANSACTIONS, twice, strict=False))
         self._offs = tuple(
             (transaction, self._framing.wrap(table.unit, pdu, transaction))
             for transaction, pdu in zip(OFF_TRANSACTIONS, twice, strict=False)
@@ -588,11 +593,26 @@ class Link:
         self._fail(bad)
         return b""
 
+    def _on_off_reply(self, reply: Frame) -> None:
+        """Nobody waits for it: off counts as done when the output was measured off. That it was refused is kept."""
+        request = self._off_requests.get(reply.transaction)
+        if request is None:
+            return
+        try:
+            self._framing.check(request, reply.pdu)
+        except DeviceRefused as refused:
+            self.refused_offs.append(f"off {refused}")
+        except BadReply as bad:
+            self.refused_offs.append(f"off: {bad}")
+
     def _on_reply(self, reply: Frame) -> None:
         expected, waiting = self._expected, self._waiting
         if expected is None or waiting is None or waiting.done() or reply.transaction != expected.transaction:
             self._outstanding.pop(reply.transaction, None)
-            self.stale_replies += reply.transaction not in OFF_TRANSACTIONS
+            if reply.transaction in OFF_TRANSACTIONS:
+                self._on_off_reply(reply)
+            else:
+                self.stale_replies += 1
             return
         if reply.unit != expected.unit:
             wrong = BadReply(f"a reply of unit {reply.unit} to a request to unit {expected.unit}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from rfctl.clock import NS_PER_MS
 from rfctl.errors import ConfigError, LinkClosed, LinkError, WrongDevice
 from rfctl.link import serial_line
 from rfctl.link.line import LineFraming
+from rfctl.link.line_table import LineTable
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming
 from rfctl.link.port import open_port
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from rfctl.generator import Controller, Identity
     from rfctl.link.bus import Bus
     from rfctl.link.framing import Framing
+    from rfctl.link.line import Event
     from rfctl.link.stop_line import StopLine
+    from rfctl.link.table import Table
     from rfctl.link.trace import Trace
     from rfctl.profile.any_profile import AnyProfile
 
@@ -29,6 +33,8 @@ REPLY_BEFORE_KNOWN_NS = 200 * NS_PER_MS
 """Deadline until the generator has said how long it may take."""
 LONGEST_CYCLE_NS = 100 * NS_PER_MS
 """Of a status and a renewal; energy is not controlled over anything slower."""
+
+NO_EVENTS: deque[Event] = deque(maxlen=0)
 
 
 class TooSlow(ConfigError):
@@ -44,12 +50,14 @@ class Connection:
 
     Attributes:
         identity: Who answered; a later open that finds another one is refused.
+        table_sha256: Digest of the table by which the gate judges.
         stop_line: The way onto the present line for a thread; None before the first ``open``.
         bus: Asks the other units on the line between the cycles; None where there are none.
         traces: What crossed the wire, a connection each: the first and the last ones.
     """
 
     identity: Identity
+    table_sha256: str
 
     def __init__(self, address: str, profile: AnyProfile, clock: Clock, *, simulated: bool) -> None:
         self._address = address
@@ -58,6 +66,7 @@ class Connection:
         self._simulated = simulated
         self._known: Identity | None = None
         self._link: Link | None = None
+        self._events = NO_EVENTS
         self.stop_line: StopLine | None = None
         self.bus: Bus | None = None
         self.traces: list[Trace] = []
@@ -111,7 +120,9 @@ class Connection:
         )
         try:
             generator = registry.driver(self._profile.driver)(link, self._profile)
-            link.load(generator.table(), generator.off_frames())
+            table = generator.table()
+            self._require_same_protocol(framing, table)
+            link.load(table, generator.off_frames())
             self._keep(link.trace)
             self._link, self._generator, self.stop_line = link, generator, link.stop_line()
             if self._known is not None:
@@ -125,6 +136,19 @@ class Connection:
             raise
         link.reply_ns = identity.reply_ms * NS_PER_MS + REPLY_ALLOWANCE_NS
         self._known = self.identity = identity
+        self.table_sha256 = table.sha256
+        self._events = framing.events if isinstance(framing, LineFraming) else NO_EVENTS
+
+    def unasked(self) -> list[dict[str, Any]]:
+        """What the generator said that nobody waited for, since this was last asked: events, and offs refused."""
+        said: list[dict[str, Any]] = []
+        while self._events:
+            number, text = self._events.popleft()
+            said.append({"event": number, "text": text})
+        refused = self.link.refused_offs
+        while refused:
+            said.append({"refused": refused.popleft()})
+        return said
 
     def _keep(self, trace: Trace) -> None:
         if len(self.traces) == TRACES:
@@ -144,6 +168,14 @@ class Connection:
     def why_closed(self) -> LinkError:
         """The reason to give for a missing sample while there is no link."""
         return LinkClosed("connection lost", where=self._address, remedy="Check cable and generator.")
+
+    def _require_same_protocol(self, framing: Framing, table: Table) -> None:
+        if isinstance(framing, LineFraming) != isinstance(table, LineTable):
+            raise ConfigError(
+                f"profile {self._profile.name} speaks another protocol than this link carries",
+                where=self._address,
+                remedy="line: and linetcp: carry the line protocol, every other link Modbus.",
+            )
 
     def _require_expected(self, identity: Identity) -> None:
         if identity.simulated != self._simulated:

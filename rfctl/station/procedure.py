@@ -262,6 +262,8 @@ class Procedure:
 
     def _keep_record(self) -> None:
         now_ns = self._clock.monotonic_ns()
+        for members in self._connection.unasked():
+            self._record.append("unasked", now_ns, members)
         if self._record.failed is not None:
             self._lose_record(str(self._record.failed))
         elif (backlog_ns := self._record.backlog_ns(now_ns)) > BACKLOG_NS:

@@ -272,6 +272,7 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
         "map_version": list(identity.map_version),
         "channels": identity.channels,
         "rated_power_w": identity.rated_power_w,
+        "write_table_sha256": connection.table_sha256,
         "capabilities": sorted(identity.capabilities),
     }
 
