@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfctl.clock import NS_PER_S
 from rfctl.kernel.phase import Phase
-from rfctl.profile import profile
+from rfctl.profile import any_profile
 from rfctl.station import answers, plan_file, session, station_file
 from rfctl_sim.simulator import start
 
@@ -31,6 +31,7 @@ medium = "{medium}"
 
 [generator]
 link = "{link}"
+profile = "{profile}"
 temperature_control = "{control}"
 
 [record]
@@ -70,7 +71,8 @@ def station_text(
     control: str = "auto",
 ) -> str:
     """A station file; its state folder lies beside it."""
-    return STATION.format(link=link, station=station, backend=backend, medium=medium, control=control)
+    profile = "rfctl-line" if link.startswith(("line:", "linetcp:")) else "rfctl-reference"
+    return STATION.format(link=link, profile=profile, station=station, backend=backend, medium=medium, control=control)
 
 
 def plan_text(
@@ -134,7 +136,7 @@ class Bench:
         procedure = plan_file.load(str(self.folder / "plan.toml"))
         return session.Order(
             station=loaded,
-            profile=profile.load(loaded.profile),
+            profile=any_profile.load(loaded.profile),
             plan=procedure,
             operator=answers.load(str(self.folder / "answers.toml"), procedure),
             out=self.folder / "out",
