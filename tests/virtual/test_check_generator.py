@@ -17,7 +17,7 @@ from rfctl.errors import ConfigError, LinkClosed
 from rfctl.model.permit import Intent
 from rfctl.model.shipped import shipped_root
 from rfctl.model.toml_lines import line_of
-from rfctl.profile import profile
+from rfctl.profile import any_profile, profile
 from rfctl.record.keys import load_public_key
 from rfctl.record.verify import Outcome, verify
 from rfctl.station import station_file
@@ -58,7 +58,7 @@ async def check(
     station = STATION.format(name="bench", link=link, backend=backend, medium=medium)
     (folder / "station.toml").write_text(station, encoding="utf-8")
     loaded = station_file.load(str(folder / "station.toml"))
-    described = profile.load(loaded.profile, relative_to=folder)
+    described = any_profile.load(loaded.profile, relative_to=folder)
     return await run(loaded, described, clock, energise=energise, out=folder / "out")
 
 
@@ -91,6 +91,24 @@ async def test_the_simulator_passes_with_and_without_energy(clock: Clock, tmp_pa
     assert energised.record is not None
     verdict = verify(energised.record, load_public_key(energised.record.with_name("record.pub")))
     assert verdict.verdict is Outcome.VALID_UNANCHORED
+
+
+@pytest.mark.parametrize(
+    ("name", "link"),
+    [
+        ("kestrel-2", "sim:rfctl_sim?generator=kestrel-2"),
+        ("orrin-v", "sim:rfctl_sim?generator=orrin-v"),
+        ("rfctl-line", "sim:rfctl_sim?link=linetcp"),
+    ],
+)
+async def test_every_shipped_profile_passes_on_its_simulator(
+    clock: Clock, tmp_path: Path, name: str, link: str
+) -> None:
+    text = (REFERENCE.parent / f"{name}.toml").read_text(encoding="utf-8")
+    report = await check(tmp_path, clock, text, link=link, energise=True)
+    assert [finding for finding in report.findings if finding.verdict is Verdict.FAIL] == []
+    passed = {finding.check for finding in report.findings if finding.verdict is Verdict.PASS}
+    assert {"sample counter", "lease expiry", "fire", "meters", "heating", "off while on"} <= passed
 
 
 async def test_without_energy_nothing_that_could_energise_is_sent(clock: Clock, tmp_path: Path) -> None:
