@@ -62,6 +62,12 @@ def check(file: ProfileFile, where: str) -> None:
             for name in STIMULATING:
                 if getattr(file.status.channel, name) is None:
                     raise _missing(where, f"status.channel.{name}", f"needed for {capability}", "Add it.")
+    channel = file.status.channel
+    tip = channel.temperature_c
+    if channel.thermocouple_open is None and not tip.invalid and not tip.kind.real:
+        raise _missing(
+            where, "status.channel.thermocouple_open", "and no temperature stands for an open one", "Add one."
+        )
     if "lease_renew" not in file.write:
         raise _missing(where, "write.lease_renew", "a lease that cannot be renewed", "Add it.")
     renewal = file.write["lease_renew"]
