@@ -90,7 +90,9 @@ async def opened(clock: Clock) -> AsyncIterator[tuple[Connection, Tessel3]]:
         connection.close()
 
 
-@pytest.mark.parametrize(("generator", "link"), [("kestrel-2", "tcp"), ("kestrel-2", "rtu")])
+@pytest.mark.parametrize(
+    ("generator", "link"), [("kestrel-2", "tcp"), ("kestrel-2", "rtu"), ("orrin-v", "tcp"), ("orrin-v", "rtu")]
+)
 async def test_a_whole_procedure_runs_to_complete(tmp_path: Path, clock: Clock, generator: str, link: str) -> None:
     document = await completed(tmp_path, clock, f"sim:reference?link={link}&generator={generator}", generator)
     assert replay(tmp_path / document["record"]).differences == 0
