@@ -51,6 +51,9 @@ class Clock(Protocol):
         ...
 
 
+_NOTHING = nullcontext()  # entered with every request, and has no state
+
+
 class RealClock:
     """The machine's own clocks."""
 
@@ -69,7 +72,7 @@ class RealClock:
         return nullcontext()
 
     def expect(self) -> AbstractContextManager[None]:
-        return nullcontext()
+        return _NOTHING
 
     def block(self, for_ns: int) -> None:
         # Not a sleep: on a busy machine a thread that gave its processor away gets it back whenever, and this is the

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import select
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -76,18 +77,13 @@ class Transactions(Protocol):
         ...
 
 
-class _Late(NamedTuple):
-    unit: int
-    reply_ns: int
-    given_up_ns: int  # or asked, while it is awaited
-
-
 class _Expected(NamedTuple):
     transaction: int
     unit: int
     request: bytes
     actions: tuple[Action, ...]
-    sent_ns: int
+    reply_ns: int
+    given_up_ns: int  # or sent, while it is awaited
 
 
 class Link:
@@ -141,7 +137,7 @@ class Link:
         self._expected: _Expected | None = None  # None while draining
         self._received = b""  # of a reply that is not whole yet
         self._wrong: BadReply | None = None  # what came in place of the awaited reply
-        self._outstanding: dict[int, _Late] = {}  # requests whose replies may still come, by transaction
+        self._outstanding: dict[int, _Expected] = {}  # requests whose replies may still come, by transaction
         self._given_up_ns = clock.monotonic_ns()  # when something was last left without its answer
         self._stray_ns = 0  # when bytes last came that nobody had asked for
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
@@ -151,6 +147,8 @@ class Link:
         self._tail_is_off = False  # it ends with every off frame
         self._held_back = False  # a cut write waits in the tail; only an off may complete it
         self._stop_line: StopLine | None = None
+        self._arrived = select.poll()
+        self._arrived.register(descriptor, select.POLLIN)
         self._loop.add_reader(descriptor, self._on_readable)
 
     @classmethod
@@ -251,7 +249,7 @@ class Link:
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
-            elif not self._framing.numbered:
+            elif not self._framing.numbered and self._arrived.poll(0):
                 self._on_readable()  # what has come since the last reply is not the next one
             self._require_open()
             transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
@@ -264,8 +262,9 @@ class Link:
             deadline_ns = now_ns + reply_ns + self._framing.exchange_ns(pdu)
             if until_ns is not None and until_ns < deadline_ns:
                 deadline_ns = until_ns
-            self._outstanding[transaction] = _Late(unit, reply_ns, now_ns)
-            self._expect(_Expected(transaction, unit, pdu, actions, now_ns), waiting)
+            self._waiting, self._wrong = waiting, None
+            expected = _Expected(transaction, unit, pdu, actions, reply_ns, now_ns)
+            self._expected = self._outstanding[transaction] = expected
             timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
             try:
                 self._send(frame, now_ns)
@@ -319,10 +318,6 @@ class Link:
     def close(self) -> None:
         """Close the connection; nothing more is sent. Idempotent."""
         self._end("closed by this side")
-
-    def _expect(self, expected: _Expected, waiting: asyncio.Future[bytes]) -> None:
-        self._expected, self._waiting = expected, waiting
-        self._wrong = None
 
     def _begun(self) -> bytes:
         """What is left of a frame of which a part has been sent."""
@@ -384,8 +379,9 @@ class Link:
             self._held_back = False
             if self._framing.numbered:
                 unit = self._gate.table.unit
-                late = _Late(unit, self.reply_ns, self._clock.monotonic_ns())
-                self._outstanding.update((transaction, late) for transaction, _ in self._offs)
+                now_ns = self._clock.monotonic_ns()
+                for transaction, frame in self._offs:
+                    self._outstanding[transaction] = _Expected(transaction, unit, frame, (), self.reply_ns, now_ns)
             else:
                 self._misalign()
             if self._framing.gap_ns:
@@ -520,7 +516,7 @@ class Link:
             waiting.set_result(b"")
             return
         request = self._expected.request
-        within_ns = self._clock.monotonic_ns() - self._expected.sent_ns
+        within_ns = self._clock.monotonic_ns() - self._expected.given_up_ns
         missing = f"no reply within {within_ns / NS_PER_MS:.4g} ms to {request[:SHOWN].hex()}"
         if self._wrong is not None:
             self._fail(BadReply(f"{missing}, but {self._wrong.what}", remedy=self._wrong.remedy))

@@ -74,6 +74,7 @@ async def replay(trace: TraceFile, profile: AnyProfile, readings: Mapping[int, R
         link = Link(end.near, framing_of(address), clock, address=address, reply_ns=REPLY_NS)
         try:
             generator = registry.driver(profile.driver)(link, profile)
+            link.load(generator.table(), generator.off_frames())  # by which the gate knows a read
             try:
                 await generator.identify()
             except (LinkError, DeviceError) as problem:
@@ -155,16 +156,16 @@ def _why(end: RecordedLine, problem: Exception) -> str:
 def _differences(recorded: Reading, reading: Reading) -> list[str]:
     """Every quantity that was decoded differently; by text, so that not-a-number equals itself."""
     found = [
-        f"{name} was {was!r}, is {now!r}"
+        f"{name} was {was}, is {now}"
         for name, was, now in zip(reading._fields, recorded, reading, strict=True)
-        if name not in {"received_ns", "channels"} and repr(was) != repr(now)
+        if name not in {"received_ns", "channels"} and str(was) != str(now)
     ]
     if len(recorded.channels) != len(reading.channels):
         return [*found, f"{len(recorded.channels)} channels were read, {len(reading.channels)} are"]
     for number, (before, after) in enumerate(zip(recorded.channels, reading.channels, strict=True), 1):
         found += [
-            f"{name} of channel {number} was {was!r}, is {now!r}"
+            f"{name} of channel {number} was {was}, is {now}"
             for name, was, now in zip(after._fields, before, after, strict=True)
-            if repr(was) != repr(now)
+            if str(was) != str(now)
         ]
     return found
