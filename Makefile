@@ -54,8 +54,20 @@ tools:
 demo: .venv/installed
 	$(BIN)/rfctl demo
 
-bench: .venv/installed
-	$(BIN)/python benchmarks/times_real_time.py
+# Ratios to peers and limits: all of them in a quarter of an hour, one group by ONLY=rtu, fewer rounds by QUICK=1.
+bench: .venv-bench/installed
+	.venv-bench/bin/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick)
+
+# Everything of .venv, and the clients to compare with.
+.venv-bench/locked: .venv/locked benchmarks/requirements.lock
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes \
+		-r requirements.lock -r benchmarks/requirements.lock
+	@touch $@
+
+.venv-bench/installed: .venv-bench/locked pyproject.toml
+	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
 
 # A hundred thousand faulted replies under each framing: some minutes.
 fuzz: .venv/installed
@@ -70,10 +82,11 @@ pictures: .venv/installed
 
 # Newest versions that pyproject.toml allows. Needs uv, on the path or as UV=/path/to/uv.
 UV ?= uv
+COMPILE = $(UV) pip compile --quiet --upgrade --python-version 3.11 --python-platform linux \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 lock:
-	$(UV) pip compile pyproject.toml --group dev --quiet --upgrade --python-version 3.11 --python-platform linux \
-		--generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-		--output-file requirements.lock
+	$(COMPILE) pyproject.toml --group dev --output-file requirements.lock
+	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist

@@ -1,26 +1,26 @@
-"""Modbus transactions a second of one core: this link beside pymodbus's asynchronous client.
+"""Modbus transactions a second of one core: this link beside the clients of pymodbus, umodbus and others.
 
-Both ask the same little server for the same registers, in turns, in the same kind of event loop, with a time-out for
-each request. Client and server are pinned to one core, and what is counted is the processor time of both, so that busy
-neighbours do not move the figure. ``measure`` returns the rounds; the median of their ratios is the result.
+All ask the same little server for the same registers, in turns, with a time-out for each request; the asynchronous ones
+in the same kind of event loop. Client and server are pinned to one core, and what is counted is the processor time of
+both, so that busy neighbours do not move the figure. The limit is an asyncio protocol that sends bytes and believes
+whatever comes back, with a time-out all the same.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
 import statistics
 import struct
-import time
-from contextlib import contextmanager
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from pymodbus import FramerType
 from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.framer import FramerRTU
 
+from benchmarks.faulty_unit import with_check_sum
+from benchmarks.rounds import Responder, one_core, responder
+from benchmarks.row import Row
 from rfctl.clock import RealClock
 from rfctl.link.link import Link
 from rfctl.link.modbus import TcpFraming, read_input
@@ -28,128 +28,219 @@ from rfctl.link.rtu import RtuFraming
 from rfctl.model.permit import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Callable
+
+    from benchmarks.rounds import Answer
 
 Wire = Literal["rtu", "tcp"]
-ROUNDS = 9
+NAMES = {"rtu": "Modbus RTU", "tcp": "Modbus TCP"}
+GOALS = {"rtu": 2.0, "tcp": 1.3}
+ROUNDS, QUICK_ROUNDS = 15, 3
 REQUESTS = 1_500
-REGISTERS = {"one value": 2, "status of one channel": 43, "status of two channels": 70}
+REGISTERS = {"one value": 2, "status of two channels": 70}
 TIMEOUT_S = 1.0
 
 
-class Round(NamedTuple):
-    """Transactions a second of processor time, client and server together."""
+class Task(NamedTuple):
+    """What each client does: read so many registers so many times."""
 
-    ours: float
-    peer: float
-
-    @property
-    def ratio(self) -> float:
-        return self.ours / self.peer
+    wire: Wire
+    server: Responder
+    registers: int
+    requests: int
 
 
-def measure(wire: Wire, registers: int, *, rounds: int = ROUNDS, requests: int = REQUESTS) -> list[Round]:
-    """Interleaved rounds over Modbus TCP, or of RTU frames over TCP, where no gap stands between frames."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {max(before)})
-    try:
-        with _server(wire, registers) as (process, port):
-            found = []
-            for _ in range(rounds):
-                pair = [_rate(each(wire, port, registers, requests), process, requests) for each in (_ours, _peer)]
-                found.append(Round(*pair))
-            return found
-    finally:
-        os.sched_setaffinity(0, before)
+def rtu(*, quick: bool) -> list[Row]:
+    """RTU frames through a socket, where no gap stands between frames and no baud rate limits."""
+    return _rows("rtu", quick=quick)
 
 
-@contextmanager
-def _server(wire: Wire, registers: int) -> Iterator[tuple[int, int]]:
-    """A process that answers every request with the same registers, as cheaply as Python can. Its id and its port."""
-    listening = socket.create_server(("127.0.0.1", 0))
-    process = os.fork()
-    if not process:
-        try:
-            _serve(listening, wire, registers)
-        finally:
-            os._exit(0)
-    port = listening.getsockname()[1]
-    listening.close()
-    try:
-        yield process, port
-    finally:
-        os.kill(process, signal.SIGKILL)
-        os.waitpid(process, 0)
+def tcp(*, quick: bool) -> list[Row]:
+    return _rows("tcp", quick=quick)
 
 
-def _serve(listening: socket.socket, wire: Wire, registers: int) -> None:
-    pdu = bytes((4, 2 * registers)) + bytes(range(2 * registers))
-    frame = b"\1" + pdu
-    frame += FramerRTU.compute_CRC(frame).to_bytes(2, "big")
-    rest = struct.pack(">HB", len(pdu) + 1, 1) + pdu
-    while True:
-        connection, _ = listening.accept()
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        while request := connection.recv(4096):
-            connection.sendall(frame if wire == "rtu" else request[:4] + rest)
-
-
-def _rate(requests_done: Callable[[Callable[[], int]], Awaitable[int]], process: int, requests: int) -> float:
-    def spent_ns() -> int:
-        return time.process_time_ns() + time.clock_gettime_ns(~process << 3 | 2)  # the processor clock of a process
-
-    return requests / (asyncio.run(_run(requests_done, spent_ns)) / 1e9)
-
-
-async def _run(requests_done: Callable[[Callable[[], int]], Awaitable[int]], spent_ns: Callable[[], int]) -> int:
-    return await requests_done(spent_ns)
-
-
-def _ours(wire: Wire, port: int, registers: int, requests: int) -> Callable[[Callable[[], int]], Awaitable[int]]:
-    async def run(spent_ns: Callable[[], int]) -> int:
-        framing = RtuFraming() if wire == "rtu" else TcpFraming()
-        link = await Link.open(f"tcp:127.0.0.1:{port}", framing, RealClock(), reply_ns=int(TIMEOUT_S * 1e9 / 10))
-        request = read_input(0, registers)
-        await link.transact(request, Intent.READ, unit=1)
-        begun_ns = spent_ns()
-        for _ in range(requests):
-            reply = await link.transact(request, Intent.READ, unit=1)
-        spent = spent_ns() - begun_ns
-        link.close()
-        assert len(reply) == 2 + 2 * registers
-        return spent
-
-    return run
-
-
-def _peer(wire: Wire, port: int, registers: int, requests: int) -> Callable[[Callable[[], int]], Awaitable[int]]:
-    async def run(spent_ns: Callable[[], int]) -> int:
-        framer = FramerType.RTU if wire == "rtu" else FramerType.SOCKET
-        client = AsyncModbusTcpClient("127.0.0.1", port=port, framer=framer, retries=0, timeout=TIMEOUT_S)
-        await client.connect()
-        await client.read_input_registers(0, count=registers)
-        begun_ns = spent_ns()
-        for _ in range(requests):
-            reply = await client.read_input_registers(0, count=registers)
-        spent = spent_ns() - begun_ns
-        client.close()
-        assert len(reply.registers) == registers
-        return spent
-
-    return run
-
-
-def main() -> None:
-    for wire in ("rtu", "tcp"):
-        for what, registers in REGISTERS.items():
-            rounds = measure(wire, registers)
-            ours, peer = (statistics.median(each) for each in zip(*rounds, strict=True))
-            ratios = sorted(each.ratio for each in rounds)
-            print(
-                f"{wire} {what} ({registers} registers): {ours:.0f} transactions a second of one core, pymodbus "
-                f"{peer:.0f}, ratio {statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+def _rows(wire: Wire, *, quick: bool) -> list[Row]:
+    rows = []
+    for what, registers in REGISTERS.items():
+        rounds = measure(wire, registers, rounds=QUICK_ROUNDS if quick else ROUNDS)
+        medians = {name: statistics.median(each[name] for each in rounds) for name in rounds[0]}
+        rows.append(
+            Row(
+                f"{NAMES[wire]} transactions per core, {what} ({registers} registers)",
+                "1/s",
+                medians.pop("rfctl"),
+                [each["rfctl"] / each["pymodbus"] for each in rounds],
+                GOALS[wire],
+                "higher",
+                peer=medians.pop("pymodbus"),
+                peer_name=f"pymodbus {version('pymodbus')}, asynchronous",
+                limit=medians.pop("raw"),
+                limit_name="bare asyncio with a time-out",
+                beside=medians,
             )
+        )
+    return rows
 
 
-if __name__ == "__main__":
-    main()
+def measure(wire: Wire, registers: int, *, rounds: int, requests: int = REQUESTS) -> list[dict[str, float]]:
+    """In each round every client's transactions a second of processor time, client and server together."""
+    clients = {"rfctl": _ours, "pymodbus": _pymodbus, "raw": _raw} | _others(wire)
+    with one_core(), responder(lambda: _answer(wire, registers)) as server:
+        task = Task(wire, server, registers, requests)
+        return [{name: requests / (client(task) / 1e9) for name, client in clients.items()} for _ in range(rounds)]
+
+
+def _answer(wire: Wire, registers: int) -> Answer:
+    pdu = bytes((4, 2 * registers)) + bytes(range(2 * registers))
+    if wire == "rtu":
+        frame = with_check_sum(b"\1" + pdu)
+        return lambda _: frame
+    rest = struct.pack(">HB", len(pdu) + 1, 1) + pdu
+    return lambda request: request[:4] + rest
+
+
+def _ours(task: Task) -> int:
+    async def run() -> int:
+        framing = RtuFraming() if task.wire == "rtu" else TcpFraming()
+        address = f"tcp:127.0.0.1:{task.server.port}"
+        link = await Link.open(address, framing, RealClock(), reply_ns=int(TIMEOUT_S * 1e9 / 10))
+        request = read_input(0, task.registers)
+        await link.transact(request, Intent.READ, unit=1)
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            reply = await link.transact(request, Intent.READ, unit=1)
+            assert len(reply) == 2 + 2 * task.registers
+        spent_ns = task.server.spent_ns() - begun_ns
+        link.close()
+        return spent_ns
+
+    return asyncio.run(run())
+
+
+def _pymodbus(task: Task) -> int:
+    async def run() -> int:
+        framer = FramerType.RTU if task.wire == "rtu" else FramerType.SOCKET
+        client = AsyncModbusTcpClient(
+            "127.0.0.1", port=task.server.port, framer=framer, retries=0, timeout=TIMEOUT_S, reconnect_delay=0
+        )
+        await client.connect()
+        await client.read_input_registers(0, count=task.registers)
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            reply = await client.read_input_registers(0, count=task.registers)
+            assert len(reply.registers) == task.registers
+        spent_ns = task.server.spent_ns() - begun_ns
+        client.close()
+        return spent_ns
+
+    return asyncio.run(run())
+
+
+class _Raw(asyncio.Protocol):
+    """Sends, and takes whatever comes."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport: asyncio.WriteTransport = transport  # type: ignore[assignment]
+        self.waiting: asyncio.Future[bytes] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_result(data)
+
+    def on_timeout(self) -> None:
+        if self.waiting is not None and not self.waiting.done():
+            self.waiting.set_exception(TimeoutError())
+
+
+def _raw(task: Task) -> int:
+    pdu = struct.pack(">BHH", 4, 0, task.registers)
+    frame = with_check_sum(b"\1" + pdu) if task.wire == "rtu" else struct.pack(">HHHB", 1, 0, 6, 1) + pdu
+
+    async def run() -> int:
+        loop = asyncio.get_running_loop()
+        transport, protocol = await loop.create_connection(_Raw, "127.0.0.1", task.server.port)
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            protocol.waiting = loop.create_future()
+            timer = loop.call_later(TIMEOUT_S, protocol.on_timeout)
+            transport.write(frame)
+            await protocol.waiting
+            timer.cancel()
+        spent_ns = task.server.spent_ns() - begun_ns
+        transport.close()
+        return spent_ns
+
+    return asyncio.run(run())
+
+
+def _others(wire: Wire) -> dict[str, Callable[[Task], int]]:
+    """Clients that only the benchmarks' own environment has."""
+    umodbus: dict[str, Callable[[Task], int]] = {f"umodbus {version('umodbus')}, blocking": _umodbus}
+    if wire == "tcp":
+        return umodbus | {f"async-modbus {version('async-modbus')}": _async_modbus}
+    return umodbus | {f"minimalmodbus {version('minimalmodbus')}, blocking": _minimalmodbus}
+
+
+class _Serial:
+    """As much of a pyserial port as the blocking clients use, on a socket: cheaper for them than a real one."""
+
+    port, is_open, baudrate, timeout = None, True, 115_200, TIMEOUT_S
+
+    def __init__(self, connection: socket.socket) -> None:
+        connection.settimeout(TIMEOUT_S)
+        self.write = connection.sendall
+        self.read = lambda size: connection.recv(size, socket.MSG_WAITALL)
+
+    def flush(self) -> None:
+        pass
+
+    open = close = reset_input_buffer = reset_output_buffer = flush
+
+
+def _connection(task: Task) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", task.server.port), TIMEOUT_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def _umodbus(task: Task) -> int:
+    from umodbus.client import tcp as over_tcp
+    from umodbus.client.serial import rtu as over_rtu
+
+    module = over_rtu if task.wire == "rtu" else over_tcp
+    with _connection(task) as connection:
+        port = _Serial(connection) if task.wire == "rtu" else connection
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            request = module.read_input_registers(1, 0, task.registers)
+            assert len(module.send_message(request, port)) == task.registers
+        return task.server.spent_ns() - begun_ns
+
+
+def _minimalmodbus(task: Task) -> int:
+    import minimalmodbus
+
+    with _connection(task) as connection:
+        instrument = minimalmodbus.Instrument(_Serial(connection), 1)
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            assert len(instrument.read_registers(0, task.registers, functioncode=4)) == task.registers
+        return task.server.spent_ns() - begun_ns
+
+
+def _async_modbus(task: Task) -> int:
+    from async_modbus import AsyncTCPClient
+
+    async def run() -> int:
+        streams = await asyncio.open_connection("127.0.0.1", task.server.port)
+        client = AsyncTCPClient(streams)
+        begun_ns = task.server.spent_ns()
+        for _ in range(task.requests):
+            async with asyncio.timeout(TIMEOUT_S):
+                reply = await client.read_input_registers(slave_id=1, starting_address=0, quantity=task.registers)
+            assert len(reply) == task.registers
+        spent_ns = task.server.spent_ns() - begun_ns
+        streams[1].close()
+        return spent_ns
+
+    return asyncio.run(run())
