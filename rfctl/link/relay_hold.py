@@ -23,7 +23,7 @@ TICK_NS = TENTH_NS
 """How far two runs of a board's timer may differ: it may count whole tenths, and begin anywhere in one."""
 LOOK_EVERY_NS = 100 * NS_PER_MS
 LOOK_OPENING_NS = 20 * NS_PER_MS
-SEEN_TWICE = 2  # one odd read is a bounce; one lost reply is noise
+SEEN_TWICE = 2  # one odd read is a bounce, or a contact that is about to close; one lost reply is noise
 
 
 class GoodCycle(NamedTuple):
@@ -141,7 +141,6 @@ class Hold:
     frame: bytes = b""  # in flight
     sent_ns: int = 0
     beat_ns: int | None = None  # a good cycle that waits for the reply in flight
-    since_ns: int = 0  # first flash-on that was taken
     kept_ns: int = 0  # sending of the last one that was taken
     flashed_ns: int = 0  # sending of the last one, taken or not
     let_go_ns: int = 0
@@ -161,8 +160,7 @@ def step(hold: Hold, event: Event | GoodCycle | LetGo) -> tuple[Hold, bytes]:
     if isinstance(event, LetGo):
         hold = _letting_go(hold, event.at_ns)
     elif isinstance(event, GoodCycle):
-        if hold.stage in {Stage.READY, Stage.HELD}:
-            hold = replace(hold, beat_ns=event.at_ns)
+        hold = replace(hold, beat_ns=event.at_ns)
     elif isinstance(event, Unanswered):
         hold = _unanswered(hold, event)
     elif isinstance(event, Answered) and hold.frame:
@@ -197,13 +195,12 @@ def _answered(hold: Hold, event: Answered) -> Hold:
     flashed = hold.frame != read_contact(hold.plan.contact)
     hold = replace(hold, frame=b"", unanswered=0)
     if flashed:
-        since_ns = hold.since_ns or hold.sent_ns
         stage = Stage.HELD if hold.stage is Stage.READY else hold.stage
-        return replace(hold, stage=stage, since_ns=since_ns, kept_ns=hold.sent_ns)
+        return replace(hold, stage=stage, kept_ns=hold.sent_ns)
     is_closed = closed(hold.plan.contact, event.reply)
     if hold.stage is Stage.LETTING_GO:
         return hold if is_closed else replace(hold, stage=Stage.OPEN, opened_ns=event.at_ns)
-    if is_closed or hold.sent_ns < hold.since_ns + SETTLED_NS:
+    if is_closed:
         return replace(hold, contradictions=0)
     hold = replace(hold, contradictions=hold.contradictions + 1)
     if hold.contradictions < SEEN_TWICE:

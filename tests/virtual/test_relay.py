@@ -27,6 +27,8 @@ TENTHS = 3
 REPLY_NS = 25 * NS_PER_MS
 PATIENT_NS = 200 * NS_PER_MS
 CYCLE_NS = 50 * NS_PER_MS
+LONGEST_S = 60  # of a proof here
+MOST_ROUNDS = 20_000  # of a hold here
 LIMIT_NS = 500 * NS_PER_MS
 FLASH = bytes((5, 2, 2, 0, TENTHS))
 
@@ -77,9 +79,10 @@ class Runner:
 
     async def prove(self, tenths: int = TENTHS) -> Proved | RelayFault:
         proof, frame = relay_proof.begin(CONTACT, tenths, self.now_ns)
-        while proof.verdict is None:
-            event = await self.exchange(frame, PATIENT_NS) if frame else await self.until(proof.wake_ns)
-            proof, frame = relay_proof.step(proof, event)
+        async with asyncio.timeout(LONGEST_S):
+            while proof.verdict is None:
+                event = await self.exchange(frame, PATIENT_NS) if frame else await self.until(proof.wake_ns)
+                proof, frame = relay_proof.step(proof, event)
         return proof.verdict
 
     async def hold(
@@ -93,7 +96,9 @@ class Runner:
         hold = Hold(relay_hold.plan(CONTACT, proved, reply_ns=REPLY_NS, hold_up_ns=0))
         frame = b""
         cycle_ns: int | None = self.now_ns
+        rounds = 0
         while hold.stage not in {Stage.OPEN, Stage.NOT_OPEN}:
+            assert (rounds := rounds + 1) < MOST_ROUNDS
             if frame:
                 event: Event | GoodCycle | LetGo = await self.exchange(frame)
             elif let_go_ns is not None and self.now_ns >= let_go_ns:
