@@ -24,6 +24,8 @@ GROUPS = {
     "tcp": "benchmarks.transactions:tcp",
     "stray": "benchmarks.stray_byte:rows",
     "replies": "benchmarks.replies:rows",
+    "cycle": "benchmarks.supervised_cycle:rows",
+    "off": "benchmarks.fault_to_off:rows",
     "lateness": "benchmarks.lateness:rows",
     "demo": "benchmarks.times_real_time:rows",
     "help": "benchmarks.help_text:rows",

@@ -21,7 +21,7 @@ page.
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The results in Markdown."""
+    """The results in Markdown, and what one must know to read them."""
     lines = [f"| {' | '.join(HEADINGS)} |", "|" + "---|" * len(HEADINGS)]
     for row in rows:
         runs = row["runs"] or [None]
@@ -29,13 +29,13 @@ def table(rows: list[dict[str, Any]]) -> str:
         goal = f"{'>=' if row['better'] == 'higher' else '<='} {row['goal']:g}"
         cells = (row["metric"], row["unit"], _number(row["ours"]), _other(row), ratios, goal)
         lines.append(f"| {' | '.join(cells)} | {'yes' if row['met'] else '**no**'} |")
-    return "\n".join(lines)
+    notes = [f"- {row['metric']}: {row['note']}" for row in rows if row["note"]]
+    return "\n".join([*lines, "", *notes])
 
 
 def page(rows: list[dict[str, Any]]) -> str:
     """The whole page."""
-    notes = "".join(f"- **{row['metric']}**: {row['note']}\n" for row in rows if row["note"])
-    return f"{INTRODUCTION}{table(rows)}\n\n{notes}\n{_where()}\n"
+    return f"{INTRODUCTION}{table(rows)}\n\n{_where()}\n"
 
 
 def _other(row: dict[str, Any]) -> str:
