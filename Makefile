@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# Without it each process that a test starts would compile the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
@@ -36,8 +38,10 @@ lint: .venv/installed
 check: lint
 	$(BIN)/pytest --quiet $(QUICK_TESTS)
 
+# What runs in virtual time or measures nothing shares the processors; what runs on the real clock has them to itself.
 test: lint tools
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not real_time"
+	$(BIN)/pytest -m real_time
 
 # Programs that tests use beside Python, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.real_time
+
 AT_ONCE = 3
 """Scenarios that run side by side: each has a generator and a service of its own, and most of them wait."""
 
