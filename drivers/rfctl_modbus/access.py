@@ -69,7 +69,10 @@ class Access:
 
     async def write_run(self, run: list[tuple[Writable, float]], intent: Intent) -> None:
         """Write quantities that lie side by side, in one request."""
-        pdu = self.request(run)
+        await self.send(self.request(run), run, intent)
+
+    async def send(self, pdu: bytes, run: list[tuple[Writable, float]], intent: Intent) -> None:
+        """Send the request that writes quantities that lie side by side."""
         try:
             await self.link.transact(pdu, intent, unit=self.unit)
         except ModbusRefused as refused:

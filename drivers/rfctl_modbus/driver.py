@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.errors import BadReply, DeviceError
 from rfctl.link.modbus import bits_in, read, registers_in
+from rfctl.link.registers import RegisterType
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Intent
 from rfctl_modbus.access import Access
@@ -15,7 +16,7 @@ from rfctl_modbus.steps import Runner
 if TYPE_CHECKING:
     from rfctl.generator import Identity
     from rfctl.link.link import Transactions
-    from rfctl.link.write_table import WriteTable
+    from rfctl.link.write_table import Writable, WriteTable
     from rfctl.model.reading import Reading
     from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
     from rfctl.profile.profile import Profile
@@ -54,6 +55,7 @@ class ModbusGenerator:
         self._by_connection = profile.file.ownership.by == "connection"
         self._lease = profile.file.lease
         self._renewal = profile.writable("lease_renew")
+        self._renewal_head = _head_of_plain(access, self._renewal)
         self._renewals: int | None = None  # the lease counter last accepted; None when it is not known
 
     def off_frames(self) -> tuple[bytes, ...]:
@@ -108,7 +110,10 @@ class ModbusGenerator:
     async def renew(self) -> None:
         number = await self._next_renewal()
         self._renewals = None  # until the answer is here nobody knows which was accepted last
-        await self._access.write_run([(self._renewal, number)], Intent.RENEW)
+        run: list[tuple[Writable, float]] = [(self._renewal, number)]
+        head = self._renewal_head
+        request = head + number.to_bytes(2, "big") if head else self._access.request(run)
+        await self._access.send(request, run, Intent.RENEW)
         self._renewals = number
 
     async def configure_lesion(self, channel: int, settings: LesionSettings) -> None:
@@ -207,3 +212,15 @@ class ModbusGenerator:
         if last is None:
             last = await self._access.held(self._renewal)
         return 1 - (last & 1) if self._lease.rule == "toggle" else (last + 1) & self._renewal.type.range[1]
+
+
+def _head_of_plain(access: Access, writable: Writable) -> bytes:
+    """The request that writes a whole number, up to that number, where it goes out as it is; else empty.
+
+    The lease is renewed in every cycle, so its request is made as far as it can be.
+    """
+    if writable.type is not RegisterType.U16:
+        return b""
+    sample = 0x0102
+    request = access.request([(writable, sample)])
+    return request[:-2] if request.endswith(sample.to_bytes(2, "big")) else b""

@@ -243,8 +243,9 @@ def _transit(state: KernelState, number: int, trigger: str, now_ns: int, value: 
 
 def _schedule(state: KernelState, now_ns: int) -> Step:
     """Site by site: the next site begins when the one before is done; after the last the procedure ends."""
-    if any(channel.site >= 0 and channel.phase is not Phase.DONE for channel in state.channels):
-        return state, ()
+    for channel in state.channels:
+        if channel.site >= 0 and channel.phase is not Phase.DONE:
+            return state, ()
     channels = tuple(
         channel._replace(phase=Phase.IDLE, since_ns=now_ns, site=-1) if channel.phase is Phase.DONE else channel
         for channel in state.channels

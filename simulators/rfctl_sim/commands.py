@@ -7,12 +7,11 @@ import click
 from rfctl_sim.relay_command import relay
 
 EXAMPLES = """\b
-Examples:
-  rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
-  rfctl sim serve --generator kestrel-2 --link pty:/tmp/kestrel
-  rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
-  rfctl sim serve --link pty:/tmp/line --units 3
-  rfctl sim serve --link linetcp:127.0.0.1:5030
+Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
+         rfctl sim serve --generator kestrel-2 --link pty:/tmp/kestrel
+         rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
+         rfctl sim serve --link pty:/tmp/line --units 3
+         rfctl sim serve --link linetcp:127.0.0.1:5030
 """
 
 

@@ -169,8 +169,8 @@ def test_an_unknown_key_of_a_profile_is_named_with_the_nearest(
     text = (shipped_root() / "generators" / "rfctl-reference.toml").read_text(encoding="utf-8")
     assert "map_version" in text
     (tmp_path / "own.toml").write_text(text.replace("map_version", "map_verson"), encoding="utf-8")
-    station = Files().station.replace("[record]", 'profile = "own.toml"\n\n[record]')
-    done = in_this_process(capsys, "run", *Files(station=station).write(tmp_path), "--json")
+    files = edited("station", 'profile = "rfctl-reference"', 'profile = "own.toml"')
+    done = in_this_process(capsys, "run", *files.write(tmp_path), "--json")
     assert (done.exit_code, done.out) == (2, "")
     assert str(tmp_path / "own.toml") in done.err
     assert "identity.map_verson: unknown key. Did you mean 'map_version'?" in done.err
