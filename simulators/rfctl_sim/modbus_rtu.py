@@ -1,4 +1,4 @@
-"""The Modbus RTU face: a serial line on a pty, as fast as its baud rate, on pymodbus's check sum and PDU codecs."""
+"""The Modbus RTU face: a serial line on a pty, as fast as its baud rate, on pymodbus's check sum."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class ModbusLine(PtyEnd):
         reply = self._requests.answer(CLIENT, frame[0], frame[1:-CHECK_SUM])
         if reply is None:
             return
-        answer = self._framer.buildFrame(reply)
+        answer = self._framer.encode(reply, frame[0], 0)
         self._said_ns = self.over(max(self._said_ns, self._clock.monotonic_ns() + self._gap_ns), len(answer))
         self.at(self._said_ns, self._say, answer)
 

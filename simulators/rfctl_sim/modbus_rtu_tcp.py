@@ -81,7 +81,7 @@ class _Connection(asyncio.Protocol):
         server.wire.add(server.clock.monotonic_ns(), self._number, "in", frame)
         reply = server.requests.answer(self._number, frame[0], frame[1:-CHECK_SUM])
         if reply is not None:
-            answer = server.framer.buildFrame(reply)
+            answer = server.framer.encode(reply, frame[0], 0)
             server.wire.add(server.clock.monotonic_ns(), self._number, "out", answer)
             self._transport.write(answer)
 

@@ -1,12 +1,10 @@
-"""The Modbus TCP face: a server of real sockets on pymodbus's framer and PDU codecs."""
+"""The Modbus TCP face: a server of real sockets."""
 
 from __future__ import annotations
 
 import asyncio
+import struct
 from typing import TYPE_CHECKING, cast
-
-from pymodbus.framer.socket import FramerSocket
-from pymodbus.pdu import DecodePDU
 
 from rfctl_sim.listening import Listener
 
@@ -15,7 +13,9 @@ if TYPE_CHECKING:
     from rfctl_sim.requests import Requests
     from rfctl_sim.wire import WireLog
 
-HEADER_BYTES = 6  # of the MBAP header, up to its length field
+HEADER = struct.Struct(">HHHB")  # MBAP: transaction, protocol, length of what follows it, unit
+PROTOCOL = 0
+HEADER_BYTES = 6  # of it, up to its length field
 SHORTEST_LENGTH, LONGEST_LENGTH = 2, 254  # what that field may say: unit and PDU
 
 READ_BYTES = 4096  # a dozen of the longest requests
@@ -29,15 +29,11 @@ class ModbusServer(Listener):
         self.requests = requests
         self.wire = wire
         self.clock = clock
-        self.framer = FramerSocket(DecodePDU(is_server=True))
 
     def answer(self, number: int, unit: int, transaction: int, pdu: bytes) -> bytes | None:
         """The frame that answers a request; None where silence does."""
         reply = self.requests.answer(number, unit, pdu)
-        if reply is None:
-            return None
-        reply.transaction_id = transaction
-        return self.framer.buildFrame(reply)
+        return None if reply is None else HEADER.pack(transaction, PROTOCOL, len(reply) + 1, unit) + reply
 
 
 class _Connection(asyncio.BufferedProtocol):
@@ -85,8 +81,8 @@ class _Connection(asyncio.BufferedProtocol):
                 break
             received = received[len(frame) :]
             server.wire.add(server.clock.monotonic_ns(), self._number, "in", frame)
-            _, unit, transaction, pdu = server.framer.decode(frame)
-            reply = server.answer(self._number, unit, transaction, pdu)
+            transaction, _, _, unit = HEADER.unpack_from(frame)
+            reply = server.answer(self._number, unit, transaction, frame[HEADER.size :])
             if reply is not None:
                 server.wire.add(server.clock.monotonic_ns(), self._number, "out", reply)
                 self._transport.write(reply)

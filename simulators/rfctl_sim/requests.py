@@ -1,27 +1,9 @@
-"""Modbus requests and what the units on one wire answer to them, the same over every wire, on pymodbus's PDU codecs."""
+"""Modbus requests and what the units on one wire answer to them, the same over every wire."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn, Protocol, cast
-
-from pymodbus.pdu import ModbusPDU
-from pymodbus.pdu.bit_message import (
-    ReadCoilsRequest,
-    ReadCoilsResponse,
-    WriteSingleCoilRequest,
-    WriteSingleCoilResponse,
-)
-from pymodbus.pdu.exceptionresponse import ExceptionResponse
-from pymodbus.pdu.register_message import (
-    ReadHoldingRegistersRequest,
-    ReadHoldingRegistersResponse,
-    ReadInputRegistersRequest,
-    ReadInputRegistersResponse,
-    WriteMultipleRegistersRequest,
-    WriteMultipleRegistersResponse,
-    WriteSingleRegisterRequest,
-    WriteSingleRegisterResponse,
-)
+import struct
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from rfctl_sim.conventions import ExceptionCode, Reason, Refusal
 
@@ -32,19 +14,11 @@ if TYPE_CHECKING:
     from rfctl_sim.fault_effects import WireEffects
 
 READ_COILS, READ_HOLDING, READ_INPUT, WRITE_COIL, WRITE_SINGLE, WRITE_MULTIPLE = 1, 3, 4, 5, 6, 16
-REQUESTS: dict[int, type[ModbusPDU]] = {
-    READ_COILS: ReadCoilsRequest,
-    READ_HOLDING: ReadHoldingRegistersRequest,
-    READ_INPUT: ReadInputRegistersRequest,
-    WRITE_COIL: WriteSingleCoilRequest,
-    WRITE_SINGLE: WriteSingleRegisterRequest,
-    WRITE_MULTIPLE: WriteMultipleRegistersRequest,
-}
-"""pymodbus's decoders, taken directly: its dispatcher writes each request out for a log that is off."""
 READS = frozenset({READ_COILS, READ_HOLDING, READ_INPUT})
-FIXED_PDU_BYTES = 5  # of every request but the last: function, address, count or value
+FIXED_PDU_BYTES = 5  # of every request but the last: function, address, count or value; a write's answer is as long
 WRITE_MULTIPLE_HEAD_BYTES = 6
-COIL_VALUES = (b"\xff\x00", b"\x00\x00")
+COIL_ON = b"\xff\x00"
+COIL_VALUES = (COIL_ON, b"\x00\x00")
 
 
 class Unit(Protocol):
@@ -85,34 +59,6 @@ class Unit(Protocol):
         ...
 
 
-class _ReadyBytes:
-    """The content of a read as bytes already: pymodbus's own encoders pack registers and bits one by one."""
-
-    data = b""
-
-    def encode(self) -> bytes:
-        return bytes((len(self.data),)) + self.data
-
-
-class Coils(_ReadyBytes, ReadCoilsResponse):
-    """Answer to function 01."""
-
-
-class InputRegisters(_ReadyBytes, ReadInputRegistersResponse):
-    """Answer to function 04."""
-
-
-class HoldingRegisters(_ReadyBytes, ReadHoldingRegistersResponse):
-    """Answer to function 03."""
-
-
-ANSWERS: dict[int, type[Coils | InputRegisters | HoldingRegisters]] = {
-    READ_COILS: Coils,
-    READ_HOLDING: HoldingRegisters,
-    READ_INPUT: InputRegisters,
-}
-
-
 class Requests:
     """Obeys requests in the name of the units on one wire, by their identifiers."""
 
@@ -120,19 +66,16 @@ class Requests:
         self._units = units
         self._clock = clock
 
-    def answer(self, number: int, unit: int, pdu: bytes) -> ModbusPDU | None:
-        """What a unit answers to a request of a connection; None where silence does."""
+    def answer(self, number: int, unit: int, pdu: bytes) -> bytes | None:
+        """What a unit answers to a request of a connection, from its function code; None where silence does."""
         now_ns = self._clock.monotonic_ns()
         served = self._units.get(unit)
         if served is None or served.effects.silent(now_ns):
             return None
-        function = pdu[0]
         try:
-            reply = _obey(served, now_ns, number, function, pdu)
+            return _obey(served, now_ns, number, pdu)
         except Refusal as refusal:
-            reply = ExceptionResponse(function, refusal.code)
-        reply.dev_id = unit
-        return reply
+            return _exception(pdu[0], refusal.code)
 
     def connection_lost(self, number: int) -> None:
         """A client is gone."""
@@ -141,30 +84,30 @@ class Requests:
             unit.connection_lost(now_ns, number)
 
 
-def _obey(unit: Unit, now_ns: int, number: int, function: int, pdu: bytes) -> ModbusPDU:
+def _obey(unit: Unit, now_ns: int, number: int, pdu: bytes) -> bytes:
+    function = pdu[0]
     if function not in unit.functions:
-        return ExceptionResponse(function & 0x7F, ExceptionCode.ILLEGAL_FUNCTION)
+        return _exception(function, ExceptionCode.ILLEGAL_FUNCTION)
     if not _well_formed(unit, function, pdu):
         unit.refuse(Reason.OUT_OF_RANGE)
-    request = REQUESTS[function]()
-    request.decode(pdu[1:])
-    address = request.address
+    address = pdu[1] << 8 | pdu[2]
     if function in READS:
-        answer = ANSWERS[function]()
-        answer.data = unit.read(now_ns, function, address, request.count, number)
-        return answer
+        data = unit.read(now_ns, function, address, pdu[3] << 8 | pdu[4], number)
+        return bytes((function, len(data))) + data
     if function == WRITE_COIL:
-        unit.write_coil(now_ns, address, on=request.bits[0], connection=number)
-        return WriteSingleCoilResponse(address=address, bits=request.bits)
-    words = cast("list[int]", request.registers)
-    unit.write(now_ns, address, words, number)
-    if function == WRITE_SINGLE:
-        return WriteSingleRegisterResponse(address=address, registers=words)
-    return WriteMultipleRegistersResponse(address=address, count=len(words))
+        unit.write_coil(now_ns, address, on=pdu[3:5] == COIL_ON, connection=number)
+    else:
+        words = pdu[3:5] if function == WRITE_SINGLE else pdu[WRITE_MULTIPLE_HEAD_BYTES:]
+        unit.write(now_ns, address, struct.unpack(f">{len(words) // 2}H", words), number)
+    return pdu[:FIXED_PDU_BYTES]
+
+
+def _exception(function: int, code: int) -> bytes:
+    return bytes((function | 0x80, code))
 
 
 def _well_formed(unit: Unit, function: int, pdu: bytes) -> bool:
-    """Length and count agree, which pymodbus's decoder does not look at."""
+    """Length and count agree."""
     if function != WRITE_MULTIPLE:
         if len(pdu) != FIXED_PDU_BYTES:
             return False
