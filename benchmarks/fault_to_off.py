@@ -12,16 +12,14 @@ import asyncio
 import os
 import random
 import statistics
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
-from benchmarks.rounds import quantile
+from benchmarks.rounds import folder_in_memory, quantile
 from benchmarks.row import Row
 from rfctl.clock import NS_PER_MS
 from rfctl.link.link import Link
@@ -31,6 +29,8 @@ from rfctl.virtual import VirtualClock, run_virtual
 from tests.station_bench import plan_text, station_bench
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rfctl.station.session import Begun
 
 FAULTS, QUICK_FAULTS = 1_000, 30
@@ -67,10 +67,10 @@ def rows(*, quick: bool) -> list[Row]:
 def _strike(seed: int, faults: int) -> Struck:
     chance = random.Random(seed)
     struck = Struck([], [], [])
-    with tempfile.TemporaryDirectory() as folder, _timed_reads(struck.transactions):
+    with folder_in_memory() as folder, _timed_reads(struck.transactions):
         for number in range(faults + faults // FAULTS_A_STOP):
             stop = number % (FAULTS_A_STOP + 1) == FAULTS_A_STOP
-            place = Path(folder) / str(number)
+            place = folder / str(number)
             place.mkdir()
             after_s = 0.2 + chance.random() * POLL_NS / 1e9
             off_ms = run_virtual(_procedure(place, after_s, None if stop else KINDS[number % len(KINDS)]))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import tempfile
 import time
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,6 +27,14 @@ def one_core() -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, before)
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """A folder that no disk holds up, where there is one: a disk may take seconds now and then, and is not meant."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import statistics
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from unittest.mock import patch
 
 from benchmarks.report import median_of
-from benchmarks.rounds import Responder, one_core, responder
+from benchmarks.rounds import Responder, folder_in_memory, one_core, responder
 from benchmarks.row import Row
 from rfctl.clock import NS_PER_S, RealClock
 from rfctl.kernel import journal
@@ -50,7 +49,6 @@ ROUNDS, QUICK_ROUNDS = 9, 3
 CYCLES = 800
 WARM = 100  # cycles before the count begins
 GOAL = 0.5
-MEMORY = Path("/dev/shm")  # a disk does not keep up with hundreds of times real time
 HEADER = {"station": "bench", "backend": "simulated", "medium": "tissue"}
 
 
@@ -79,12 +77,11 @@ class _Enough(Exception):
 
 
 def rows(*, quick: bool) -> list[Row]:
-    folder = MEMORY if MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        hold = run_virtual(_keep(Path(place)))
+    with folder_in_memory() as place:
+        hold = run_virtual(_keep(place))
         with one_core(), responder(lambda: _answer(hold)) as server, EmbeddedBroker() as embedded:
             hold = hold._replace(order=replace(hold.order, broker=embedded.broker))
-            measured = [_round(hold, server, Path(place) / f"{n}") for n in range(QUICK_ROUNDS if quick else ROUNDS)]
+            measured = [_round(hold, server, place / f"{n}") for n in range(QUICK_ROUNDS if quick else ROUNDS)]
     pairs = [(each["cycle"], each["bare"]) for each in measured]
     ours, bare, runs = median_of(pairs)
     parts = {name: statistics.median(each[name] for each in measured) for name in measured[0]}
