@@ -38,10 +38,11 @@ lint: .venv/installed
 check: lint
 	$(BIN)/pytest --quiet $(QUICK_TESTS)
 
-# What runs in virtual time or measures nothing shares the processors; what runs on the real clock has them to itself.
+# What runs on the real clock mostly waits; nothing that computes runs beside it.
+SHARED := --numprocesses auto --dist loadfile
 test: lint tools
-	$(BIN)/pytest --numprocesses auto --dist loadfile -m "not real_time"
-	$(BIN)/pytest -m real_time
+	$(BIN)/pytest $(SHARED) -m "not real_time"
+	$(BIN)/pytest $(SHARED) -m real_time
 
 # Programs that tests use beside Python, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll

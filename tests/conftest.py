@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,13 @@ async def clock(request: pytest.FixtureRequest) -> Clock:
         pytest.fail("the clock fixture is the clock of the test's loop: make the test async, or use run_virtual")
     loop = asyncio.get_running_loop()
     return VirtualClock(loop) if isinstance(loop, VirtualLoop) else RealClock()
+
+
+@pytest.fixture(autouse=True)
+def no_logging_of_another_test() -> Iterator[None]:
+    """A command that a test runs in this process sets logging up for the process; that ends with the test."""
+    yield
+    logging.getLogger("rfctl").handlers.clear()
 
 
 @pytest.fixture(autouse=True)
