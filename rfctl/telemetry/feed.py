@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
-from rfctl.kernel.effects import Ask, Finish, Fire, Level, Note, Off, StartStimulation
+from rfctl.kernel.effects import Ask, Finish, Fire, Grant, Level, Note, Off, Renew, SetOutput, StartStimulation
 from rfctl.kernel.phase import ENERGISED
 from rfctl.telemetry.classes import Class
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 STALE_NS = 500 * NS_PER_MS
 """Without a reading for so long the station says that it knows nothing."""
 ONLINE, STALE = "online", "stale"
+ROUTINE = frozenset({Grant, Renew, SetOutput})
+"""Effects of nearly every decision; none of them is an event."""
 
 
 class Feed:
@@ -60,6 +62,8 @@ class Feed:
             self._told = told
             self._say_state(state, phases)
         for effect in effects:
+            if type(effect) in ROUTINE:
+                continue
             event = _event(effect)
             if event is not None:
                 self._inbox.put_news(self._clock.monotonic_ns(), Class.EVENT, event)
