@@ -20,6 +20,10 @@ Arm = Callable[[int, int], None]
 """Has a descriptor become readable at an instant of CLOCK_MONOTONIC, ns."""
 
 
+EARLY_NS = 150_000
+"""From the descriptor to the code that waits takes about so long. What is left of it is spent looking at the clock."""
+
+
 class PollTimer(Protocol):
     """Waits for deadlines."""
 
@@ -81,15 +85,17 @@ class DescriptorTimer:
         self._waiting: asyncio.Future[None] | None = None
 
     async def until(self, due_ns: int) -> None:
-        if due_ns <= self._clock.monotonic_ns():
+        if due_ns - EARLY_NS <= self._clock.monotonic_ns():
             await asyncio.sleep(0)
-            return
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._arm(self._descriptor, due_ns)
-        try:
-            await self._waiting
-        finally:
-            self._waiting = None
+        else:
+            self._waiting = asyncio.get_running_loop().create_future()
+            self._arm(self._descriptor, due_ns - EARLY_NS)
+            try:
+                await self._waiting
+            finally:
+                self._waiting = None
+        while self._clock.monotonic_ns() < due_ns:
+            pass
 
     def on_readable(self) -> None:
         try:
