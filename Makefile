@@ -38,11 +38,12 @@ lint: .venv/installed
 check: lint
 	$(BIN)/pytest --quiet $(QUICK_TESTS)
 
-# What runs on the real clock mostly waits; nothing that computes runs beside it.
-SHARED := --numprocesses auto --dist loadfile
+# What runs on the real clock mostly waits; nothing that computes runs beside it. Files of few long tests come first, so
+# that at the end no processor waits for one of them.
+SHARED := --numprocesses auto --dist loadfile --no-loadscope-reorder tests/system tests/virtual tests/faults tests
 test: lint tools
-	$(BIN)/pytest $(SHARED) -m "not real_time"
-	$(BIN)/pytest $(SHARED) -m real_time
+	$(BIN)/pytest -m "not real_time" $(SHARED)
+	$(BIN)/pytest -m real_time $(SHARED)
 
 # Programs that tests use beside Python, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll
