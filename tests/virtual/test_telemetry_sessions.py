@@ -183,8 +183,8 @@ def test_a_broker_that_is_killed_in_mid_hold_changes_nothing(
     mqtt = struck.document["mqtt"]
     assert mqtt["status"] == "not reachable"
     assert "Check mqtt.broker" in mqtt["reason"]
-    # Nothing was made up, and what is missing is declared: published and dropped add up to what was read. (What the broker
-    # had acknowledged and not yet passed on died with it.)
+    # Nothing was made up, and what is missing is declared: published and dropped add up to what was read. What the
+    # broker had acknowledged and not yet passed on died with it.
     assert {number for _, number in samples(heard)} <= set(range(1, read(struck) + 1))
     assert struck.document["telemetry_published"] + mqtt["samples_dropped"] == read(struck)
     assert mqtt["samples_dropped"] > 0
