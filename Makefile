@@ -36,7 +36,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/pytest --quiet $(QUICK_TESTS)
+	$(BIN)/pytest --quiet --numprocesses auto --dist loadfile $(QUICK_TESTS)
 
 # What runs on the real clock mostly waits; nothing that computes runs beside it. Files of few long tests come first, so
 # that at the end no processor waits for one of them.
