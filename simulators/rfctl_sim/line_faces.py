@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from rfctl_sim.line_codec import Lines, said
 from rfctl_sim.line_events import LineEvents
-from rfctl_sim.listening import Listener
+from rfctl_sim.listening import Client, Listener
 from rfctl_sim.pty_end import BAUD, CLIENT, PtyEnd
 
 if TYPE_CHECKING:
@@ -64,32 +64,13 @@ class LineServer(Listener):
         self.requests = requests
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Client, asyncio.Protocol):
     """One client."""
 
     def __init__(self, server: LineServer) -> None:
+        super().__init__(server, server.requests.connection_lost)
         self._server = server
         self._lines = Lines()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._number = self._server.next_number()
-        self._server.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
-        self._server.requests.connection_lost(self._number)
-
-    def abort(self) -> None:
-        """Drop the connection with whatever is unsent."""
-        self._transport.abort()
-
-    def pause_writing(self) -> None:
-        # A client that does not read its answers is not read either.
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         for line, request in self._lines.heard(data):

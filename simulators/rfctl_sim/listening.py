@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from rfctl.errors import ConfigError
 from rfctl_sim.connections import Connections
@@ -104,6 +104,40 @@ class Listener:
         if opening is not None:
             await asyncio.wait([opening])
         await self.connections.lost()
+
+
+class Client(asyncio.BaseProtocol):
+    """One client of a listener, from when its connection was made until it is lost."""
+
+    def __init__(self, server: Listener, lost: Callable[[int], None]) -> None:
+        """Nothing is known of it yet.
+
+        Args:
+            server: Who listens.
+            lost: Told its number when it is gone.
+        """
+        self._listener = server
+        self._lost = lost
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._number = self._listener.next_number()
+        self._listener.connections.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.connections.discard(self)
+        self._lost(self._number)
+
+    def abort(self) -> None:
+        """Drop the connection with whatever is unsent."""
+        self._transport.abort()
+
+    def pause_writing(self) -> None:
+        # A client that does not read its answers is not read either.
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self._transport.resume_reading()
 
 
 def host_and_port(text: str, *, where: str) -> tuple[str, int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
-from rfctl_sim.listening import Listener
+from rfctl_sim.listening import Client, Listener
 from rfctl_sim.rtu_frames import CHECK_SUM, at_silence, first_request
 
 if TYPE_CHECKING:
@@ -31,34 +31,18 @@ class RtuServer(Listener):
         self.framer = FramerRTU(DecodePDU(is_server=True))
 
 
-class _Connection(asyncio.Protocol):
+class _Connection(Client, asyncio.Protocol):
     """One client. Noise before a request is passed over, as on a line."""
 
     def __init__(self, server: RtuServer) -> None:
+        super().__init__(server, server.requests.connection_lost)
         self._server = server
         self._received = b""
         self._silence: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._number = self._server.next_number()
-        self._server.connections.add(self)
-
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_waiting()
-        self._server.connections.discard(self)
-        self._server.requests.connection_lost(self._number)
-
-    def abort(self) -> None:
-        """Drop the connection with whatever is unsent."""
-        self._transport.abort()
-
-    def pause_writing(self) -> None:
-        # A client that does not read its answers is not read either.
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         self._stop_waiting()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from rfctl_sim.listening import Listener
+from rfctl_sim.listening import Client, Listener
 
 if TYPE_CHECKING:
     from rfctl.clock import Clock
@@ -36,33 +36,14 @@ class ModbusServer(Listener):
         return None if reply is None else HEADER.pack(transaction, PROTOCOL, len(reply) + 1, unit) + reply
 
 
-class _Connection(asyncio.BufferedProtocol):
+class _Connection(Client, asyncio.BufferedProtocol):
     """One client. Asyncio itself sets TCP_NODELAY, so no answer waits for another."""
 
     def __init__(self, server: ModbusServer) -> None:
+        super().__init__(server, server.requests.connection_lost)
         self._server = server
         self._buffer = memoryview(bytearray(READ_BYTES))
         self._received = b""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)
-        self._number = self._server.next_number()
-        self._server.connections.add(self)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._server.connections.discard(self)
-        self._server.requests.connection_lost(self._number)
-
-    def abort(self) -> None:
-        """Drop the connection with whatever is unsent."""
-        self._transport.abort()
-
-    def pause_writing(self) -> None:
-        # A client that does not read its answers is not read either.
-        self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        self._transport.resume_reading()
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self._buffer
