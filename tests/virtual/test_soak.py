@@ -6,7 +6,7 @@ import pytest
 
 from tests.commands import Done, rfctl
 
-SEEDS = range(6)
+SEEDS = range(10)
 
 
 @pytest.fixture(scope="module")
