@@ -31,22 +31,14 @@ def verify(*, path: Path, key: Path, as_json: bool) -> None:
     """
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
     from rfctl.record import keys
-    from rfctl.record import verify as verification
+    from rfctl.record.verify import verify as verify_record
 
-    verdict = verification.verify(path, keys.load_public_key(key))
+    verdict = verify_record(path, keys.load_public_key(key))
     if as_json:
-        members = {
-            "path": str(path.resolve()),
-            "verdict": str(verdict.verdict),
-            "records": verdict.records,
-            "first_bad_seq": verdict.first_bad_seq,
-            "anchored_by": verdict.anchored_by,
-            "detail": verdict.detail,
-        }
-        click.echo(json.dumps(members))
+        click.echo(json.dumps({"path": str(path.resolve())} | verdict.as_json()))
     else:
-        click.echo(f"{verdict.verdict}: {verdict.records} records. {verdict.detail}")
-    sys.exit(EXIT_DONE if verdict.verdict is verification.Outcome.VALID_UNANCHORED else EXIT_BAD_VERDICT)
+        click.echo(str(verdict))
+    sys.exit(EXIT_DONE if verdict.verdict.good else EXIT_BAD_VERDICT)
 
 
 @record.command()

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
 from rfctl.errors import ConfigError
-from rfctl.record.strict_json import NotStrictJson, parse
+from rfctl_verify.strict_json import NotStrictJson, parse
 
 if TYPE_CHECKING:
     from pathlib import Path

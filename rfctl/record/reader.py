@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import ConfigError, RecordError
 from rfctl.record.layout import LINE_OPENING, MAX_LINE_BYTES
-from rfctl.record.strict_json import NotStrictJson, parse
+from rfctl_verify.strict_json import NotStrictJson, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -135,7 +135,7 @@ class Evidence:
     @property
     def good(self) -> bool:
         """The record verifies, and every decision comes out the same again."""
-        return self.verdict.verdict is Outcome.VALID_UNANCHORED and not self.replayed.differences
+        return self.verdict.verdict.good and not self.replayed.differences
 
     @property
     def doubts(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from rfctl.model.shipped import shipped_root
 from tests.system.fresh import environment_with, run
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = {"rfctl", "rfctl_line", "rfctl_modbus", "rfctl_sim"}
+PACKAGES = {"rfctl", "rfctl_line", "rfctl_modbus", "rfctl_verify", "rfctl_sim"}
 
 
 @pytest.fixture(scope="module")

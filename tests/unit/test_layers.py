@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,12 +21,15 @@ FOR_DRIVERS = {f"rfctl.{name}" for name in ("generator", "instrument", "profile"
 FOR_SIMULATORS = {f"rfctl.{name}" for name in ("clock", "virtual", "errors")}
 ALLOWED = {"drivers": FOR_DRIVERS, "simulators": FOR_SIMULATORS}
 
-PLUG_INS = [(path.name, ALLOWED[path.parts[0]]) for path in WHEEL_PACKAGES if path.parts[0] in ALLOWED]
+ALONE = "rfctl_verify"
+PLUG_INS = [
+    (path.name, ALLOWED[path.parts[0]]) for path in WHEEL_PACKAGES if path.parts[0] in ALLOWED and path.name != ALONE
+]
 
 
 @pytest.fixture(scope="module")
 def graph() -> grimp.ImportGraph:
-    return grimp.build_graph(*(path.name for path in WHEEL_PACKAGES), cache_dir=None)
+    return grimp.build_graph(*(path.name for path in WHEEL_PACKAGES), cache_dir=None, include_external_packages=True)
 
 
 def imports_of(graph: grimp.ImportGraph, package: str) -> set[tuple[str, str]]:
@@ -35,7 +39,7 @@ def imports_of(graph: grimp.ImportGraph, package: str) -> set[tuple[str, str]]:
         (importer, imported)
         for importer in importers
         for imported in graph.find_modules_directly_imported_by(importer)
-        if imported not in importers
+        if imported not in importers and imported.startswith("rfctl")
     }
 
 
@@ -51,3 +55,12 @@ def test_a_plug_in_imports_only_what_is_meant_for_it(graph: grimp.ImportGraph, p
 
 def test_every_root_of_the_import_contracts_is_a_package_of_the_wheel() -> None:
     assert PROJECT["tool"]["importlinter"]["root_packages"] == [path.name for path in WHEEL_PACKAGES]
+
+
+def test_the_verifier_imports_the_standard_library_and_cryptography_and_nothing_else(graph: grimp.ImportGraph) -> None:
+    modules = {ALONE} | graph.find_descendants(ALONE)
+    imported = {
+        name.partition(".")[0] for module in modules for name in graph.find_modules_directly_imported_by(module)
+    }
+    assert "cryptography" in imported, f"{ALONE} was not analysed"
+    assert imported - sys.stdlib_module_names == {ALONE, "cryptography"}

@@ -11,8 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from rfctl.errors import RecordError
-from rfctl.record.strict_json import parse
 from rfctl.record.values import decode_float, encode_value, members_text, numbers_text
+from rfctl_verify.strict_json import parse
 
 SMALLEST_SUBNORMAL = 5e-324
 LARGEST = 1.7976931348623157e308
