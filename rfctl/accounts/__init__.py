@@ -1,0 +1,1 @@
+"""Who may do what at a station, and how they prove who they are."""

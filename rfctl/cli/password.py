@@ -1,0 +1,35 @@
+"""A password from the keyboard, or from a file where there is none; never from the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def read_password(file: Path | None, asked: str, *, twice: bool = False) -> str:
+    """Read one.
+
+    Args:
+        file: Its first line is the password; None: it is typed.
+        asked: What is typed, ``Password of anna``.
+        twice: It is a new one, and typed again.
+
+    Raises:
+        ConfigError: The file cannot be used, or there is neither a file nor a terminal.
+    """
+    from rfctl.accounts import passwords
+    from rfctl.errors import ConfigError
+
+    if file is not None:
+        return passwords.from_file(file)
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            "a password is asked for, and there is no terminal",
+            remedy="Give --password-file FILE; its first line is the password. It is never an argument.",
+        )
+    return str(click.prompt(asked, hide_input=True, confirmation_prompt=twice, err=True))
