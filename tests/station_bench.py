@@ -200,10 +200,17 @@ class Bench:
 
 @asynccontextmanager
 async def station_bench(
-    folder: Path, clock: Clock, *, channels: int = 2, address: str = "tcp:127.0.0.1:0", units: int = 1
+    folder: Path,
+    clock: Clock,
+    *,
+    channels: int = 2,
+    address: str = "tcp:127.0.0.1:0",
+    units: int = 1,
+    setup: str = "tissue-37",
+    tissue: str = "poles",
 ) -> AsyncIterator[Bench]:
-    """Switch a generator on, and off again at the end."""
-    simulator = await start(clock, address=address, channels=channels, seed=1, units=units)
+    """Switch a generator on, in tissue that is quick to compute, and off again at the end."""
+    simulator = await start(clock, address=address, channels=channels, seed=1, units=units, setup=setup, tissue=tissue)
     bench = Bench(folder, clock, simulator)
     try:
         yield bench

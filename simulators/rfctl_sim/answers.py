@@ -29,8 +29,6 @@ FIRMWARE = b"sim 0.1"
 REPLY_MS = 10
 CAPABILITIES = 0b11111
 COLD_JUNCTION_C = 25.0
-PAD_NOT_MONITORED = 0
-ELECTRODE_ID = 0x181000  # 18 G, 10 mm; the channel's number is added
 
 U16 = 0xFFFF
 U32 = 0xFFFFFFFF
@@ -67,14 +65,21 @@ def identity(generator: Generator, map_id: int = MAP_ID) -> bytes:
         REPLY_MS,
         SAMPLE_NS // NS_PER_MS,
         LEASE_DEFAULT_MS,
-        0,  # no pad monitor
+        int(generator.pad.monitored),
         0,  # channels deliver at the same time
         CAPABILITIES,
         generator.firmware.control.last_refusal,
         0,
     )
-    traits = [TRAITS.pack(RESOLUTION_K, NOISE_K, ELECTRODE_ID + channel.number) for channel in channels]
+    traits = [TRAITS.pack(RESOLUTION_K, NOISE_K, electrode_id(channel)) for channel in channels]
     return b"".join((head, *traits))
+
+
+def electrode_id(channel: Channel) -> int:
+    """Identity of an electrode: gauge and tip as decimal digits, and its channel's number."""
+    electrode = channel.electrode
+    digits = 100 * electrode.gauge + round(electrode.tip_mm)
+    return int(str(digits), 16) << 8 | channel.number
 
 
 def status(generator: Generator, now_ns: int) -> bytes:
@@ -104,8 +109,8 @@ def status(generator: Generator, now_ns: int) -> bytes:
         rf_actual,
         rf_commanded,
         stimulating,
-        PAD_NOT_MONITORED,
-        nan,
+        generator.pad.status,
+        generator.pad.contact_ohm if generator.pad.monitored else nan,
         armed,
         0,
     )
@@ -138,7 +143,7 @@ def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_n
         memory.fault_bits,
         0 if stage.on_since_ns is None else (now_ns - stage.on_since_ns) // NS_PER_MS & U32,
         memory.arm_token,
-        ELECTRODE_ID + channel.number,
+        electrode_id(channel),
         _set_point(memory),
     )
 

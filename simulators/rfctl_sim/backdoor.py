@@ -22,6 +22,7 @@ BODY_LIMIT_BYTES = 65_536
 
 READS = ("/events", "/state", "/truth", "/wire")
 WRITES = ("/faults", "/panel")
+SETUP = "/setup/"
 
 
 class BackDoor:
@@ -65,8 +66,10 @@ class BackDoor:
     def answer(self, method: str, target: str, body: bytes) -> tuple[HTTPStatus, object]:
         """Status and JSON value for one request."""
         path, _, query = target.partition("?")
-        if path not in (*READS, *WRITES):
-            return HTTPStatus.NOT_FOUND, _error(f"no {path} here; GET {', '.join(READS)}; POST {', '.join(WRITES)}")
+        if path not in (*READS, *WRITES) and not path.startswith(SETUP):
+            return HTTPStatus.NOT_FOUND, _error(
+                f"no {path} here; GET {', '.join(READS)}; POST {', '.join(WRITES)}, {SETUP}NAME"
+            )
         allowed, how = ("GET", "read with GET") if path in READS else ("POST", "written with POST")
         if method != allowed:
             return HTTPStatus.METHOD_NOT_ALLOWED, _error(f"{path} is {how}")
@@ -76,7 +79,9 @@ class BackDoor:
                 self._change_fault(unit, body)
             elif path == "/panel":
                 self._press(unit, body)
-            return HTTPStatus.OK, self._read("/state" if path in WRITES else path, unit)
+            elif path.startswith(SETUP):
+                self._simulator.place(path.removeprefix(SETUP), unit=unit)
+            return HTTPStatus.OK, self._read(path if path in READS else "/state", unit)
         except ConfigError as problem:
             return HTTPStatus.BAD_REQUEST, _error(str(problem))
 

@@ -6,15 +6,16 @@ from math import nan
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl_sim.control import ChannelFault
+from rfctl_sim.cooling import Pump
 from rfctl_sim.fault_effects import ChannelEffects
 from rfctl_sim.output_stage import OutputStage
 from rfctl_sim.thermocouple import NOISE_LENGTH, Thermocouple, noise_table, rounded_c
-from rfctl_sim.tissue import Tissue
 
 if TYPE_CHECKING:
     from random import Random
 
     from rfctl_sim.events import EventLog
+    from rfctl_sim.setups import Setup
 
 IMPEDANCE_NOISE = 0.002
 
@@ -53,22 +54,51 @@ class Channel:
 
     Attributes:
         number: From 1.
+        electrode: Its gauge and active tip.
         tissue: Around its electrode.
         stage: Its output.
+        thermocouple: In its tip.
+        pump: Of its coolant; None where the electrode has none.
         effects: The faults injected into it.
         last: Its newest measurement.
     """
 
-    __slots__ = ("_impedance_noise", "effects", "last", "number", "stage", "thermocouple", "tissue")
+    __slots__ = (
+        "_impedance_noise",
+        "_random",
+        "effects",
+        "electrode",
+        "last",
+        "number",
+        "pump",
+        "stage",
+        "thermocouple",
+        "tissue",
+    )
 
-    def __init__(self, number: int, tissue: Tissue, random: Random, events: EventLog, now_ns: int) -> None:
+    def __init__(self, number: int, setup: Setup, random: Random, events: EventLog, now_ns: int) -> None:
         self.number = number
-        self.tissue = tissue
         self.effects = ChannelEffects()
-        self.stage = OutputStage(number, tissue, self.effects, events, now_ns)
-        self.thermocouple = Thermocouple(tissue.tip_temperature_c, random)
+        self._random = random
+        self.tissue = setup.new_tissue(number)
+        self.stage = OutputStage(number, self.tissue, setup.series_ohm, self.effects, events, now_ns)
+        self._surround(setup)
         self._impedance_noise = noise_table(random, IMPEDANCE_NOISE)
         self.last = self.measure(0)
+
+    def place(self, setup: Setup) -> None:
+        """Put its electrode into another set-up. Nothing may be on."""
+        self.tissue = setup.new_tissue(self.number)
+        self.stage.place(self.tissue, setup.series_ohm)
+        self._surround(setup)
+
+    def _surround(self, setup: Setup) -> None:
+        self.electrode = setup.electrode_of(self.number)
+        about = setup.thermocouple
+        self.thermocouple = Thermocouple(setup.start_c, self._random, lag_s=about.lag_s, start_c=about.start_c)
+        self.thermocouple.fitted = about.fitted
+        cooling = setup.cooling
+        self.pump = None if cooling is None else Pump(cooling.coolant_c, cooling.conductance_w_per_k)
 
     @property
     def at_rest(self) -> bool:
@@ -78,13 +108,16 @@ class Channel:
             self.tissue.at_rest
             and not stage.rf_on
             and not stage.stimulating
-            and self.thermocouple.sensed_c == self.tissue.tip_temperature_c
+            and self.thermocouple.settled_at(self.tissue.tip_temperature_c)
+            and (self.pump is None or self.pump.at_rest)
             and not self.effects.any()
         )
 
     def tick(self, tick_ns: int, dt_s: float) -> None:
         """Let one tick of the grid pass."""
         stage, tissue = self.stage, self.tissue
+        if self.pump is not None:
+            self.pump.advance(dt_s, tissue)
         tissue.advance(dt_s, stage.tick(tick_ns, dt_s))
         self.thermocouple.advance(dt_s, tissue.tip_temperature_c)
         stage.resolve()
@@ -92,7 +125,7 @@ class Channel:
     def measure(self, sample: int) -> Measurement:
         """Take sample number ``sample`` now."""
         effects = self.effects
-        true_c = self.thermocouple.measured_c(sample)
+        true_c = self.thermocouple.measured_c(sample, self.stage.voltage_v_rms)
         faulty_c = nan if effects.thermocouple_open else true_c + effects.temperature_offset_k
         shown_c = faulty_c if faulty_c != faulty_c else rounded_c(faulty_c)
         impedance_ohm = self.stage.load_ohm() * (1.0 + self._impedance_noise[sample % NOISE_LENGTH])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from rfctl_sim.relay_command import relay
+from rfctl_sim.setups_command import setups
 
 EXAMPLES = """\b
 Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
@@ -12,6 +13,7 @@ Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
          rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
          rfctl sim serve --link pty:/tmp/line --units 3
          rfctl sim serve --link linetcp:127.0.0.1:5030
+         rfctl sim serve --link tcp:127.0.0.1:5020 --setup pulsed
 """
 
 
@@ -43,6 +45,10 @@ sim.add_command(relay)
 @click.option("--units", default=1, show_default=True, help="Generators on the wire, with unit identifiers from 1 on.")
 @click.option("--backdoor", metavar="HOST:PORT", help="HTTP on loopback: what is true, faults, panel; ?unit=N.")
 @click.option("--seed", default=0, show_default=True, help="Same seed, same noise.")
+@click.option(
+    "--setup", default="tissue-37", show_default=True, metavar="NAME|FILE", help="What it stands in: rfctl sim setups."
+)
+@click.option("--tissue", metavar="poles", help="How tissue is computed; as the set-up says.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line as soon as it listens.")
 def serve(
     generator: str,
@@ -52,12 +58,17 @@ def serve(
     units: int,
     backdoor: str | None,
     seed: int,
+    setup: str,
+    tissue: str | None,
     as_json: bool,
 ) -> None:
     """Serve simulated generators until SIGTERM or SIGINT."""
     import asyncio
 
-    asyncio.run(_serve(generator, link, baud, channels, units, backdoor, seed, as_json=as_json))
+    asyncio.run(_serve(generator, link, baud, channels, units, backdoor, seed, setup, tissue, as_json=as_json))
+
+
+sim.add_command(setups)
 
 
 async def _serve(
@@ -68,6 +79,8 @@ async def _serve(
     units: int,
     backdoor: str | None,
     seed: int,
+    setup: str,
+    tissue: str | None,
     *,
     as_json: bool,
 ) -> None:
@@ -91,6 +104,8 @@ async def _serve(
         seed=seed,
         backdoor=backdoor,
         baud=baud,
+        setup=setup,
+        tissue=tissue,
     )
     try:
         if as_json:
@@ -100,6 +115,7 @@ async def _serve(
                 "generator": generator,
                 "channels": simulator.channels,
                 "units": units,
+                "setup": setup,
                 "pid": os.getpid(),
             }
             click.echo(json.dumps(listening))
@@ -111,7 +127,8 @@ async def _serve(
             )
             if simulator.backdoor_address is not None:
                 click.echo(
-                    f"Back door: {simulator.backdoor_address} (GET /truth /state /events /wire, POST /faults /panel)"
+                    f"Back door: {simulator.backdoor_address} "
+                    "(GET /truth /state /events /wire, POST /faults /panel /setup/NAME)"
                 )
         await stop.wait()
     finally:

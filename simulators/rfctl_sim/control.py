@@ -23,6 +23,9 @@ class Mode(IntEnum):
     LESION_POWER = 5
 
 
+HOST_CONTROLLED = (Mode.LESION_VOLTAGE, Mode.LESION_POWER)
+
+
 class Phase(IntEnum):
     """What a channel does."""
 
@@ -70,6 +73,7 @@ class ChannelControl:
         spent_token: The token that fired last.
         token_until_ns: The arm token is void from here on.
         timer_until_ns: The lesion timer turns RF off here.
+        without_thermocouple: RF went on in a mode that needs none, and there was none.
     """
 
     phase: Phase = Phase.OFF
@@ -89,6 +93,7 @@ class ChannelControl:
     spent_token: int = 0
     token_until_ns: int = 0
     timer_until_ns: int = 0
+    without_thermocouple: bool = False
 
     @property
     def energised(self) -> bool:

@@ -16,6 +16,7 @@ class ChannelEffects:
         overpower_w: What the output delivers into the tissue while RF is on, whatever it is told, W.
         stuck_on: RF that is on stays on.
         self_on_w: RF is on by itself, with this power into the tissue, W.
+        pulse_width_ratio: Pulses are so many times as wide as they are told to be.
         unseen_bits: Channel fault bits that the firmware's own safety does not look for, so that a host's is measured.
     """
 
@@ -25,6 +26,7 @@ class ChannelEffects:
     overpower_w: float | None = None
     stuck_on: bool = False
     self_on_w: float | None = None
+    pulse_width_ratio: float = 1.0
     unseen_bits: int = 0
 
     def any(self) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import own_safety
-from rfctl_sim.control import NEVER_NS, ChannelControl, ChannelFault, Lease, Mode, Phase
+from rfctl_sim.control import HOST_CONTROLLED, NEVER_NS, ChannelControl, ChannelFault, Lease, Mode, Phase
 from rfctl_sim.conventions import Circumstances, Write, WrongToken
 from rfctl_sim.own_safety import OwnSafety
 from rfctl_sim.regulator import Regulator
@@ -194,7 +194,9 @@ class Firmware:
         if Phase.RF_ON in {old, memory.phase}:
             on = memory.phase is Phase.RF_ON
             if on:
-                self._regulators[channel.number - 1].start(self.latest(channel, now_ns).control_c)
+                temperature_c = self.latest(channel, now_ns).control_c
+                memory.without_thermocouple = temperature_c != temperature_c and memory.mode in HOST_CONTROLLED
+                self._regulators[channel.number - 1].start(temperature_c)
             channel.stage.switch_rf(now_ns, on=on)
         if Phase.STIMULATING in {old, memory.phase}:
             channel.stage.switch_stimulation(now_ns, on=memory.phase is Phase.STIMULATING)

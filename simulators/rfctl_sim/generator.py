@@ -6,17 +6,23 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
+from rfctl.errors import ConfigError
 from rfctl_sim.channel import Channel
 from rfctl_sim.events import EventLog
 from rfctl_sim.firmware import Firmware
-from rfctl_sim.tissue import ThreePoleTissue
+from rfctl_sim.neighbours import Neighbours
+from rfctl_sim.pad import Pad
 from rfctl_sim.writes import REFERENCE
 
 if TYPE_CHECKING:
     from rfctl_sim.conventions import Conventions
+    from rfctl_sim.setups import Setup
 
 TICK_NS = 10 * NS_PER_MS
 TICK_S = 0.01
+
+# Heat from a neighbour takes seconds to arrive: every 0.1 s is often enough to look for it.
+NEIGHBOUR_TICKS = 10
 
 
 class Generator:
@@ -27,23 +33,49 @@ class Generator:
 
     Attributes:
         power_up_ns: When it was switched on.
+        setup: What stands around it.
         channels: Channel 1 first.
+        pad: Its dispersive electrode.
         firmware: Its firmware.
         events: Its log.
         seed: Tells it from others.
     """
 
-    def __init__(self, channels: int, seed: int, power_up_ns: int, conventions: Conventions = REFERENCE) -> None:
+    def __init__(
+        self, channels: int, seed: int, power_up_ns: int, setup: Setup, conventions: Conventions = REFERENCE
+    ) -> None:
+        self.setup = setup
         self.power_up_ns = power_up_ns
         self.events = EventLog(power_up_ns)
         self.channels = [
-            Channel(number, ThreePoleTissue(), _random(seed, f"channel {number}"), self.events, power_up_ns)
+            Channel(number, setup, _random(seed, f"channel {number}"), self.events, power_up_ns)
             for number in range(1, channels + 1)
         ]
         self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns, conventions)
+        self.pad = Pad(setup.pad.monitored, setup.pad.contact_ohm)
+        self._neighbours = Neighbours.of(setup, self.channels)
         self.seed = seed
         self.serial = f"SIM-{seed:08d}"[:16]
         self._tick = 0
+
+    def place(self, setup: Setup, now_ns: int) -> None:
+        """Put it into another set-up. Time has been brought up to ``now_ns``.
+
+        Raises:
+            ConfigError: An output is on.
+        """
+        on = [str(channel.number) for channel in self.channels if channel.stage.rf_on or channel.stage.stimulating]
+        if on:
+            raise ConfigError(
+                f"the output of channel {', '.join(on)} is on", remedy="Turn it off before the set-up is changed."
+            )
+        self.setup = setup
+        self.pad = Pad(setup.pad.monitored, setup.pad.contact_ohm)
+        for channel in self.channels:
+            channel.place(setup)
+            channel.measure(self.firmware.sample_counter(now_ns))
+        self._neighbours = Neighbours.of(setup, self.channels)
+        self.events.add(now_ns, "setup", title=setup.title)
 
     def advance_to(self, now_ns: int) -> None:
         """Catch up with ``now_ns``: every tick and every timer in order."""
@@ -65,10 +97,14 @@ class Generator:
         if not active:
             self._tick = last
             return
-        firmware = self.firmware
+        firmware, neighbours = self.firmware, self._neighbours
+        if neighbours is not None:
+            active = self.channels
         while self._tick < last:
             self._tick += 1
             tick_ns = self.power_up_ns + self._tick * TICK_NS
+            if neighbours is not None and self._tick % NEIGHBOUR_TICKS == 0:
+                neighbours.warm()
             for channel in active:
                 channel.tick(tick_ns, TICK_S)
             if not self._tick & 1:

@@ -10,7 +10,7 @@ from math import ceil, nan
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
-from rfctl_sim.answers import COLD_JUNCTION_C, ELECTRODE_ID, PAD_NOT_MONITORED, REPLY_MS
+from rfctl_sim.answers import COLD_JUNCTION_C, REPLY_MS, electrode_id
 from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
 from rfctl_sim.conventions import Reason, Refusal, Write
 from rfctl_sim.firmware import SAMPLE_NS
@@ -143,7 +143,7 @@ class LineUnit:
             f"backend=simulator model=rfctl_reference serial={generator.serial} firmware=sim_0.1 "
             f"channels={len(generator.channels)} rated_power_w={held(generator.firmware.conventions.rated_power_w)} "
             f"reply_ms={REPLY_MS} sample_period_ms={SAMPLE_NS // NS_PER_MS} lease_default_ms={LEASE_DEFAULT_MS} "
-            f"pad_monitored=0 output_multiplexed=0 capabilities={CAPABILITIES}"
+            f"pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 capabilities={CAPABILITIES}"
         )
 
     def _traits(self, now_ns: int, words: list[str]) -> str:
@@ -151,7 +151,7 @@ class LineUnit:
         _require(not rest)
         return (
             f"temperature_resolution_k={held(RESOLUTION_K)} temperature_noise_k={held(NOISE_K)} "
-            f"electrode_id={ELECTRODE_ID + channel.number}"
+            f"electrode_id={electrode_id(channel)}"
         )
 
     def _fields(self, now_ns: int, words: list[str]) -> str:
@@ -176,10 +176,12 @@ class LineUnit:
         firmware = generator.firmware
         memory = firmware.control
         sample = firmware.sample_counter(now_ns)
+        pad = generator.pad
+        pad_ohm = measured(pad.contact_ohm if pad.monitored else nan, 1)
         lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
         groups = [
             f"{(now_ns - generator.power_up_ns) // NS_PER_MS % U32},{sample % U32},{memory.owner},{lease_ms},"
-            f"{memory.fault_bits},{PAD_NOT_MONITORED},nan"
+            f"{memory.fault_bits},{int(pad.status)},{pad_ohm}"
         ]
         for channel, own in zip(generator.channels[:last], memory.channels, strict=False):
             groups.append(_channel_sample(channel, own, sample, now_ns))
@@ -329,5 +331,5 @@ def _channel_sample(channel: Channel, memory: ChannelControl, sample: int, now_n
         f"{int(rf_on)},{int(stage.stimulating)},{MODE_NAMES[mode]},{memory.stimulation_width_us or 0},"
         f"{measured(rate_dhz / 10, 1)},{measured(amplitude_v, 3)},{measured(amplitude_ma, 3)},"
         f"{measured(set_v_rms, 3)},{measured(set_w, 3)},{memory.fault_bits},{rf_on_ms},{memory.arm_token},"
-        f"{ELECTRODE_ID + channel.number}"
+        f"{electrode_id(channel)}"
     )

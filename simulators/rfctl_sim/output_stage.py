@@ -6,14 +6,12 @@ from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S
+from rfctl_sim.pulses import PulseTrain
 
 if TYPE_CHECKING:
     from rfctl_sim.events import EventLog
     from rfctl_sim.fault_effects import ChannelEffects
     from rfctl_sim.tissue import Tissue
-
-# Body, dispersive electrode and leads: heats nothing near the tip.
-SERIES_OHM = 100.0
 
 # Supply and transistors: 50 W into 50 to 450 ohm.
 VOLTAGE_LIMIT_V_RMS = 150.0
@@ -29,7 +27,10 @@ class OutputStage:
     Attributes:
         rf_on: RF is delivered.
         stimulating: The stimulator is on.
-        voltage_v_rms: RF at the terminals, V rms; 0 while off.
+        series_ohm: Body, dispersive electrode and leads, which take voltage and heat nothing near the tip, ohm.
+        pulses: The train that RF comes in while it is on; None for RF without a break.
+        voltage_v_rms: RF at the terminals, V rms; 0 while off. Of pulses, this and the next three are means over a
+            period.
         current_a_rms: RF at the terminals, A rms; 0 while off.
         power_w: RF at the terminals, W; 0 while off.
         tissue_power_w: The part of it that heats the tissue, W.
@@ -46,6 +47,7 @@ class OutputStage:
         "_energy_j",
         "_events",
         "_power_set_w",
+        "_pulsed",
         "_stimulation_target",
         "_tissue",
         "_tissue_j",
@@ -54,16 +56,29 @@ class OutputStage:
         "last_off_ns",
         "on_since_ns",
         "power_w",
+        "pulses",
         "rf_on",
+        "series_ohm",
         "stimulating",
         "stimulation_amplitude",
         "tissue_power_w",
         "voltage_v_rms",
     )
 
-    def __init__(self, channel: int, tissue: Tissue, effects: ChannelEffects, events: EventLog, now_ns: int) -> None:
+    def __init__(
+        self,
+        channel: int,
+        tissue: Tissue,
+        series_ohm: float,
+        effects: ChannelEffects,
+        events: EventLog,
+        now_ns: int,
+    ) -> None:
         self._channel = channel
         self._tissue = tissue
+        self.series_ohm = series_ohm
+        self.pulses: PulseTrain | None = None
+        self._pulsed: tuple[int, int] | None = None
         self._effects = effects
         self._events = events
         self._commanded = False
@@ -95,6 +110,15 @@ class OutputStage:
         self._power_set_w = power_w
         self._voltage_set_v = voltage_v_rms
 
+    def shape(self, width_ns: int | None, period_ns: int = 0) -> None:
+        """RF comes in pulses from the next time it goes on: of this width and period; None: without a break."""
+        self._pulsed = None if width_ns is None else (width_ns, period_ns)
+
+    def place(self, tissue: Tissue, series_ohm: float) -> None:
+        """Electrode and path are others from now on. Nothing may be on."""
+        self._tissue = tissue
+        self.series_ohm = series_ohm
+
     def switch_stimulation(self, now_ns: int, *, on: bool) -> None:
         """The firmware's stimulator switch. It starts at amplitude 0 and ends at once."""
         if on != self.stimulating:
@@ -116,6 +140,7 @@ class OutputStage:
             self.rf_on = on
             if on:
                 self.on_since_ns = now_ns
+                self.pulses = None if self._pulsed is None else PulseTrain(now_ns, *self._pulsed)
             else:
                 self.on_since_ns, self.last_off_ns = None, now_ns
             self._events.add(now_ns, "rf_on" if on else "rf_off", channel=self._channel)
@@ -134,12 +159,14 @@ class OutputStage:
 
     def energy_j(self, now_ns: int) -> float:
         """RF energy delivered at the terminals since power-up, J. Looking at the meter does not change it."""
+        if self.pulses is not None and self.rf_on:
+            return self._energy_j + self.pulses.power_w * self.pulses.on_s(self._accounted_ns, now_ns)
         return self._energy_j + self.power_w * (now_ns - self._accounted_ns) / NS_PER_S
 
     def load_ohm(self) -> float:
         """Magnitude between the terminals, ohm."""
         fault_ohm = self._effects.load_ohm
-        return self._tissue.impedance_ohm + SERIES_OHM if fault_ohm is None else fault_ohm
+        return self._tissue.impedance_ohm + self.series_ohm if fault_ohm is None else fault_ohm
 
     def resolve(self) -> None:
         """Follow tissue and set power between two switchings."""
@@ -148,9 +175,14 @@ class OutputStage:
 
     def _account(self, now_ns: int) -> None:
         if self.rf_on:
-            dt_s = (now_ns - self._accounted_ns) / NS_PER_S
-            self._energy_j += self.power_w * dt_s
-            self._tissue_j += self.tissue_power_w * dt_s
+            if self.pulses is None:
+                dt_s = (now_ns - self._accounted_ns) / NS_PER_S
+                self._energy_j += self.power_w * dt_s
+                self._tissue_j += self.tissue_power_w * dt_s
+            else:
+                on_s = self.pulses.advance(self._accounted_ns, now_ns)
+                self._energy_j += self.pulses.power_w * on_s
+                self._tissue_j += self.pulses.tissue_power_w * on_s
         self._accounted_ns = now_ns
 
     def _solve(self) -> None:
@@ -159,7 +191,7 @@ class OutputStage:
             return
         effects = self._effects
         tissue_ohm = self._tissue.impedance_ohm
-        path_ohm = tissue_ohm + SERIES_OHM
+        path_ohm = tissue_ohm + self.series_ohm
         load_ohm = path_ohm if effects.load_ohm is None else effects.load_ohm
         forced_w = effects.overpower_w if effects.overpower_w is not None else effects.self_on_w
         power_w, voltage_v = self._power_set_w, min(self._voltage_set_v, VOLTAGE_LIMIT_V_RMS)
@@ -169,7 +201,14 @@ class OutputStage:
         voltage_v = current_a * load_ohm
         # A load above the path is an opening in series with it, a load below it a short beside it.
         tissue_a = current_a if load_ohm >= path_ohm else voltage_v / path_ohm
+        power_w, tissue_w = voltage_v * current_a, tissue_a * tissue_a * tissue_ohm
+        pulses = self.pulses
+        if pulses is not None:
+            pulses.deliver(voltage_v, current_a, power_w, tissue_w, effects.pulse_width_ratio)
+            root = sqrt(pulses.duty)
+            voltage_v, current_a = voltage_v * root, current_a * root
+            power_w, tissue_w = power_w * pulses.duty, tissue_w * pulses.duty
         self.voltage_v_rms = voltage_v
         self.current_a_rms = current_a
-        self.power_w = voltage_v * current_a
-        self.tissue_power_w = tissue_a * tissue_a * tissue_ohm
+        self.power_w = power_w
+        self.tissue_power_w = tissue_w

@@ -40,7 +40,13 @@ class Trip:
 
 TRIPS = (
     Trip(ChannelFault.OVER_TEMPERATURE, 2, lambda m, _, __: m.control_c > OVER_TEMPERATURE_C, rf_only=False),
-    Trip(ChannelFault.THERMOCOUPLE_OPEN, 1, lambda m, _, __: m.control_c != m.control_c, rf_only=True),
+    # Where the host sets the output, as into a load, there may be no thermocouple from the start.
+    Trip(
+        ChannelFault.THERMOCOUPLE_OPEN,
+        1,
+        lambda m, _, control: m.control_c != m.control_c and not control.without_thermocouple,
+        rf_only=True,
+    ),
     # Not-a-number is an open output: high.
     Trip(ChannelFault.IMPEDANCE_HIGH, 10, lambda m, _, __: not m.impedance_ohm <= IMPEDANCE_HIGH_OHM, rf_only=True),
     Trip(ChannelFault.IMPEDANCE_LOW, 10, lambda m, _, __: m.impedance_ohm < IMPEDANCE_LOW_OHM, rf_only=True),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
+from rfctl_sim import setups
 from rfctl_sim.backdoor import BackDoor
 from rfctl_sim.fault_effects import WireEffects
 from rfctl_sim.faults import Cuttable, Faults
@@ -27,6 +28,7 @@ from rfctl_sim.wire import WireLog
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl_sim.events import EventLog
+    from rfctl_sim.setups import Setup
 
 MOST_UNITS = 247  # of a Modbus line
 
@@ -78,11 +80,11 @@ class Machine:
 
     faults: Faults
 
-    def __init__(self, make: str, channels: int | None, seed: int, clock: Clock) -> None:
+    def __init__(self, make: str, channels: int | None, seed: int, setup: Setup, clock: Clock) -> None:
         made = make_of(make)
         self.writable = made.writable
         self.effects = WireEffects()
-        self.generator = Generator(channels_of(make, channels), seed, clock.monotonic_ns(), made.conventions)
+        self.generator = Generator(channels_of(make, channels), seed, clock.monotonic_ns(), setup, made.conventions)
         self.unit = made.unit(self.generator, self.effects)
 
 
@@ -94,12 +96,20 @@ class Simulator:
     """
 
     def __init__(
-        self, clock: Clock, generator: str, channels: int | None, units: int, seed: int, address: str, baud: int
+        self,
+        clock: Clock,
+        generator: str,
+        channels: int | None,
+        units: int,
+        seed: int,
+        setup: Setup,
+        address: str,
+        baud: int,
     ) -> None:
         self._clock = clock
         self.wire = WireLog(clock.monotonic_ns())
         self._machines = {
-            number: Machine(generator, channels, seed + number - 1, clock) for number in range(1, units + 1)
+            number: Machine(generator, channels, seed + number - 1, setup, clock) for number in range(1, units + 1)
         }
         if address.startswith(tuple(f"{scheme}:" for scheme in LINE_SCHEMES)):
             self._face = self._line_face(generator, address, clock, baud)
@@ -162,6 +172,7 @@ class Simulator:
         return {
             "now_s": (now_ns - machine.generator.power_up_ns) / NS_PER_S,
             "sample_counter": firmware.sample_counter(now_ns),
+            "setup": machine.generator.setup.title,
             **asdict(firmware.control, dict_factory=_with_names),
             "faults": [asdict(fault) for fault in machine.faults.active()],
         }
@@ -174,6 +185,15 @@ class Simulator:
         """
         generator = self._machine(unit).generator
         generator.firmware.lock_panel(self._advance(), locked=locked)
+
+    def place(self, setup: str, *, unit: int = 1) -> None:
+        """Put a unit into another set-up.
+
+        Raises:
+            ConfigError: There is no such set-up or unit, or an output is on.
+        """
+        generator = self._machine(unit).generator
+        generator.place(setups.load(setup), self._advance())
 
     async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
@@ -233,6 +253,8 @@ async def start(
     seed: int = 0,
     backdoor: str | None = None,
     baud: int = BAUD,
+    setup: str = setups.DEFAULT,
+    tissue: str | None = None,
 ) -> Simulator:
     """Switch simulated generators on; close them at the end.
 
@@ -247,13 +269,16 @@ async def start(
         seed: The same seed gives the same noise and tokens; each unit has one of its own.
         backdoor: ``HOST:PORT`` of the back door, on loopback; none when not given.
         baud: How fast a pty is.
+        setup: What stands around it: a shipped set-up, or the path of one's own.
+        tissue: How tissue is computed, where it is to be another way than the set-up says: field, or poles (quick).
 
     Raises:
-        ConfigError: An address, a machine or a number of channels or units that cannot be served.
+        ConfigError: An address, a machine, a set-up or a number of channels or units that cannot be served.
     """
     if not 1 <= units <= MOST_UNITS:
         raise ConfigError(f"{units} units", remedy=f"A line carries 1 to {MOST_UNITS}.")
-    simulator = Simulator(clock, generator, channels, units, seed, address, baud)
+    around = setups.load(setup, tissue)
+    simulator = Simulator(clock, generator, channels, units, seed, around, address, baud)
     try:
         await simulator.open(backdoor)
     except BaseException:

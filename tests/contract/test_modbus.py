@@ -42,7 +42,7 @@ class SimulatedContract(DriverContract):
 
     @asynccontextmanager
     async def peer(self, clock: Clock) -> AsyncIterator[Peer]:
-        simulator = await start(clock, address=self.link, generator=self.generator, seed=1)
+        simulator = await start(clock, tissue="poles", address=self.link, generator=self.generator, seed=1)
         try:
             yield Peer(simulator)
         finally:

@@ -112,7 +112,7 @@ async def test_every_shipped_profile_passes_on_its_simulator(
 
 
 async def test_without_energy_nothing_that_could_energise_is_sent(clock: Clock, tmp_path: Path) -> None:
-    simulator = await start(clock, seed=1)
+    simulator = await start(clock, tissue="poles", seed=1)
     try:
         report = await check(tmp_path, clock, link=simulator.address)
         assert not report.failed
@@ -127,7 +127,7 @@ async def test_without_energy_nothing_that_could_energise_is_sent(clock: Clock, 
 async def test_with_energy_the_intent_is_durable_before_and_everything_is_off_after(
     clock: Clock, tmp_path: Path
 ) -> None:
-    simulator = await start(clock, seed=1)
+    simulator = await start(clock, tissue="poles", seed=1)
     try:
         report = await check(tmp_path, clock, link=simulator.address, energise=True)
         kinds = [event.kind for event in simulator.events]
@@ -281,7 +281,7 @@ def test_the_meter_that_disagrees_with_the_others_is_blamed(
 async def test_a_faulty_generator_fails_where_it_is_faulty(
     clock: Clock, tmp_path: Path, fault: str, parameters: dict[str, object], check_name: str
 ) -> None:
-    simulator = await start(clock, seed=1)
+    simulator = await start(clock, tissue="poles", seed=1)
     try:
         simulator.faults.start(fault, **parameters)  # type: ignore[arg-type]
         report = await check(tmp_path, clock, link=simulator.address, energise=True)
@@ -292,7 +292,7 @@ async def test_a_faulty_generator_fails_where_it_is_faulty(
 
 
 async def test_a_generator_that_ignores_off_fails_and_is_told_so(clock: Clock, tmp_path: Path) -> None:
-    simulator = await start(clock, seed=1)
+    simulator = await start(clock, tissue="poles", seed=1)
     try:
         simulator.faults.start("ignore_off")
         report = await check(tmp_path, clock, link=simulator.address, energise=True)
@@ -304,7 +304,7 @@ async def test_a_generator_that_ignores_off_fails_and_is_told_so(clock: Clock, t
 
 
 async def test_too_much_power_ends_the_part_with_an_output_on(clock: Clock, tmp_path: Path) -> None:
-    simulator = await start(clock, seed=1)
+    simulator = await start(clock, tissue="poles", seed=1)
     try:
         simulator.faults.start("power_over_limit", power_w=10.0)
         report = await check(tmp_path, clock, link=simulator.address, energise=True)

@@ -65,7 +65,7 @@ class Bench(NamedTuple):
 
 @asynccontextmanager
 async def bench(clock: Clock, profile: Profile = PROFILE) -> AsyncIterator[Bench]:
-    simulator = await start(clock, channels=2, seed=1)
+    simulator = await start(clock, tissue="poles", channels=2, seed=1)
     link = await Link.open(simulator.address, TcpFraming(), clock)
     try:
         driver = open_driver(link, profile)

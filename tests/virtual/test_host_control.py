@@ -79,8 +79,7 @@ def name_of(case: Case) -> str:
 def simulate(case: Case, patch: pytest.MonkeyPatch) -> None:
     """A generator with these capabilities, on this electrode."""
     poles = poles_of(find_electrode(case.gauge, case.tip_mm))
-    patch.setattr("rfctl_sim.generator.ThreePoleTissue", lambda: ThreePoleTissue(poles))
-    patch.setattr("rfctl_sim.output_stage.SERIES_OHM", case.series_ohm)
+    patch.setattr("rfctl_sim.setups.ThreePoleTissue", lambda rest_c: ThreePoleTissue(poles, rest_c))
     patch.setattr("rfctl_sim.answers.CAPABILITIES", case.capabilities)
 
 
@@ -130,7 +129,9 @@ async def test_a_lesion_is_held_within_2_k_inside_one_durable_intent(
     tmp_path: Path, clock: Clock, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     simulate(case, monkeypatch)
-    async with station_bench(tmp_path, clock, address=case.address) as bench:
+    setup = tmp_path / "setup.toml"
+    setup.write_text(f"title = 'One case'\nseries_ohm = {case.series_ohm}\n")
+    async with station_bench(tmp_path, clock, address=case.address, setup=str(setup)) as bench:
         result, truth = await run(bench, case)
     document = result.document
     assert (result.exit_code, document["trips"]) == (EXIT_DONE, []), result.error

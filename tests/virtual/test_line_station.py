@@ -150,7 +150,7 @@ async def test_a_refused_off_cannot_pass_silently(tmp_path: Path, clock: Clock) 
 async def test_a_profile_on_a_link_of_another_protocol_is_refused_before_anything_is_sent(
     clock: Clock, address: str, profile: str
 ) -> None:
-    simulator = await start(clock, address=address)
+    simulator = await start(clock, tissue="poles", address=address)
     connection = Connection(simulator.address, any_profile.load(profile), clock, simulated=True)
     with pytest.raises(ConfigError, match="speaks another protocol than this link carries"):
         await connection.open()
@@ -162,7 +162,7 @@ async def test_a_profile_on_a_link_of_another_protocol_is_refused_before_anythin
 async def test_a_line_too_slow_to_control_over_is_refused_after_off(
     clock: Clock, baud: int, channels: int, cycle_ms: int
 ) -> None:
-    simulator = await start(clock, address="line:", channels=channels, baud=baud)
+    simulator = await start(clock, tissue="poles", address="line:", channels=channels, baud=baud)
     connection = Connection(simulator.address, any_profile.load("rfctl-line"), clock, simulated=True)
     with pytest.raises(ConfigError, match=rf"{channels} channels takes up to {cycle_ms} ms"):
         await connection.open()
@@ -173,7 +173,7 @@ async def test_a_line_too_slow_to_control_over_is_refused_after_off(
 
 
 async def test_another_protocol_is_not_taken_for_this_one(clock: Clock) -> None:
-    simulator = await start(clock, address=LINKS[0])
+    simulator = await start(clock, tissue="poles", address=LINKS[0])
     simulator.faults.start("wrong_map_id")
     connection = Connection(simulator.address, any_profile.load("rfctl-line"), clock, simulated=True)
     with pytest.raises(Exception, match="protocol is another, expected rfctl-line"):

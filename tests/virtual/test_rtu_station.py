@@ -73,7 +73,7 @@ def test_the_simulator_in_process_is_served_as_the_link_says(
 async def test_a_line_too_slow_to_control_over_is_refused_after_off(
     clock: Clock, baud: int, channels: int, cycle_ms: int
 ) -> None:
-    simulator = await start(clock, address="pty:", channels=channels, baud=baud)
+    simulator = await start(clock, tissue="poles", address="pty:", channels=channels, baud=baud)
     connection = Connection(simulator.address, profile.load("rfctl-reference"), clock, simulated=True)
     says = rf"{channels} channels takes up to {cycle_ms} ms, .* no more than 100 ms\. Set .* a higher baud rate"
     with pytest.raises(ConfigError, match=says):
@@ -84,7 +84,7 @@ async def test_a_line_too_slow_to_control_over_is_refused_after_off(
 
 @pytest.mark.parametrize(("baud", "channels"), [(38400, 4), (115200, 4)])
 async def test_a_line_that_is_fast_enough_is_read_without_an_error(clock: Clock, baud: int, channels: int) -> None:
-    simulator = await start(clock, address="pty:", channels=channels, baud=baud)
+    simulator = await start(clock, tissue="poles", address="pty:", channels=channels, baud=baud)
     connection = Connection(simulator.address, profile.load("rfctl-reference"), clock, simulated=True)
     await connection.open()
     for _ in range(200):
@@ -95,7 +95,7 @@ async def test_a_line_that_is_fast_enough_is_read_without_an_error(clock: Clock,
 
 
 async def test_a_line_may_be_fast_enough_to_watch_and_too_slow_to_set_outputs_over(clock: Clock) -> None:
-    simulator = await start(clock, address="pty:", channels=4, baud=38400)
+    simulator = await start(clock, tissue="poles", address="pty:", channels=4, baud=38400)
     connection = Connection(simulator.address, profile.load("rfctl-reference"), clock, simulated=True)
     await connection.open()
     with pytest.raises(ConfigError, match="4 channels takes up to 11"):

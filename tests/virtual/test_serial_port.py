@@ -215,7 +215,7 @@ async def test_an_idle_link_notices_so_on_the_real_clock(peer: Unpluggable, cloc
 async def test_a_port_that_comes_back_under_another_number_is_opened_by_the_name_that_stays(
     tmp_path: Path, clock: Clock
 ) -> None:
-    simulator = await start(clock, address=f"pty:{tmp_path}/by-id")
+    simulator = await start(clock, tissue="poles", address=f"pty:{tmp_path}/by-id")
     first = os.ttyname(descriptor := await open_port(simulator.address, clock))
     taken = os.openpty()  # so that the number is another one
     simulator.faults.start("socket_cut", seconds=0.5)

@@ -17,6 +17,7 @@ from rfctl_sim.generator import Generator
 from rfctl_sim.makes import make_of
 from rfctl_sim.modbus_tcp import ModbusServer
 from rfctl_sim.requests import Requests
+from rfctl_sim.setups import Setup, load
 from rfctl_sim.wire import WireLog
 
 POWER_UP_NS = 7_000_000_123  # not on any grid of its own
@@ -176,10 +177,13 @@ def place(head, rows, address, stride, name, channel):
 class Bench:
     """A generator, its faces without sockets, and the clock."""
 
-    def __init__(self, channels: int = 2, seed: int = 0, make: str = "rfctl-reference") -> None:
+    def __init__(
+        self, channels: int = 2, seed: int = 0, make: str = "rfctl-reference", setup: str | Setup = "tissue-37"
+    ) -> None:
         self.clock = HandClock()
         made = make_of(make)
-        self.generator = Generator(channels, seed, self.clock.now_ns, made.conventions)
+        around = load(setup, "poles") if isinstance(setup, str) else setup
+        self.generator = Generator(channels, seed, self.clock.now_ns, around, made.conventions)
         effects = WireEffects()
         requests = Requests({1: made.unit(self.generator, effects)}, self.clock)
         self.server = ModbusServer(requests, WireLog(self.clock.now_ns), self.clock)

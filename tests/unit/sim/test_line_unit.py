@@ -10,6 +10,7 @@ from rfctl_sim.generator import Generator
 from rfctl_sim.line_codec import Lines, said
 from rfctl_sim.line_events import LineEvents
 from rfctl_sim.line_unit import CHANNEL_FIELDS, CODES, GENERATOR_FIELDS, SETTINGS, LineUnit
+from rfctl_sim.setups import load
 from rfctl_sim.writes import REFERENCE
 
 PAGE = (Path(__file__).parents[3] / "docs" / "protocols" / "line.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ class Bench:
     def __init__(self) -> None:
         self.now_ns = 0
         self.effects = WireEffects()
-        self.generator = Generator(2, 1, 0, REFERENCE)
+        self.generator = Generator(2, 1, 0, load("tissue-37", "poles"), REFERENCE)
         self.unit = LineUnit(self.generator, self.effects)
         self.events: list[bytes] = []
         LineEvents(self.generator.events).listeners["test"] = self.events.append

@@ -92,7 +92,7 @@ async def http(address: str, method: str, path: str, body: bytes = b"") -> tuple
 
 @pytest.fixture
 async def simulator(clock) -> AsyncIterator[Simulator]:
-    running = await start(clock, backdoor="127.0.0.1:0")
+    running = await start(clock, tissue="poles", backdoor="127.0.0.1:0")
     yield running
     await running.close()
 

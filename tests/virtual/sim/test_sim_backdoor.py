@@ -102,7 +102,8 @@ async def test_not_a_number_is_null(client, ask):
     ("method", "path", "status"),
     [
         ("GET", "/", 404),
-        ("GET", "/setup/x", 404),
+        ("GET", "/setup/x", 405),
+        ("POST", "/setups/x", 404),
         ("POST", "/truth", 405),
         ("GET", "/faults", 405),
         ("HEAD", "/x", 404),
@@ -138,3 +139,15 @@ async def test_one_connection_serves_several_requests(simulator):
         )
         assert "channels" in json.loads(await reader.readexactly(length))
     writer.transport.abort()
+
+
+async def test_another_set_up_is_put_around_it_while_everything_is_off(client, ask):
+    status, state = await ask("POST", "/setup/bench-load")
+    assert (status, state["setup"]) == (200, "Resistor of 200 ohm, no thermocouple")
+    assert (await ask("POST", "/setup/tissue-37"))[0] == 200
+    await client.start_lesion()
+    status, answer = await ask("POST", "/setup/bench-load")
+    assert status == 400
+    assert "channel 1 is on" in answer["error"]
+    status, answer = await ask("POST", "/setup/benchload")
+    assert (status, "Did you mean bench-load?" in answer["error"]) == (400, True)

@@ -69,7 +69,7 @@ class Wire:
 @pytest.mark.parametrize("address", ["tcp:127.0.0.1:0", "rtutcp:127.0.0.1:0", "pty:"])
 @pytest.mark.parametrize("make", IDENTITY)
 async def test_every_machine_answers_behind_every_face(clock, make, address):
-    simulator = await start(clock, address=address, generator=make)
+    simulator = await start(clock, tissue="poles", address=address, generator=make)
     wire = await Wire(simulator).open()
     request, answer = (bytes.fromhex(text) for text in IDENTITY[make])
     assert await wire.ask(request) == answer
@@ -82,7 +82,7 @@ async def test_every_machine_answers_behind_every_face(clock, make, address):
 @pytest.mark.parametrize(("make", "channels"), [("kestrel-2", 1), ("kestrel-2", 4), ("orrin-v", 2)])
 async def test_a_machine_comes_with_the_channels_it_is_built_with(clock, make, channels):
     with pytest.raises(ConfigError, match=f"{channels} channels.*{make} has {CHANNELS[make]}"):
-        await start(clock, generator=make, channels=channels)
+        await start(clock, tissue="poles", generator=make, channels=channels)
 
 
 async def kestrel_rf_on(wire):
@@ -99,7 +99,7 @@ async def kestrel_rf_on(wire):
 
 @pytest.fixture
 async def kestrel(clock):
-    running = await start(clock, generator="kestrel-2")
+    running = await start(clock, tissue="poles", generator="kestrel-2")
     yield running
     await running.close()
 
@@ -126,7 +126,7 @@ async def test_a_cut_network_is_a_closed_connection(kestrel):
 
 
 async def test_a_serial_line_is_one_connection_for_ever(clock):
-    kestrel = await start(clock, generator="kestrel-2", address="pty:")
+    kestrel = await start(clock, tissue="poles", generator="kestrel-2", address="pty:")
     wire = await Wire(kestrel).open()
     await kestrel_rf_on(wire)
     wire.close()
@@ -158,6 +158,6 @@ async def test_the_panel_is_locked_and_freed_by_the_back_door(clock, ask, simula
 
 @pytest.fixture
 async def simulator(clock):
-    running = await start(clock, generator="kestrel-2", backdoor="127.0.0.1:0")
+    running = await start(clock, tissue="poles", generator="kestrel-2", backdoor="127.0.0.1:0")
     yield running
     await running.close()

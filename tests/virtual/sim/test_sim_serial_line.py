@@ -53,7 +53,7 @@ class Port:
 
 @pytest.fixture
 async def slow(clock):
-    running = await start(clock, address="pty:", baud=9600)
+    running = await start(clock, tissue="poles", address="pty:", baud=9600)
     yield running
     await running.close()
 
@@ -138,7 +138,7 @@ async def test_a_fault_that_is_cleared_puts_the_port_back_at_once(slow, port):
 
 async def test_nothing_is_left_when_it_closes(clock, tmp_path):
     for address in ("pty:", f"pty:{tmp_path}/line"):
-        simulator = await start(clock, address=address)
+        simulator = await start(clock, tissue="poles", address=address)
         port = Port(simulator)
         assert port.there
         await simulator.close()
@@ -149,10 +149,10 @@ async def test_nothing_is_left_when_it_closes(clock, tmp_path):
 async def test_the_link_of_a_killed_simulator_is_replaced_and_nothing_else_is(clock, tmp_path):
     (tmp_path / "line").symlink_to("/dev/pts/no-such-pty")
     (tmp_path / "file").touch()
-    simulator = await start(clock, address=f"pty:{tmp_path}/line")
+    simulator = await start(clock, tissue="poles", address=f"pty:{tmp_path}/line")
     with pytest.raises(ConfigError, match=r"File exists.* Remove what is there"):
-        await start(clock, address=f"pty:{tmp_path}/line")
+        await start(clock, tissue="poles", address=f"pty:{tmp_path}/line")
     with pytest.raises(ConfigError, match="File exists"):
-        await start(clock, address=f"pty:{tmp_path}/file")
+        await start(clock, tissue="poles", address=f"pty:{tmp_path}/file")
     await simulator.close()
     assert (tmp_path / "file").is_file()

@@ -38,7 +38,7 @@ async def connected(simulator):
 
 @pytest.fixture
 async def simulator(clock):
-    running = await start(clock, address="rtutcp:127.0.0.1:0", units=3, backdoor="127.0.0.1:0")
+    running = await start(clock, tissue="poles", address="rtutcp:127.0.0.1:0", units=3, backdoor="127.0.0.1:0")
     yield running
     await running.close()
 
@@ -110,4 +110,4 @@ async def test_a_cut_network_takes_the_connection_and_comes_back(simulator, line
 @pytest.mark.parametrize("units", [0, 248])
 async def test_a_number_of_units_that_no_line_has_is_refused(clock, units):
     with pytest.raises(ConfigError, match=f"{units} units.*1 to 247"):
-        await start(clock, units=units)
+        await start(clock, tissue="poles", units=units)

@@ -94,7 +94,7 @@ async def test_a_taken_port_is_refused_with_the_address_and_a_remedy(clock, simu
     with pytest.raises(
         ConfigError, match=rf"{simulator.address}: cannot listen there: .*in use.*choose another"
     ) as error:
-        await start(clock, address=simulator.address)
+        await start(clock, tissue="poles", address=simulator.address)
     assert error.value.exit_code == 2
 
 
@@ -112,11 +112,11 @@ async def test_a_taken_port_is_refused_with_the_address_and_a_remedy(clock, simu
 )
 async def test_what_cannot_be_served_is_refused_and_leaves_nothing_open(clock, arguments, message):
     with pytest.raises(ConfigError, match=message):
-        await start(clock, **arguments)
+        await start(clock, tissue="poles", **arguments)
 
 
 async def test_closing_ends_every_connection(clock, connect_to):
-    simulator = await start(clock)
+    simulator = await start(clock, tissue="poles")
     client = await connect_to(simulator)
     await client.read(0, "I")
     await simulator.close()
