@@ -56,9 +56,9 @@ def test_a_file_that_is_not_accepted_is_named_with_the_value_and_the_remedy(tmp_
 def test_an_unknown_name_names_the_nearest(tmp_path):
     with pytest.raises(ConfigError, match=r"'tissue-73'\. Did you mean tissue-37\? Valid: bench-load"):
         setups.load("tissue-73")
-    with pytest.raises(ConfigError, match="'mud'.*Valid: "):
+    with pytest.raises(ConfigError, match=r"'mud'.*Valid: "):
         setups.load("tissue-37", "mud")
-    with pytest.raises(ConfigError, match="load.*for the medium tissue"):
+    with pytest.raises(ConfigError, match=r"load.*for the medium tissue"):
         setups.load("tissue-37", "load")
     with pytest.raises(ConfigError, match="no such file"):
         setups.load(str(tmp_path / "none.toml"))
@@ -137,7 +137,7 @@ def test_a_loose_pad_shows_in_the_impedance_and_where_the_generator_looks(make_b
 def test_a_set_up_is_changed_only_while_everything_is_off(bench, client):
     client.start_lesion()
     client.keep(1.0)
-    with pytest.raises(ConfigError, match="channel 1 is on.*Turn it off"):
+    with pytest.raises(ConfigError, match=r"channel 1 is on.*Turn it off"):
         bench.generator.place(setups.load("phantom-22", "poles"), bench.clock.now_ns)
     client.write("all_off", 1)
     bench.generator.place(setups.load("phantom-22", "poles"), bench.clock.now_ns)
