@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from rfctl.accounts import deeds
 from rfctl.check import at_rest, control
 from rfctl.check.energy import Energy
 from rfctl.check.findings import Finding, Findings
@@ -21,11 +22,12 @@ from rfctl.station import registry
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection, TooSlow
 from rfctl.station.signals import StopSignals
-from rfctl.station.station_file import require_layers
+from rfctl.station.station_file import require_accounts, require_layers
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rfctl.accounts.deeds import Done
     from rfctl.clock import Clock
     from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
@@ -49,7 +51,14 @@ class Report:
 
 
 async def run(
-    station: Station, profile: AnyProfile, clock: Clock, *, energise: bool, out: Path, seed: int = 0
+    station: Station,
+    profile: AnyProfile,
+    clock: Clock,
+    *,
+    energise: bool,
+    out: Path,
+    seed: int = 0,
+    acts: tuple[Done, ...] = (),
 ) -> Report:
     """Check a generator.
 
@@ -60,9 +69,10 @@ async def run(
         energise: Turn outputs on, too: stimulation at amplitude 0, and 1.5 s of RF with at most 2 W.
         out: Folder for the record of that part.
         seed: Of a simulator in process.
+        acts: Of the people who began it, for the record.
 
     Raises:
-        ConfigError: The station is in use, or its medium needs layers that are not there.
+        ConfigError: The station is in use, or its medium needs layers that are not there, or a device has no accounts.
         LinkError: Nobody there, or the connection was lost.
         RefusedError: A signal stopped it; off has been sent.
     """
@@ -70,7 +80,7 @@ async def run(
     assert task is not None  # noqa: S101 - a coroutine runs in a task
     with StopSignals(task) as signals:
         try:
-            return await _run(station, profile, clock, energise=energise, out=out, seed=seed)
+            return await _run(station, profile, clock, energise=energise, out=out, seed=seed, acts=acts)
         except asyncio.CancelledError:
             if not signals.by:
                 raise
@@ -78,9 +88,19 @@ async def run(
             raise RefusedError(f"stopped by {signals.by}; off was sent", where=station.id) from None
 
 
-async def _run(station: Station, profile: AnyProfile, clock: Clock, *, energise: bool, out: Path, seed: int) -> Report:
+async def _run(
+    station: Station,
+    profile: AnyProfile,
+    clock: Clock,
+    *,
+    energise: bool,
+    out: Path,
+    seed: int,
+    acts: tuple[Done, ...],
+) -> Report:
     if energise:
         require_layers(station)
+        require_accounts(station)
     findings = Findings(profile.path)
     record = None
     with at_the_bedside(station.state_folder, clock):
@@ -96,7 +116,7 @@ async def _run(station: Station, profile: AnyProfile, clock: Clock, *, energise:
             if await _connected(connection, findings):
                 subject = Subject(connection, profile, clock, station.medium, findings)
                 await _look_and_set(subject)
-                record = await _with_energy(subject, station, out) if energise and not findings.failed else None
+                record = await _with_energy(subject, station, out, acts) if energise and not findings.failed else None
                 if not energise:
                     for name in WITH_ENERGY:
                         findings.not_run(name, "needs --energise")
@@ -148,7 +168,7 @@ async def _look_and_set(subject: Subject) -> None:
         findings.bad("writes", problem.what, "accepted, or refused where it must be", *(problem.keys or ("write",)))
 
 
-async def _with_energy(subject: Subject, station: Station, out: Path) -> Path:
+async def _with_energy(subject: Subject, station: Station, out: Path, acts: tuple[Done, ...]) -> Path:
     """The part with an output on, recorded.
 
     Raises:
@@ -168,6 +188,8 @@ async def _with_energy(subject: Subject, station: Station, out: Path) -> Path:
         "profile_sha256": subject.profile.sha256,
     }
     record = await RecordWriter.create(path, clock=subject.clock, signing_key=key, header=header)
+    for act in acts:
+        record.append(deeds.KIND, subject.clock.monotonic_ns(), act.members())
     begun = len(subject.findings.all)
     try:
         await _energise(Energy(subject, record), subject)

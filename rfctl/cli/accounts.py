@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rfctl.cli.password import read_password
+from rfctl.cli.password import PASSWORD_FILE, read_password
 
 if TYPE_CHECKING:
     from rfctl.accounts.accounts_file import Account
@@ -22,11 +22,6 @@ FILE = click.option(
     default=Path("accounts.toml"),
     show_default=True,
     help="The accounts file, as station.accounts names it.",
-)
-PASSWORD = click.option(
-    "--password-file",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Its first line is the password; else it is asked for. Mode 0600.",
 )
 NAME = click.argument("name")
 
@@ -52,7 +47,7 @@ def accounts() -> None:
 @NAME
 @click.option("--role", "roles", type=click.Choice(ROLES), multiple=True, required=True, help="May be repeated.")
 @FILE
-@PASSWORD
+@PASSWORD_FILE
 def add(*, name: str, roles: tuple[str, ...], file: Path, password_file: Path | None) -> None:
     """Add an account; the first one makes the file.
 
@@ -90,7 +85,7 @@ def list_accounts(*, file: Path, as_json: bool) -> None:
 @accounts.command()
 @NAME
 @FILE
-@PASSWORD
+@PASSWORD_FILE
 def passwd(*, name: str, file: Path, password_file: Path | None) -> None:
     """Set another password.
 

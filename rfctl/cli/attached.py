@@ -25,7 +25,9 @@ Place = tuple[int, int] | None
 """Descriptors of keyboard and screen, None for lines."""
 
 
-async def run_at_service(station: Station, plan: str, answers: str | None, *, name: str, place: Place) -> Result:
+async def run_at_service(
+    station: Station, plan: str, answers: str | None, *, name: str, password: str | None, place: Place
+) -> Result:
     """Have the service run a procedure, hold the control right meanwhile, and show it to its end.
 
     Args:
@@ -33,15 +35,18 @@ async def run_at_service(station: Station, plan: str, answers: str | None, *, na
         plan: Content of the plan file.
         answers: Content of the answers file; None: the person at the view answers.
         name: Who holds the control right.
+        password: Proves it, where the station has accounts.
         place: Where it is shown.
 
     Raises:
         ConfigError: The service does not accept the plan or the answers.
-        RefusedError: Somebody else holds the control right.
+        RefusedError: Somebody else holds the control right, or the name was not proved.
         LinkClosed: The service is gone before it began.
     """
     client = await ControlClient.connect(station.state_folder, name)
     try:
+        if password is not None:
+            await client.log_in(name, password)
         await client.ask("take")
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

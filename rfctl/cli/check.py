@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rfctl.cli.password import PASSWORD_FILE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rfctl.accounts.deeds import Done
     from rfctl.check.findings import Finding
     from rfctl.check.run import Report
     from rfctl.profile.any_profile import AnyProfile
@@ -31,7 +34,18 @@ def check() -> None:
 @click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write the result as JUnit XML, too.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where the record of --energise goes.")
-def generator(*, station_name: str, energise: bool, junit: Path | None, as_json: bool, out: Path | None) -> None:
+@click.option("--operator", "operator_name", help="Who begins --energise; default the user's name.")
+@PASSWORD_FILE
+def generator(
+    *,
+    station_name: str,
+    energise: bool,
+    junit: Path | None,
+    as_json: bool,
+    out: Path | None,
+    operator_name: str | None,
+    password_file: Path | None,
+) -> None:
     """Check a generator against its profile.
 
     Reads and writes through the same link and gate as a procedure. Without --energise nothing is turned on and no
@@ -43,9 +57,11 @@ def generator(*, station_name: str, energise: bool, junit: Path | None, as_json:
 
     Example: rfctl check generator --station demo --energise
     """
+    import getpass
     import json
     from dataclasses import asdict
 
+    from rfctl.cli.login import began, log_in
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE, ConfigError
     from rfctl.profile import any_profile
     from rfctl.station import station_file
@@ -54,7 +70,13 @@ def generator(*, station_name: str, energise: bool, junit: Path | None, as_json:
     generator_profile = any_profile.load(station.profile, relative_to=station.folder)
     if junit is not None and not junit.resolve().parent.is_dir():
         raise ConfigError("no such folder", where=str(junit.resolve().parent), remedy="Make it, or write elsewhere.")
-    report = _run(station, generator_profile, energise=energise, out=out or station.record_folder)
+    acts: tuple[Done, ...] = ()
+    if energise:
+        station_file.require_layers(station)
+        station_file.require_accounts(station)
+        login = log_in(station, operator_name or getpass.getuser(), password_file)
+        acts = began(login, "check generator --energise")
+    report = _run(station, generator_profile, energise=energise, out=out or station.record_folder, acts=acts)
     if junit is not None:
         from rfctl.check import junit as xml
 
@@ -75,7 +97,7 @@ def generator(*, station_name: str, energise: bool, junit: Path | None, as_json:
     sys.exit(EXIT_BAD_VERDICT if report.failed else EXIT_DONE)
 
 
-def _run(station: Station, profile: AnyProfile, *, energise: bool, out: Path) -> Report:
+def _run(station: Station, profile: AnyProfile, *, energise: bool, out: Path, acts: tuple[Done, ...]) -> Report:
     """On the clock that the station's generator lives in."""
     import asyncio
 
@@ -86,11 +108,11 @@ def _run(station: Station, profile: AnyProfile, *, energise: bool, out: Path) ->
     if station.in_process:
 
         async def on_virtual_clock() -> Report:
-            return await run(station, profile, VirtualClock.running(), energise=energise, out=out)
+            return await run(station, profile, VirtualClock.running(), energise=energise, out=out, acts=acts)
 
         return run_virtual(on_virtual_clock())
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        return runner.run(run(station, profile, RealClock(), energise=energise, out=out))
+        return runner.run(run(station, profile, RealClock(), energise=energise, out=out, acts=acts))
 
 
 def _show(station: Station, profile: AnyProfile, report: Report) -> None:

@@ -36,6 +36,7 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
     telemetry = click.get_current_context().with_resource(DemoTelemetry())
 
     from rfctl.cli.launch import arrange_watching, launch, show
+    from rfctl.cli.login import began
     from rfctl.profile import any_profile
     from rfctl.station import answers, plan_file, station_file
     from rfctl.station.session import Order
@@ -56,6 +57,7 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
         out=folder,
         seed=seed,
         watch=watching.watch,
+        acts=began(None, plan.title),
     )
     result = launch(telemetry.fed_by(order), virtual=True, pace=None if fast else pace or PACE, watching=watching)
     telemetry.count_into(result.document)

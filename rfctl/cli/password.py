@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import click
 
-if TYPE_CHECKING:
-    from pathlib import Path
+PASSWORD_FILE = click.option(
+    "--password-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where a password is needed: the first line of this file, mode 0600; else it is asked for.",
+)
 
 
 def read_password(file: Path | None, asked: str, *, twice: bool = False) -> str:

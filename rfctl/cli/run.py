@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rfctl.cli.password import PASSWORD_FILE
+
 if TYPE_CHECKING:
     from rfctl.errors import ConfigError
     from rfctl.station.station_file import Station
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--plan", "plan_name", required=True, help="Plan file, or the name of a shipped one.")
 @click.option("--answers", "answers_name", help="Answers file, for a simulator or a test load; else you decide.")
 @click.option("--operator", "operator_name", help="Who decides at this terminal; default the user's name.")
+@PASSWORD_FILE
 @click.option("--fast", is_flag=True, help="Virtual time; only where the station's link is sim:NAME.")
 @click.option("--seed", type=int, default=0, help="Seed of an in-process simulator's noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default from the station file.")
@@ -29,6 +32,7 @@ def run(
     plan_name: str,
     answers_name: str | None,
     operator_name: str | None,
+    password_file: Path | None,
     fast: bool,
     seed: int,
     out: Path | None,
@@ -38,11 +42,14 @@ def run(
 
     Where a service runs the station, the procedure runs there, and this terminal holds the control right.
 
+    Where the station has accounts, the operator proves the name by a password before anything happens. STOP needs none.
+
     The space bar, SIGINT, SIGTERM and closing the terminal turn everything off at once.
 
     Example: rfctl run --station demo --plan short --answers short-answers --fast
     """
     from rfctl.cli.launch import arrange_watching, launch, show
+    from rfctl.cli.login import asked_password, began, log_in
     from rfctl.errors import ConfigError
     from rfctl.profile import any_profile
     from rfctl.station import answers, plan_file, station_file
@@ -63,16 +70,24 @@ def run(
         answers.require_nobody(station)
     plan = plan_file.load(plan_name)
     operator_name = operator_name or getpass.getuser()
-    operator: Operator
-    operator = answers.load(answers_name, plan) if answers_name is not None else AttendedOperator(operator_name)
-    if not fast and service_runs(station.state_folder):
+    station_file.require_accounts(station)
+    at_service = not fast and service_runs(station.state_folder)
+    if at_service:
         if out is not None:
             raise ConfigError(
                 "--out with a service: it keeps its records in its own folder",
                 where="rfctl run",
                 remedy="Leave it out.",
             )
-        sys.exit(_at_service(station, plan_name, answers_name, name=operator_name, as_json=as_json))
+        password = asked_password(station, operator_name, password_file)
+        code = _at_service(station, plan_name, answers_name, name=operator_name, password=password, as_json=as_json)
+        sys.exit(code)
+    operator: Operator
+    login = log_in(station, operator_name, password_file)
+    if answers_name is not None:
+        operator = answers.load(answers_name, plan)
+    else:
+        operator = AttendedOperator(operator_name if login is None else str(login.person), login)
     watching = arrange_watching(station, operator, visible=not (fast or as_json))
     if answers_name is None and watching.view is None:
         raise _nobody_decides()
@@ -84,12 +99,15 @@ def run(
         out=(out or station.record_folder).resolve(),
         seed=seed,
         watch=watching.watch,
+        acts=began(login, plan.title),
     )
     result = launch(order, virtual=fast, pace=None, watching=watching)
     sys.exit(show(result, as_json=as_json))
 
 
-def _at_service(station: Station, plan: str, answers: str | None, *, name: str, as_json: bool) -> int:
+def _at_service(
+    station: Station, plan: str, answers: str | None, *, name: str, password: str | None, as_json: bool
+) -> int:
     """The same where a service owns the station."""
     import asyncio
 
@@ -106,7 +124,7 @@ def _at_service(station: Station, plan: str, answers: str | None, *, name: str, 
     logs.configure(quiet=place is not None)
     plan_text = shipped.find("plans", plan).read_text("utf-8")
     answers_text = shipped.find("plans", answers).read_text("utf-8") if answers is not None else None
-    result = asyncio.run(run_at_service(station, plan_text, answers_text, name=name, place=place))
+    result = asyncio.run(run_at_service(station, plan_text, answers_text, name=name, password=password, place=place))
     if not result.document:
         click.echo(f"rfctl: {result.error}", err=True)
         return result.exit_code

@@ -32,6 +32,7 @@ def serve(*, station_name: str) -> None:
     logs.configure(quiet=False)
     station = station_file.load(station_name)
     station_file.require_layers(station)
+    station_file.require_accounts(station)
     found = any_profile.load(station.profile, relative_to=station.folder)
     with (
         real_time(wanted=station.real_time, station=station.id),
@@ -55,7 +56,7 @@ async def _serve(station: Station, profile: AnyProfile, source: str) -> int:
     context = {"station": station.id, "backend": "SIMULATED" if station.simulated else "device"}
     log = structlog.get_logger().bind(**context)
     clock = RealClock()
-    control = ControlServer(clock)
+    control = ControlServer(clock, station.accounts, patient=station.patient)
 
     def say(text: str) -> None:
         log.info(text)

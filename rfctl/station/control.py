@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rfctl.accounts.deeds import Deed, Done
+from rfctl.accounts.door import Door
+from rfctl.accounts.roles import Act, require
 from rfctl.errors import ConfigError, RefusedError, RfctlError
 from rfctl.station import local_socket
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
+    from rfctl.accounts.door import Login
     from rfctl.clock import Clock
     from rfctl.station.session import Result
     from rfctl.station.snapshot import Onlooker
@@ -41,8 +47,12 @@ class Controlled(Protocol):
         """A procedure is under way or about to begin."""
         ...
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str) -> None:
+    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
         """Begin a procedure."""
+        ...
+
+    def record(self, done: Done) -> None:
+        """Put what somebody did into the record."""
         ...
 
     def answer(self, channel: int, question: str, choice: str) -> None:
@@ -65,10 +75,17 @@ class _Client:
         self.name = f"process {peer.pid}"
         self.pid = peer.pid
         self.watches = False
+        self.login: Login | None = None
         self._writer = writer
 
     def __str__(self) -> str:
-        return f"{self.name} (process {self.pid})"
+        name = self.login.person if self.login is not None else self.name
+        return f"{name} (process {self.pid})"
+
+    @property
+    def signature(self) -> str:
+        """How it stands under what it decides: with the roles, where a name was proved."""
+        return str(self.login.person) if self.login is not None else self.name
 
     @property
     def took_the_last(self) -> bool:
@@ -90,8 +107,19 @@ class _Client:
 class ControlServer:
     """Serves the control and the health socket of one service. Its methods belong to the thread of the loop."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, accounts: Path | None = None, *, patient: bool = False) -> None:
+        """Nothing happens before ``open``.
+
+        Args:
+            clock: Of the station.
+            accounts: Who may do what; None: nobody has to prove a name (a simulator only).
+            patient: A device in tissue, as in rfctl.accounts.roles.require.
+        """
         self._clock = clock
+        self._door = Door(accounts, clock) if accounts is not None else None
+        self._patient = patient
+        self._looking: ThreadPoolExecutor | None = None
+        self._a_password_is_looked_at = False
         self._service: Controlled | None = None
         self._clients: set[_Client] = set()
         self._holder: _Client | None = None
@@ -121,6 +149,8 @@ class ControlServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._looking is not None:
+            self._looking.shutdown()
 
     def notice(self, text: str) -> None:
         """Tell every client in words."""
@@ -172,7 +202,7 @@ class ControlServer:
         self._keep(task)
         try:
             while line := await reader.readline():
-                client.send(_line(self._reply(client, line)))
+                client.send(_line(await self._reply(client, line)))
         except (ValueError, OSError):  # a line without end, a connection without end
             pass
         finally:
@@ -181,12 +211,13 @@ class ControlServer:
 
     def _lose(self, client: _Client) -> None:
         self._clients.discard(client)
+        self._end_login(client, "the connection was lost")
         if self._holder is client:
             self._holder = None
             if self._service is not None and self._service.busy:
                 self._service.stop(f"the loss of the connection of {client}, who held the control right")
 
-    def _reply(self, client: _Client, line: bytes) -> dict[str, Any]:
+    async def _reply(self, client: _Client, line: bytes) -> dict[str, Any]:
         do: Any = None
         try:
             try:
@@ -197,7 +228,8 @@ class ControlServer:
                 raise ConfigError(
                     f"not a request: {line[:80]!r}", remedy=f'A line of JSON with "do": {", ".join(ACTS)}.'
                 ) from None
-            return {"reply": do, "ok": True, **act(self, client, request)}
+            found = act(self, client, request)
+            return {"reply": do, "ok": True, **(await found if isawaitable(found) else found)}
         except RfctlError as problem:
             return {"reply": do, "ok": False, "error": str(problem), "exit_code": problem.exit_code}
 
@@ -207,8 +239,8 @@ class ControlServer:
         name = _text(request, "name").strip()
         if not name or len(name) > NAME_LENGTH or not name.isprintable():
             raise ConfigError(f"a name has 1 to {NAME_LENGTH} printable characters")
-        if client is self._holder:
-            raise RefusedError("who holds the control right keeps the name")
+        if client is self._holder or client.login is not None:
+            raise RefusedError("who holds the control right, or has logged in, keeps the name")
         client.name = name
         return {"name": name}
 
@@ -231,6 +263,7 @@ class ControlServer:
             raise RefusedError(
                 f"{self._holder} holds the control right", remedy="Watch, or wait until it is released; STOP is open."
             )
+        self._require_role(client, Act.CONTROL)
         self._holder = client
         return {"holder": str(client)}
 
@@ -244,7 +277,8 @@ class ControlServer:
     def _start(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
         self._require_holder(client)
         answers = None if request.get("answers") is None else _text(request, "answers")
-        self._required.begin(_text(request, "plan"), answers, client.name)
+        self._require_role(client, Act.START)
+        self._required.begin(_text(request, "plan"), answers, client.signature, client.login)
         return {}
 
     def _answer(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
@@ -252,12 +286,61 @@ class ControlServer:
         channel = request.get("channel")
         if type(channel) is not int:
             raise ConfigError('"channel" is a number, 0 for the whole procedure')
+        if client.login is not None:
+            client.login.require_valid(self._clock.monotonic_ns())
         self._required.answer(channel, _text(request, "question"), _text(request, "choice"))
         return {}
 
     def _stop(self, client: _Client, _request: dict[str, Any]) -> dict[str, Any]:
         self._required.stop(str(client))
         return {}
+
+    async def _login(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:
+        name, password = _text(request, "name"), _text(request, "password")
+        service, door = self._required, self._door
+        if door is None:
+            raise ConfigError("this station has no accounts", remedy="Set station.accounts, see docs/accounts.md.")
+        if client.login is not None:
+            raise RefusedError(f"{client.login.person} is logged in here", remedy="Log out first.")
+        if self._a_password_is_looked_at:
+            raise RefusedError("somebody else is just logging in", remedy="Try again.")
+        if self._looking is None:
+            self._looking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rfctl-login")
+        self._a_password_is_looked_at = True
+        try:
+            login = await asyncio.get_running_loop().run_in_executor(self._looking, door.log_in, name, password)
+        except RfctlError as problem:
+            claimed = name[:NAME_LENGTH] if name.isprintable() else "?"
+            service.record(Done(Deed.LOGIN_REFUSED, claimed, reason=problem.what))
+            raise
+        finally:
+            self._a_password_is_looked_at = False
+        client.login, client.name = login, login.person.name
+        service.record(Done.by(login.person, Deed.LOGIN))
+        return {"name": client.name, "roles": sorted(login.person.roles)}
+
+    def _logout(self, client: _Client, _request: dict[str, Any]) -> dict[str, Any]:
+        if client.login is None:
+            raise RefusedError("nobody is logged in here")
+        if self._holder is client:
+            self._release(client, {})
+        self._end_login(client, "")
+        return {}
+
+    def _end_login(self, client: _Client, reason: str) -> None:
+        login, client.login = client.login, None
+        if login is not None and self._service is not None:
+            self._service.record(Done.by(login.person, Deed.LOGOUT, reason))
+
+    def _require_role(self, client: _Client, act: Act) -> None:
+        """Where the station has accounts, the client has proved a name whose roles allow the act."""
+        if self._door is None:
+            return
+        if client.login is None:
+            raise RefusedError(f"{act} takes a login at this station", remedy="Log in first; STOP is open.")
+        self._door.require_unchanged(client.login)
+        client.login.used(self._clock.monotonic_ns())
+        require(client.login.person, act, patient=self._patient)
 
     @property
     def _required(self) -> Controlled:
@@ -275,8 +358,11 @@ class ControlServer:
         task.add_done_callback(self._tasks.discard)
 
 
-ACTS: dict[str, Callable[[ControlServer, _Client, dict[str, Any]], dict[str, Any]]] = {
+_Found = dict[str, Any]
+ACTS: dict[str, Callable[[ControlServer, _Client, dict[str, Any]], _Found | Awaitable[_Found]]] = {
     "hello": ControlServer._hello,
+    "login": ControlServer._login,
+    "logout": ControlServer._logout,
     "status": ControlServer._ask_status,
     "watch": ControlServer._watch,
     "take": ControlServer._take,

@@ -86,6 +86,15 @@ class ControlClient:
             raise kind(reply["error"])
         return reply
 
+    async def log_in(self, name: str, password: str) -> None:
+        """Prove a name, where the station has accounts.
+
+        Raises:
+            RefusedError: Name or password is wrong, or it is too soon to try again.
+            LinkClosed: The service is gone.
+        """
+        await self.ask("login", name=name, password=password)
+
     def say_stop(self) -> None:
         """STOP; the reply is not awaited. In any callback of the loop."""
         self._writer.write(b'{"do": "stop"}\n')

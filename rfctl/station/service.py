@@ -6,10 +6,12 @@ import asyncio
 import hashlib
 import os
 import signal
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
+from rfctl.accounts.deeds import Deed, Done
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED, ConfigError, RfctlError
 from rfctl.kernel.events import Stopped
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from rfctl.accounts.door import Login
     from rfctl.clock import Clock
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.state import KernelState
@@ -44,6 +47,8 @@ NEW_RECORD_NS = 3600 * NS_PER_S
 RETRY_S = 1.0
 RELOADABLE = frozenset({"title", "record_folder", "sha256"})
 """Fields of a station that may change while it runs: none of them widens what it may do."""
+MOST_ACTS = 1000
+"""Of people, that wait for a record while the generator cannot be reached."""
 PLAN_FILE = "received-plan.toml"
 ANSWERS_FILE = "received-answers.toml"
 
@@ -65,7 +70,6 @@ class _Job:
 
     plan: Plan
     operator: Operator
-    by: str
 
 
 class Service:
@@ -114,6 +118,8 @@ class Service:
         self._current: _Job | None = None  # under way
         self._procedure: Stoppable | None = None
         self._owed = ""
+        self._acts: deque[Done] = deque(maxlen=MOST_ACTS)  # of people, while no record is open
+        self._record: Callable[[Done], None] | None = None
         self._state: KernelState | None = None
         self._cycle_ns = 0
         self._ready = False
@@ -127,13 +133,14 @@ class Service:
         """A procedure is under way or about to begin."""
         return self._job is not None or self._current is not None
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str) -> None:
+    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
         """Begin a procedure as soon as watching has ended, a moment from now.
 
         Args:
             plan_text: The plan file's content.
             answers_text: The answers file's, on a simulator or a test load; None: the questions go to ``answer``.
             by: Who asks for it.
+            login: How they proved who they are; None where nobody has to.
 
         Raises:
             ConfigError: The plan or the answers cannot be accepted, or a procedure is under way.
@@ -141,11 +148,12 @@ class Service:
         if self.busy or self._leaving:
             raise ConfigError("a procedure is under way" if self.busy else "the service is ending")
         plan = plan_file.load(self._keep(PLAN_FILE, plan_text))
-        operator: Operator = AttendedOperator(by)
+        operator: Operator = AttendedOperator(by, login)
         if answers_text is not None:
             answers.require_nobody(self.station)
             operator = answers.load(self._keep(ANSWERS_FILE, answers_text), plan)
-        self._job = _Job(plan, operator, by)
+        self._job = _Job(plan, operator)
+        self._acts.append(Done.by(login.person if login is not None else None, Deed.START, plan.title))
         self._say(f"{by} begins a procedure: {plan.title}")
         if self._procedure is not None:
             self._procedure.stop(f"the service: {by} begins a procedure")
@@ -166,6 +174,13 @@ class Service:
                 remedy=f"Choices: {', '.join(asked.choices)}.",
             )
         operator.answer(channel, question, choice)
+
+    def record(self, done: Done) -> None:
+        """Put what somebody did into the record, or into the next one while none is open."""
+        if self._record is not None:
+            self._record(done)
+        else:
+            self._acts.append(done)
 
     def stop(self, by: str) -> None:
         """Everything off, at once; a procedure that is under way ends, one that was asked for does not begin."""
@@ -210,6 +225,7 @@ class Service:
 
     def leave(self, *, off_measured: bool, text: str) -> None:
         self._procedure = None
+        self._record = None
         self._owed = ""
         self._desk.leave(off_measured=off_measured, text=text)
 
@@ -283,6 +299,8 @@ class Service:
         operator: Operator = job.operator if job is not None else _Watching("service", now_ns + NEW_RECORD_NS)
         self.onlooker = self._new_onlooker(self.station, self._clock, operator.name)
         self._state = None
+        acts = tuple(self._acts)
+        self._acts.clear()
         return session.Order(
             station=self.station,
             profile=self._profile,
@@ -292,16 +310,23 @@ class Service:
             seed=0,
             watch=self._watch,
             begun=self._begun,
+            acts=acts,
         )
 
     def _begun(self, begun: session.Begun) -> None:
         self.onlooker.procedure_id = begun.procedure_id
         self.onlooker.services = begun.services
+        self._record = begun.record
+        for done in self._acts:
+            begun.record(done)
+        self._acts.clear()
 
     def _watch(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
         self._state = state
         self.onlooker(state, effects)
         self._progress(state, effects)
+        if state.stage is Stage.ENDED:
+            self._record = None  # about to be sealed
         if not self._ready and state.stage is Stage.STANDING_BY:
             self._ready = True
             self._say("ready: every output is measured off")

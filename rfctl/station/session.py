@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
+from rfctl.accounts import deeds
 from rfctl.clock import wall_ns
 from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
@@ -37,6 +38,7 @@ from rfctl.station.signals import SIGNALS, StopSignals
 from rfctl.station.temperature_control import choose
 
 if TYPE_CHECKING:
+    from rfctl.accounts.deeds import Done
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.any_profile import AnyProfile
@@ -68,11 +70,13 @@ class Begun:
         procedure_id: Its name.
         stop: Everything off at once, said by whom; called in the loop, from any callback, as often as one likes.
         services: What serves it beside control, each with how that is, in words, whenever asked.
+        record: Puts an act of a person into its record; called in the loop.
     """
 
     procedure_id: str
     stop: Callable[[str], None]
     services: dict[str, Callable[[], str]]
+    record: Callable[[Done], None]
 
 
 def _unheard(_begun: Begun) -> None:
@@ -93,6 +97,7 @@ class Order:
         watch: Told of every decision; must not wait.
         begun: Told once how the procedure can be stopped; must not wait.
         broker: Where telemetry goes, whatever the station file says; None for what it says.
+        acts: Of people, from before there was a record: they are its first lines.
     """
 
     station: Station
@@ -104,6 +109,7 @@ class Order:
     watch: Watch
     begun: Callable[[Begun], None] = _unheard
     broker: Broker | None = None
+    acts: tuple[Done, ...] = ()
 
 
 async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None) -> Result:
@@ -146,6 +152,8 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "previous_record_unclean": unclean,
         }
         record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
+        for each in order.acts:
+            record.append(deeds.KIND, clock.monotonic_ns(), each.members())
         state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
@@ -221,7 +229,11 @@ async def _procedure(
         procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch, attending.completed)
         signals.act = procedure.stop
         attending.attend(procedure, connection)
-        order.begun(Begun(procedure_id, procedure.stop, publishing.services()))
+
+        def act(done: Done) -> None:
+            record.append(deeds.KIND, clock.monotonic_ns(), done.members(), significant=True)
+
+        order.begun(Begun(procedure_id, procedure.stop, publishing.services(), act))
         state = await procedure.run()
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)

@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
+from rfctl.accounts import accounts_file
 from rfctl.errors import ConfigError
 from rfctl.link import serial_line
 from rfctl.model import shipped, strict_toml
@@ -31,6 +32,7 @@ class StationSection(strict_toml.Strict):
     backend: Literal["device", "simulated"] = "device"
     medium: Medium
     real_time: bool = Field(default=False, strict=True)
+    accounts: str | None = Field(default=None, min_length=1)
 
     @field_validator("medium", mode="before")
     @classmethod
@@ -143,6 +145,7 @@ class Station:
         site: Where the station stands, as the topics of telemetry name it.
         broker: Where telemetry goes; None for nowhere.
         real_time: The loop is to run before other programs, as in rfctl.station.real_time.
+        accounts: Who may do what, as in rfctl.accounts.accounts_file; None: nobody is asked (a simulator only).
     """
 
     id: str
@@ -160,6 +163,12 @@ class Station:
     temperature_control: Literal["auto", "device", "host"] = "auto"
     neighbours: tuple[NeighbourSection, ...] = ()
     real_time: bool = False
+    accounts: Path | None = None
+
+    @property
+    def patient(self) -> bool:
+        """Somebody may lie there: a device in tissue."""
+        return not self.simulated and self.medium is Medium.TISSUE
 
     @property
     def in_process(self) -> bool:
@@ -206,6 +215,7 @@ def load(name_or_path: str) -> Station:
         site=file.mqtt.site if file.mqtt else DEFAULT_SITE,
         broker=_broker(file.mqtt, folder) if file.mqtt else None,
         real_time=file.station.real_time,
+        accounts=(folder / file.station.accounts) if file.station.accounts else None,
     )
 
 
@@ -221,12 +231,28 @@ def require_layers(station: Station) -> None:
     Raises:
         ConfigError: Tissue on a device.
     """
-    if not station.simulated and station.medium is Medium.TISSUE:
+    if station.patient:
         raise ConfigError(
             "station.medium is 'tissue' on a device: an interlock relay and a guard are mandatory there, and this "
             "version has neither",
             where=station.id,
             remedy="Use medium = 'phantom' or 'load', or a simulated station.",
+        )
+
+
+def require_accounts(station: Station) -> None:
+    """A device is energised by people who have proved a name. Asked before anything may be, never by a stop.
+
+    Raises:
+        ConfigError: A device without accounts, or with an accounts file that cannot be used.
+    """
+    if station.accounts is not None:
+        accounts_file.load(station.accounts)
+    elif not station.simulated:
+        raise ConfigError(
+            "station.accounts is missing: on a device nobody energises who has not proved a name",
+            where=station.id,
+            remedy='Run rfctl accounts add NAME --role operator --file FILE, and set accounts = "FILE".',
         )
 
 

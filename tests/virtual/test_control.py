@@ -16,6 +16,8 @@ from rfctl.station.control import CONTROL_SOCKET, MOST_UNREAD, SNAPSHOT_S, Contr
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from rfctl.accounts.deeds import Done
+    from rfctl.accounts.door import Login
     from rfctl.clock import Clock
 
 WATCHED_S = 20.0
@@ -45,12 +47,18 @@ class Station:
         self.onlooker: Any = Look()
         self.busy = False
         self.stopped_by: list[str] = []
+        self.begun_by: list[str] = []
+        self.done: list[Done] = []
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str) -> None:
+    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
         self.busy = True
+        self.begun_by.append(by)
 
     def answer(self, channel: int, question: str, choice: str) -> None:
         raise ConfigError("nothing is asked")
+
+    def record(self, done: Done) -> None:
+        self.done.append(done)
 
     def stop(self, by: str) -> None:
         self.stopped_by.append(by)

@@ -1,0 +1,61 @@
+"""The login of whoever runs a procedure in this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rfctl.cli.password import read_password
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rfctl.accounts.deeds import Done
+    from rfctl.accounts.door import Login
+    from rfctl.station.station_file import Station
+
+
+def asked_password(station: Station, name: str, file: Path | None) -> str | None:
+    """The operator's password; None where the station has no accounts.
+
+    Raises:
+        ConfigError: As read_password, or a password for a station without accounts.
+    """
+    from rfctl.errors import ConfigError
+
+    if station.accounts is not None:
+        return read_password(file, f"Password of {name}")
+    if file is not None:
+        raise ConfigError(
+            "--password-file for a station without accounts",
+            where=station.id,
+            remedy="Leave it out, or set station.accounts.",
+        )
+    return None
+
+
+def log_in(station: Station, name: str, file: Path | None) -> Login | None:
+    """Have the operator prove a name that may begin a procedure; None where the station has no accounts.
+
+    Raises:
+        ConfigError: As asked_password, or the accounts file cannot be used.
+        RefusedError: Name or password is wrong, or no role of the account allows it.
+    """
+    from rfctl.accounts.door import Door
+    from rfctl.accounts.roles import Act, require
+    from rfctl.clock import RealClock
+
+    password = asked_password(station, name, file)
+    if password is None or station.accounts is None:
+        return None
+    login = Door(station.accounts, RealClock()).log_in(name, password)
+    require(login.person, Act.START, patient=station.patient)
+    return login
+
+
+def began(login: Login | None, title: str) -> tuple[Done, ...]:
+    """What the record of a procedure begins with: who logged in and started it."""
+    from rfctl.accounts.deeds import Deed, Done
+
+    if login is None:
+        return (Done.by(None, Deed.START, title),)
+    return Done.by(login.person, Deed.LOGIN), Done.by(login.person, Deed.START, title)
