@@ -43,7 +43,9 @@ CODES = {
     307: "no lease",
     308: "not in this mode",
     309: "electrode absent",
+    310: "emergency stop or enable loop",
     401: "owned by somebody else, or by nobody",
+    402: "the panel has control",
     501: "a fault is present",
     601: "the generator could not do it",
 }

@@ -9,6 +9,7 @@ from rfctl.clock import NS_PER_MS
 from rfctl_sim import registers
 from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
 from rfctl_sim.firmware import SAMPLE_NS
+from rfctl_sim.inputs import BOOT_MS
 from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
 from rfctl_sim.writes import RATED_POWER_W
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from rfctl_sim.generator import Generator
 
 MAP_ID = 0x52464354
-MAP_VERSION = 0x0101
+MAP_VERSION = 0x0102
 BACKEND_SIMULATOR = 2
 PROBE_U32 = 0x12345678
 PROBE_F32 = 1234.5
@@ -39,12 +40,22 @@ RF_ON = 1 << 2
 STIMULATING = 1 << 3
 ELECTRODE_PRESENT = 1 << 4
 
+PANEL_HAS_CONTROL = 1 << 3
+
+# What a lesion of each mode goes by.
+SET_POINT_OF = {
+    Mode.LESION: "set_temperature_c",
+    Mode.LESION_VOLTAGE: "voltage_set_point_v_rms",
+    Mode.LESION_POWER: "power_set_point_w",
+}
+
 # Holding registers that only act read 0.
 ACTIONS = {"all_off", "lease_clear", "fault_clear", "fire"}
 
 IDENTITY = registers.packer(registers.IDENTITY)
 TRAITS = registers.packer(registers.TRAITS)
 STATUS = registers.packer(registers.STATUS)
+SERVICE = registers.packer(registers.SERVICE)
 CHANNEL_STATUS = registers.packer(registers.CHANNEL_STATUS)
 
 
@@ -69,7 +80,7 @@ def identity(generator: Generator, map_id: int = MAP_ID) -> bytes:
         0,  # channels deliver at the same time
         CAPABILITIES,
         generator.firmware.control.last_refusal,
-        0,
+        0 if generator.time_scale == 1.0 else round(100.0 * generator.time_scale),
     )
     traits = [TRAITS.pack(RESOLUTION_K, NOISE_K, electrode_id(channel)) for channel in channels]
     return b"".join((head, *traits))
@@ -101,7 +112,7 @@ def status(generator: Generator, now_ns: int) -> bytes:
         blocks.append(_channel_status(channel, own, firmware.sample_counter(now_ns), now_ns))
     lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
     head = STATUS.pack(
-        (now_ns - generator.power_up_ns) // NS_PER_MS & U32,
+        (now_ns - generator.booted_ns) // NS_PER_MS & U32,
         firmware.sample_counter(now_ns) & U32,
         memory.owner,
         lease_ms,
@@ -112,9 +123,22 @@ def status(generator: Generator, now_ns: int) -> bytes:
         generator.pad.status,
         generator.pad.contact_ohm if generator.pad.monitored else nan,
         armed,
-        0,
+        generator.inputs.word | PANEL_HAS_CONTROL * memory.panel_has_control,
     )
     return b"".join((head, *blocks))
+
+
+def service(generator: Generator) -> bytes:
+    """What does not change between two power-ups."""
+    firmware = generator.firmware
+    return SERVICE.pack(
+        firmware.self_test,
+        firmware.restart_cause,
+        generator.power_ups & U16,
+        BOOT_MS,
+        generator.calibration_date,
+        generator.calibration_due,
+    )
 
 
 def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_ns: int) -> bytes:
@@ -149,11 +173,11 @@ def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_n
 
 
 def _set_point(memory: ChannelControl) -> int:
-    """What is in force, in hundredths; 0 while RF is off or the firmware controls the temperature."""
-    if memory.phase is not Phase.RF_ON or memory.mode is Mode.LESION:
+    """What is in force, in hundredths; 0 while RF is off."""
+    if memory.phase is not Phase.RF_ON:
         return 0
-    value = memory.voltage_set_point_v_rms if memory.mode is Mode.LESION_VOLTAGE else memory.power_set_point_w
-    return round(100.0 * value)
+    value: float | None = getattr(memory, SET_POINT_OF[memory.mode])
+    return round(100.0 * (value or 0.0))
 
 
 def control(generator: Generator, places: Iterable[registers.Place]) -> bytes:

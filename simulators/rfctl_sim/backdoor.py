@@ -78,7 +78,7 @@ class BackDoor:
             if path == "/faults":
                 self._change_fault(unit, body)
             elif path == "/panel":
-                self._press(unit, body)
+                self._simulator.at_the_machine(_object(body, 'POST {"press": "emergency_stop"}.'), unit)
             elif path.startswith(SETUP):
                 self._simulator.place(path.removeprefix(SETUP), unit=unit)
             return HTTPStatus.OK, self._read(path if path in READS else "/state", unit)
@@ -109,16 +109,6 @@ class BackDoor:
             if wanted:
                 raise ConfigError(f"clear takes no {', '.join(wanted)}", remedy=example)
             faults.clear(name, channel)
-
-    def _press(self, unit: int, body: bytes) -> None:
-        example = 'POST {"remote": "locked"} or {"remote": "free"}.'
-        wanted = _object(body, example)
-        if set(wanted) != {"remote"} or wanted["remote"] not in PANEL:
-            raise ConfigError("no such key on the panel", remedy=example)
-        self._simulator.lock_panel(locked=PANEL[wanted["remote"]], unit=unit)
-
-
-PANEL = {"locked": True, "free": False}
 
 
 def _unit_of(query: str) -> int:

@@ -44,9 +44,13 @@ class Lease(IntEnum):
 
 
 class GeneratorFault(IntEnum):
-    """Bits of the generator's fault register that a simulator can set."""
+    """Bits of the generator's fault register."""
 
+    SELF_TEST = 1 << 0
     LEASE_EXPIRED = 1 << 1
+    DISPERSIVE_ELECTRODE = 1 << 2
+    EMERGENCY_STOP = 1 << 3
+    INTERNAL = 1 << 4
 
 
 class ChannelFault(IntEnum):
@@ -144,6 +148,8 @@ class Control:
         lease_until_ns: A running lease ends here.
         fault_bits: Latched faults of the generator.
         last_refusal: Reason of the last refused request.
+        interrupted: Emergency stop or enable loop hold the output stage off.
+        panel_has_control: A person took control away from every host.
         channels: Channel 1 first.
     """
 
@@ -157,6 +163,8 @@ class Control:
     lease_until_ns: int = 0
     fault_bits: int = 0
     last_refusal: int = 0
+    interrupted: bool = False
+    panel_has_control: bool = False
 
     def copy(self) -> Control:
         """A copy to try a request on."""
@@ -173,6 +181,13 @@ class Control:
     def any_energised(self) -> bool:
         """Some output is meant to be on."""
         return any(channel.energised for channel in self.channels)
+
+    def disown(self) -> None:
+        """Nobody owns it any more: everything off, no lease."""
+        self.turn_off_all()
+        self.owner = self.owner_connection = 0
+        self.lease = Lease.NONE
+        self.lease_counter_free = True
 
     def end_lease(self) -> None:
         """The lease ran out: everything off, set points read-only until it is acknowledged."""
@@ -201,4 +216,9 @@ class Control:
         """A client is gone. Here outputs go on until the lease runs out."""
 
     def lock_panel(self, now_ns: int, *, locked: bool) -> None:
-        """A person locks or unlocks remote control. Here the panel has nothing to say."""
+        """A person takes control away from every host, or gives it back."""
+        if locked and not self.panel_has_control:
+            self.disown()
+        elif not locked and self.panel_has_control:
+            self.turn_off_all()
+        self.panel_has_control = locked

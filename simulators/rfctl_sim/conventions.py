@@ -39,7 +39,9 @@ class Reason(IntEnum):
     FAULT_PRESENT = 11
     NO_LEASE = 12
     NOT_IN_THIS_MODE = 14
+    INTERRUPTED = 15
     NOT_THE_OWNER = 20
+    PANEL_HAS_CONTROL = 21
 
 
 EXCEPTION_OF = {
@@ -48,6 +50,7 @@ EXCEPTION_OF = {
     Reason.ABOVE_THE_RATING: ExceptionCode.ILLEGAL_VALUE,
     Reason.NOT_A_NUMBER: ExceptionCode.ILLEGAL_VALUE,
     Reason.NOT_THE_OWNER: ExceptionCode.NOT_THE_OWNER,
+    Reason.PANEL_HAS_CONTROL: ExceptionCode.NOT_THE_OWNER,
 }
 
 
@@ -80,7 +83,7 @@ class Circumstances:
         connection: The connection that it came from.
         rated_power_w: Highest power limit.
         new_token: Draws an arm token.
-        causes: Fault bits whose cause is present now, of a channel by its number.
+        causes: Fault bits whose cause is present now, of a channel by its number, of the generator by 0.
     """
 
     now_ns: int
@@ -124,6 +127,7 @@ class Conventions:
         channel_rules: What a write to a channel does, by name. A rule refuses before it changes anything.
         is_off: A write that turns off: accepted from anyone, in any state.
         admit: Raises Refusal when this connection's write of that name and value is not heard at all.
+        keys: What a person can do at the machine, by the names of rfctl_sim.panel.
         accepted: Told of each write that was accepted.
     """
 
@@ -134,6 +138,7 @@ class Conventions:
     channel_rules: Mapping[str, ChannelRule]
     is_off: Callable[[str, float], bool]
     admit: Callable[[Control, str, float, Circumstances], None]
+    keys: frozenset[str]
     accepted: Callable[[Control, str], None] = _nothing
 
     def carry_out(self, control: Control, write: Write, at: Circumstances) -> None:

@@ -52,6 +52,7 @@ class WireEffects:
         wrong_map_id: The identity block carries another map id.
         refused_register: Name of the register whose writes are answered with exception 04.
         silent_until_ns: Requests before this instant are neither obeyed nor answered.
+        booting_until_ns: The same, because the machine is off or has just been switched on.
     """
 
     frozen_ns: int | None = None
@@ -59,7 +60,8 @@ class WireEffects:
     wrong_map_id: bool = False
     refused_register: str | None = None
     silent_until_ns: int = 0
+    booting_until_ns: int = 0
 
     def silent(self, now_ns: int) -> bool:
         """Nothing is heard now."""
-        return self.dead or now_ns < self.silent_until_ns
+        return self.dead or now_ns < self.silent_until_ns or now_ns < self.booting_until_ns

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import own_safety
-from rfctl_sim.control import HOST_CONTROLLED, NEVER_NS, ChannelControl, ChannelFault, Lease, Mode, Phase
+from rfctl_sim.control import (
+    HOST_CONTROLLED,
+    NEVER_NS,
+    ChannelControl,
+    ChannelFault,
+    GeneratorFault,
+    Lease,
+    Mode,
+    Phase,
+)
 from rfctl_sim.conventions import Circumstances, Write, WrongToken
 from rfctl_sim.own_safety import OwnSafety
 from rfctl_sim.regulator import Regulator
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
     from rfctl_sim.channel import Channel, Measurement
+    from rfctl_sim.control import Control
     from rfctl_sim.conventions import Conventions
-    from rfctl_sim.events import EventLog
+    from rfctl_sim.generator import Generator
 
 SAMPLE_NS = 20 * NS_PER_MS
 SAMPLE_S = 0.02
+
+
+class RestartCause(IntEnum):
+    """Why a firmware began to run."""
+
+    POWER = 0
+    WATCHDOG = 1
+
+
+class SelfTest(IntEnum):
+    """Bits of what a self-test can find wrong."""
+
+    MEMORY = 1 << 0
+    OUTPUT_STAGE = 1 << 1
+    METERS = 1 << 2
+    THERMOCOUPLE_INPUTS = 1 << 3
+    STIMULATOR = 1 << 4
 
 
 class Standing(NamedTuple):
@@ -38,25 +66,26 @@ class Firmware:
         conventions: The rules of its make.
         control: What it remembers.
         next_deadline_ns: The earliest of lease, arm tokens and lesion timers.
+        self_test: Bits of what failed at power-up; 0 for nothing.
+        restart_cause: Why it began to run.
     """
 
-    def __init__(
-        self,
-        channels: Sequence[Channel],
-        events: EventLog,
-        random: Random,
-        power_up_ns: int,
-        conventions: Conventions,
-    ) -> None:
+    def __init__(self, generator: Generator, random: Random, conventions: Conventions) -> None:
+        channels = generator.channels
         self.conventions = conventions
         self.control = conventions.new_control(len(channels))
         self.next_deadline_ns = NEVER_NS
+        self.self_test = 0
+        self.restart_cause = RestartCause.POWER
+        self._generator = generator
         self._channels = channels
-        self._events = events
+        self._events = generator.events
         self._random = random
-        self._power_up_ns = power_up_ns
+        self._booted_ns = generator.booted_ns
         self._safety = [OwnSafety() for _ in channels]
         self._regulators = [Regulator() for _ in channels]
+        for channel in channels:
+            channel.measure(0)
 
     # What a client does
 
@@ -98,11 +127,38 @@ class Firmware:
         self.control.connection_lost(connection)
         self._settle(before, now_ns)
 
-    def lock_panel(self, now_ns: int, *, locked: bool) -> None:
-        """A person locks or unlocks remote control at the panel, where the make has such a thing."""
+    # What people and the mains do
+
+    def read_inputs(self, now_ns: int) -> None:
+        """Follow emergency stop and enable loop, which have acted on the output stage already."""
         before = self._standing()
-        self.control.lock_panel(now_ns, locked=locked)
+        control, inputs = self.control, self._generator.inputs
+        control.interrupted = inputs.interrupted
+        if inputs.emergency_stop:
+            control.fault_bits |= GeneratorFault.EMERGENCY_STOP
+        if control.interrupted:
+            control.turn_off_all()
         self._settle(before, now_ns)
+
+    def by_hand(self, deed: Callable[[Control], None], now_ns: int) -> None:
+        """A person does something at the panel; a refused deed has changed nothing."""
+        before = self._standing()
+        try:
+            deed(self.control)
+        finally:
+            self._settle(before, now_ns)
+
+    def test_itself(self, now_ns: int, cause: RestartCause) -> None:
+        """The self-test at power-up, and what it remembers of the reason for it."""
+        self.restart_cause = cause
+        self.self_test = self._generator.broken
+        if any(channel.stage.rf_on or channel.stage.stimulating for channel in self._channels):
+            self.self_test |= SelfTest.OUTPUT_STAGE
+        if self.self_test:
+            self.control.fault_bits |= GeneratorFault.SELF_TEST
+        if cause is RestartCause.WATCHDOG:
+            self.control.fault_bits |= GeneratorFault.INTERNAL
+        self.read_inputs(now_ns)
 
     def end_lease(self, now_ns: int) -> None:
         """End a running lease as if its time were up."""
@@ -177,7 +233,9 @@ class Firmware:
             if new is not old:
                 self._switch(channel, memory, old, now_ns)
             elif new is Phase.STIMULATING:
-                channel.stage.set_stimulation(memory.stimulation_amplitude)
+                channel.stage.set_stimulation(
+                    memory.stimulation_amplitude, as_current=memory.mode is Mode.STIMULATION_CURRENT
+                )
         if after != before:
             self._log(before, after, now_ns)
         deadline_ns = control.own_deadline_ns
@@ -219,6 +277,9 @@ class Firmware:
         return token
 
     def _causes(self, number: int) -> int:
+        if number == 0:
+            pressed = self._generator.inputs.emergency_stop
+            return GeneratorFault.SELF_TEST * bool(self.self_test) | GeneratorFault.EMERGENCY_STOP * pressed
         channel = self._channels[number - 1]
         return own_safety.causes(channel.last, channel, self.control.channels[number - 1])
 
@@ -226,7 +287,7 @@ class Firmware:
 
     def sample_counter(self, now_ns: int) -> int:
         """Number of measurements since power-up."""
-        return (now_ns - self._power_up_ns) // SAMPLE_NS
+        return (now_ns - self._booted_ns) // SAMPLE_NS
 
     def latest(self, channel: Channel, now_ns: int) -> Measurement:
         """The newest measurement of a channel."""

@@ -9,13 +9,15 @@ from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError
 from rfctl_sim.channel import Channel
 from rfctl_sim.events import EventLog
-from rfctl_sim.firmware import Firmware
+from rfctl_sim.firmware import SAMPLE_NS, Firmware
+from rfctl_sim.inputs import Inputs
 from rfctl_sim.neighbours import Neighbours
 from rfctl_sim.pad import Pad
 from rfctl_sim.writes import REFERENCE
 
 if TYPE_CHECKING:
     from rfctl_sim.conventions import Conventions
+    from rfctl_sim.firmware import RestartCause
     from rfctl_sim.setups import Setup
 
 TICK_NS = 10 * NS_PER_MS
@@ -23,6 +25,8 @@ TICK_S = 0.01
 
 # Heat from a neighbour takes seconds to arrive: every 0.1 s is often enough to look for it.
 NEIGHBOUR_TICKS = 10
+# As a simulator knows no calendar, neither follows one: the due date is far.
+CALIBRATION_DATE, CALIBRATION_DUE = 2026_01_05, 2036_01_05
 
 
 class Generator:
@@ -32,31 +36,43 @@ class Generator:
     client or a fault does act at their own instant between two ticks.
 
     Attributes:
-        power_up_ns: When it was switched on.
+        power_up_ns: When it was switched on for the first time; its grid of time begins there.
+        booted_ns: When its firmware began to run, on that grid.
         setup: What stands around it.
         channels: Channel 1 first.
         pad: Its dispersive electrode.
         firmware: Its firmware.
         events: Its log.
+        inputs: What people and an interlock relay do to it.
         seed: Tells it from others.
+        time_scale: How many times faster than a clock its time runs, as it tells its clients.
+        power_ups: Counted by the hardware.
+        broken: Parts that fail a self-test, by the bits of its result.
+        calibration_date: Year x 10000 + month x 100 + day.
+        calibration_due: The same.
     """
 
     def __init__(
         self, channels: int, seed: int, power_up_ns: int, setup: Setup, conventions: Conventions = REFERENCE
     ) -> None:
         self.setup = setup
-        self.power_up_ns = power_up_ns
+        self.power_up_ns = self.booted_ns = power_up_ns
         self.events = EventLog(power_up_ns)
         self.channels = [
             Channel(number, setup, _random(seed, f"channel {number}"), self.events, power_up_ns)
             for number in range(1, channels + 1)
         ]
-        self.firmware = Firmware(self.channels, self.events, _random(seed, "firmware"), power_up_ns, conventions)
         self.pad = Pad(setup.pad.monitored, setup.pad.contact_ohm)
         self._neighbours = Neighbours.of(setup, self.channels)
+        self.inputs = Inputs()
         self.seed = seed
         self.serial = f"SIM-{seed:08d}"[:16]
-        self._tick = 0
+        self.time_scale = 1.0
+        self.power_ups = 1
+        self.broken = 0
+        self.calibration_date, self.calibration_due = CALIBRATION_DATE, CALIBRATION_DUE
+        self._tick = self._boot_tick = 0
+        self.firmware = self._booted(conventions)
 
     def place(self, setup: Setup, now_ns: int) -> None:
         """Put it into another set-up. Time has been brought up to ``now_ns``.
@@ -109,7 +125,31 @@ class Generator:
                 channel.tick(tick_ns, TICK_S)
             if not self._tick & 1:
                 for channel in active:
-                    firmware.sample(channel, self._tick >> 1, tick_ns)
+                    firmware.sample(channel, (self._tick - self._boot_tick) >> 1, tick_ns)
+
+    def interrupt(self, now_ns: int) -> None:
+        """Let the inputs act: on the output stages by themselves, and on the firmware, which sees them, too."""
+        interrupted = self.inputs.interrupted
+        for channel in self.channels:
+            channel.stage.interrupt(now_ns, on=interrupted)
+        self.firmware.read_inputs(now_ns)
+
+    def restart(self, now_ns: int, cause: RestartCause) -> None:
+        """Begin anew at ``now_ns`` with a firmware that remembers nothing, outputs off and a self-test.
+
+        What it is switched off for does to hardware and tissue is not its affair.
+        """
+        self.firmware.by_hand(lambda control: control.disown(), now_ns)
+        self.power_ups += 1
+        self._boot_tick = (now_ns - self.power_up_ns) // SAMPLE_NS * (SAMPLE_NS // TICK_NS)
+        self.booted_ns = self.power_up_ns + self._boot_tick * TICK_NS
+        self.events.add(now_ns, "restart", cause=cause.name.lower())
+        self.firmware = self._booted(self.firmware.conventions)
+        self.firmware.test_itself(now_ns, cause)
+
+    def _booted(self, conventions: Conventions) -> Firmware:
+        random = _random(self.seed, "firmware" if self.power_ups == 1 else f"firmware {self.power_ups}")
+        return Firmware(self, random, conventions)
 
     def truth(self, now_ns: int) -> dict[str, object]:
         """The output stages themselves at ``now_ns``, whatever any firmware or client believes.

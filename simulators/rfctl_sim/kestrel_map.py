@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rfctl_sim.kestrel_rules import KestrelChannel, KestrelControl
 
 MODEL_CODE, ANOTHER_MODEL_CODE = 0x4B32, 0x4B33
-SIMULATOR = 2
+SIMULATOR, SIMULATOR_OFF_TIME = 2, 3
 COLD_JUNCTION_C = 25.0
 OPEN_TEMPERATURE = -0x8000
 OPEN_IMPEDANCE = 0xFFFF
@@ -66,6 +66,9 @@ def _channel_state(view: ChannelView) -> int:
     return bits(stage.rf_on, stage.stimulating, phase is Phase.RF_ON, phase is Phase.ARMED, unlocked, connected, intact)
 
 
+SYSTEM_FAULTS = (GeneratorFault.LEASE_EXPIRED, GeneratorFault.SELF_TEST, GeneratorFault.EMERGENCY_STOP)
+
+
 def _faults(view: ChannelView) -> int:
     return U16 & ~bits(*(bool(view.memory.fault_bits & fault) for fault in FAULTS))
 
@@ -81,7 +84,7 @@ IDENTITY = (
     Row(30003, "check_value", "u32", "", lambda _: 0x01020304),
     Row(30005, "serial_number", "u32", "", lambda v: v.generator.seed),
     Row(30007, "software", "u16", "0.01", lambda _: 2.14),
-    Row(30008, "unit_kind", "u16", "", lambda _: SIMULATOR),
+    Row(30008, "unit_kind", "u16", "", lambda v: SIMULATOR if v.generator.time_scale == 1.0 else SIMULATOR_OFF_TIME),
     Row(30009, "channel_count", "u16", "", lambda v: len(v.generator.channels)),
     Row(30010, "rated_power", "u16", "0.01 W", lambda _: RATED_POWER_W),
     Row(30011, "answer_time", "u16", "ms", lambda _: 10),
@@ -98,7 +101,7 @@ STATUS = (
         "system_faults",
         "u16",
         "",
-        lambda v: U16 & ~bits(bool(v.control.fault_bits & GeneratorFault.LEASE_EXPIRED)),
+        lambda v: U16 & ~bits(*(bool(v.control.fault_bits & fault) for fault in SYSTEM_FAULTS)),
         status=True,
     ),
     Row(30106, "watchdog_left", "u16", "ms", _watchdog_left, status=True),

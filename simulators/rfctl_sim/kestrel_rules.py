@@ -93,6 +93,9 @@ class KestrelControl(Control):
         self.asking = self.owner = self.owner_connection = 0
         self.lease = Lease.NONE
 
+    def disown(self) -> None:
+        self.local()
+
     def connection_lost(self, connection: int) -> None:
         if connection in {self.owner_connection, self.asking} and self.remote is not Remote.LOCAL:
             self.local()
@@ -241,4 +244,5 @@ KESTREL = Conventions(
     channel_rules=CHANNEL,
     is_off=is_off,
     admit=_admit,
+    keys=frozenset({"emergency_stop", "power", "remote"}),
 )

@@ -54,7 +54,9 @@ CODES = {
     Reason.SET_POINTS_INCOMPLETE: 306,
     Reason.NO_LEASE: 307,
     Reason.NOT_IN_THIS_MODE: 308,
+    Reason.INTERRUPTED: 310,
     Reason.NOT_THE_OWNER: 401,
+    Reason.PANEL_HAS_CONTROL: 402,
     Reason.FAULT_PRESENT: 501,
 }
 CLASSES = {1: "syntax", 2: "range", 3: "state", 4: "owner", 5: "fault", 6: "internal"}
@@ -180,7 +182,7 @@ class LineUnit:
         pad_ohm = measured(pad.contact_ohm if pad.monitored else nan, 1)
         lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
         groups = [
-            f"{(now_ns - generator.power_up_ns) // NS_PER_MS % U32},{sample % U32},{memory.owner},{lease_ms},"
+            f"{(now_ns - generator.booted_ns) // NS_PER_MS % U32},{sample % U32},{memory.owner},{lease_ms},"
             f"{memory.fault_bits},{int(pad.status)},{pad_ohm}"
         ]
         for channel, own in zip(generator.channels[:last], memory.channels, strict=False):

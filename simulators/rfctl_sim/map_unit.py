@@ -52,7 +52,7 @@ class View(NamedTuple):
     @property
     def uptime_ns(self) -> int:
         """Since power-up."""
-        return self.now_ns - self.generator.power_up_ns
+        return self.now_ns - self.generator.booted_ns
 
 
 class ChannelView(NamedTuple):

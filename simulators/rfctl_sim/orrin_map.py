@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rfctl_sim.orrin_rules import OrrinChannel
 
 TYPE_CODE, ANOTHER_TYPE_CODE = 0x4F525256, 0x4F525258
-SIMULATOR = 0x0051
+SIMULATOR, SIMULATOR_OFF_TIME = 0x0051, 0x0052
 INVALID = -99999
 U16 = 0xFFFF
 
@@ -92,7 +92,7 @@ def _rf_time_s(view: ChannelView) -> float:
 ROWS = (
     Row(0x0000, "type_code", "u32", "", lambda v: ANOTHER_TYPE_CODE if v.wrong else TYPE_CODE),
     Row(0x0002, "interface", "u16", "", lambda _: 0x0200),
-    Row(0x0003, "kind", "u16", "", lambda _: SIMULATOR),
+    Row(0x0003, "kind", "u16", "", lambda v: SIMULATOR if v.generator.time_scale == 1.0 else SIMULATOR_OFF_TIME),
     Row(0x0004, "check", "i32", "", lambda _: -123456789),
     Row(0x0006, "model", "text 8", "", lambda _: "ORRIN V"),
     Row(0x000A, "serial", "text 12", "", lambda v: v.generator.serial),

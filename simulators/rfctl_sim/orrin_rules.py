@@ -151,7 +151,7 @@ def _reset(control: Control, channel: OrrinChannel, at: Circumstances) -> None:
     if channel.energised:
         raise Refusal(Reason.OUTPUT_IS_ON)
     channel.turn_off()
-    control.fault_bits = 0
+    control.fault_bits &= at.causes(0)
     channel.fault_bits &= at.causes(1)
 
 
@@ -252,5 +252,6 @@ ORRIN = Conventions(
     channel_rules=CHANNEL,
     is_off=is_off,
     admit=_admit,
+    keys=frozenset({"power"}),
     accepted=_accepted,
 )

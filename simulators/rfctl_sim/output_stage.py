@@ -20,6 +20,9 @@ CURRENT_LIMIT_A_RMS = 1.0
 # The stimulator follows its set amplitude at no more than 0.5 V or 0.5 mA in 200 ms.
 STIMULATION_SLEW_PER_S = 2.5
 
+# What drives a stimulation current: 10 mA through 1,500 ohm.
+STIMULATION_DRIVE_V = 15.0
+
 
 class OutputStage:
     """RF and stimulation as delivered. It obeys the firmware's switches, except where a fault has hold of it.
@@ -46,8 +49,10 @@ class OutputStage:
         "_effects",
         "_energy_j",
         "_events",
+        "_interrupted",
         "_power_set_w",
         "_pulsed",
+        "_stimulates_current",
         "_stimulation_target",
         "_tissue",
         "_tissue_j",
@@ -82,9 +87,11 @@ class OutputStage:
         self._effects = effects
         self._events = events
         self._commanded = False
+        self._interrupted = False
         self._power_set_w = 0.0
         self._voltage_set_v = inf
         self._stimulation_target = 0.0
+        self._stimulates_current = False
         self._accounted_ns = now_ns
         self._energy_j = 0.0
         self._tissue_j = 0.0
@@ -100,6 +107,13 @@ class OutputStage:
         self._commanded = on
         if on:
             self._power_set_w = 0.0
+        self.settle(now_ns)
+
+    def interrupt(self, now_ns: int, *, on: bool) -> None:
+        """Hardware in front of everything: while on, nothing is delivered, whatever switches and faults say."""
+        self._interrupted = on
+        if on:
+            self.switch_stimulation(now_ns, on=False)
         self.settle(now_ns)
 
     def regulate(self, power_w: float, voltage_v_rms: float = inf) -> None:
@@ -121,21 +135,25 @@ class OutputStage:
 
     def switch_stimulation(self, now_ns: int, *, on: bool) -> None:
         """The firmware's stimulator switch. It starts at amplitude 0 and ends at once."""
+        on = on and not self._interrupted
         if on != self.stimulating:
             self.stimulating = on
             self._events.add(now_ns, "stimulation_on" if on else "stimulation_off", channel=self._channel)
         self._stimulation_target = 0.0
         self.stimulation_amplitude = 0.0
 
-    def set_stimulation(self, amplitude: float) -> None:
-        """The amplitude that the stimulator goes to, V or mA peak."""
+    def set_stimulation(self, amplitude: float, *, as_current: bool) -> None:
+        """The amplitude that the stimulator goes to: mA peak as a current, which takes a voltage, else V peak."""
         self._stimulation_target = amplitude
+        self._stimulates_current = as_current
 
     def settle(self, now_ns: int) -> None:
         """Bring the output to what switches, set power and faults make of it at ``now_ns``."""
         self._account(now_ns)
         effects = self._effects
-        on = self._commanded or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
+        on = not self._interrupted and (
+            self._commanded or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
+        )
         if on != self.rf_on:
             self.rf_on = on
             if on:
@@ -153,7 +171,10 @@ class OutputStage:
         self._tissue_j = 0.0
         if self.stimulating:
             step = STIMULATION_SLEW_PER_S * dt_s
-            error = self._stimulation_target - self.stimulation_amplitude
+            target = self._stimulation_target
+            if self._stimulates_current:
+                target = min(target, 1000.0 * STIMULATION_DRIVE_V / self.load_ohm())
+            error = target - self.stimulation_amplitude
             self.stimulation_amplitude += min(max(error, -step), step)
         return mean_w
 

@@ -68,7 +68,7 @@ IDENTITY = _table(
     "output_multiplexed: u16",
     "capabilities: u32",
     "last_refusal: u16",
-    "reserved: u16",
+    "time_scale: u16",
 )
 TRAITS = _table(0, "temperature_resolution_k: f32", "temperature_noise_k: f32", "electrode_id: u32")
 TRAITS_ADDRESS, TRAITS_STRIDE = 40, 6
@@ -86,7 +86,7 @@ STATUS = _table(
     "pad_status: u16",
     "pad_ohm: f32",
     "armed: u16",
-    "reserved: u16",
+    "inputs: u16",
 )
 STATUS_ADDRESS = 64
 CHANNEL_STATUS = _table(
@@ -110,6 +110,17 @@ CHANNEL_STATUS = _table(
     "set_point: u16",
 )
 CHANNEL_STATUS_ADDRESS, CHANNEL_STATUS_STRIDE = 80, 27
+
+SERVICE = _table(
+    240,
+    "self_test: u16",
+    "restart_cause: u16",
+    "power_ups: u16",
+    "boot_ms: u16",
+    "calibration_date: u32",
+    "calibration_due: u32",
+)
+SERVICE_ADDRESS = 240
 
 CONTROL = _table(
     0, "all_off: u16", "owner: u16", "lease_ms: u16", "lease_renew: u16", "lease_clear: u16", "fault_clear: u16"
@@ -191,7 +202,7 @@ def input_span(channels: int) -> Span:
     """The input registers of a generator with so many channels."""
     return Span(
         [
-            *(Place(row.offset, row, 0) for row in (*IDENTITY, *STATUS)),
+            *(Place(row.offset, row, 0) for row in (*IDENTITY, *STATUS, *SERVICE)),
             *_repeated(TRAITS, TRAITS_ADDRESS, TRAITS_STRIDE, channels),
             *_repeated(CHANNEL_STATUS, CHANNEL_STATUS_ADDRESS, CHANNEL_STATUS_STRIDE, channels),
         ]

@@ -21,11 +21,14 @@ from rfctl_sim.makes import REFERENCE, channels_of, make_of
 from rfctl_sim.modbus_rtu import ModbusLine
 from rfctl_sim.modbus_rtu_tcp import RtuServer
 from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.panel import Panel
 from rfctl_sim.pty_end import BAUD
 from rfctl_sim.requests import Requests
 from rfctl_sim.wire import WireLog
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rfctl.clock import Clock
     from rfctl_sim.events import EventLog
     from rfctl_sim.setups import Setup
@@ -75,6 +78,7 @@ class Machine:
     Attributes:
         generator: What it is.
         unit: How it answers.
+        panel: What people do to it.
         faults: Starts and clears its faults; there are none before a face is there to cut.
     """
 
@@ -86,6 +90,7 @@ class Machine:
         self.effects = WireEffects()
         self.generator = Generator(channels_of(make, channels), seed, clock.monotonic_ns(), setup, made.conventions)
         self.unit = made.unit(self.generator, self.effects)
+        self.panel = Panel(self.generator, self.effects)
 
 
 class Simulator:
@@ -177,14 +182,14 @@ class Simulator:
             "faults": [asdict(fault) for fault in machine.faults.active()],
         }
 
-    def lock_panel(self, *, locked: bool, unit: int = 1) -> None:
-        """A person locks or unlocks remote control at the panel of a unit, where the make has such a thing.
+    def at_the_machine(self, deed: Mapping[str, object], unit: int = 1) -> None:
+        """A person does something at a unit: as in ``POST /panel``.
 
         Raises:
-            ConfigError: There is no such unit.
+            ConfigError: There is no such unit, or its make has no such key.
         """
-        generator = self._machine(unit).generator
-        generator.firmware.lock_panel(self._advance(), locked=locked)
+        panel = self._machine(unit).panel
+        panel.do(deed, self._advance())
 
     def place(self, setup: str, *, unit: int = 1) -> None:
         """Put a unit into another set-up.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, Control, Lease, Mode, Phase
 from rfctl_sim.conventions import Circumstances, Conventions, Reason, Refusal, WrongToken
+from rfctl_sim.inputs import EVERY_KEY
 from rfctl_sim.output_stage import VOLTAGE_LIMIT_V_RMS
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def is_off(name: str, value: float) -> bool:
 
 
 def _admit(control: Control, name: str, value: float, at: Circumstances) -> None:
+    if control.panel_has_control:
+        raise Refusal(Reason.PANEL_HAS_CONTROL)
     if name != "owner":
         _check_owner(control, at)
 
@@ -58,6 +61,13 @@ def _check_may_energise(control: Control, channel: ChannelControl) -> None:
     _check_lease_not_expired(control)
     if control.lease is not Lease.RUNNING:
         raise Refusal(Reason.NO_LEASE)
+    check_nothing_prevents(control, channel)
+
+
+def check_nothing_prevents(control: Control, channel: ChannelControl) -> None:
+    """Raises Refusal while emergency stop, enable loop or a fault forbid an output."""
+    if control.interrupted:
+        raise Refusal(Reason.INTERRUPTED)
     if control.fault_bits or channel.fault_bits:
         raise Refusal(Reason.FAULT_PRESENT)
 
@@ -121,7 +131,7 @@ def _fault_clear(control: Control, value: float, at: Circumstances) -> None:
     if control.any_energised:
         raise Refusal(Reason.OUTPUT_IS_ON)
     if not control.set_points_locked:
-        control.fault_bits = 0
+        control.fault_bits &= at.causes(0)
     for number, channel in enumerate(control.channels, start=1):
         channel.fault_bits &= at.causes(number)
 
@@ -163,9 +173,14 @@ def _fire(control: Control, channel: ChannelControl, value: float, at: Circumsta
     if value != channel.arm_token:
         raise WrongToken
     # Armed means a running lease, no fault and complete set points: what ends one of these disarms.
+    energise(channel, at.now_ns)
+
+
+def energise(channel: ChannelControl, now_ns: int) -> None:
+    """RF on. What forbids it has been looked at."""
     channel.phase = Phase.RF_ON
     channel.spent_token, channel.arm_token = channel.arm_token, 0
-    channel.timer_until_ns = at.now_ns + round((channel.max_on_s or 0.0) * NS_PER_S)
+    channel.timer_until_ns = now_ns + round((channel.max_on_s or 0.0) * NS_PER_S)
 
 
 def _mode(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
@@ -294,4 +309,5 @@ REFERENCE = Conventions(
     channel_rules=CHANNEL_RULES,
     is_off=is_off,
     admit=_admit,
+    keys=EVERY_KEY,
 )

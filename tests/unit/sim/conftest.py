@@ -16,6 +16,7 @@ from rfctl_sim.faults import Faults
 from rfctl_sim.generator import Generator
 from rfctl_sim.makes import make_of
 from rfctl_sim.modbus_tcp import ModbusServer
+from rfctl_sim.panel import Panel
 from rfctl_sim.requests import Requests
 from rfctl_sim.setups import Setup, load
 from rfctl_sim.wire import WireLog
@@ -187,6 +188,7 @@ class Bench:
         effects = WireEffects()
         requests = Requests({1: made.unit(self.generator, effects)}, self.clock)
         self.server = ModbusServer(requests, WireLog(self.clock.now_ns), self.clock)
+        self.panel = Panel(self.generator, effects)
         self.faults = Faults(self.generator, effects, self.server, self.clock, made.writable)
 
     def client(self, number: int = 1) -> Client:
@@ -194,6 +196,11 @@ class Bench:
 
     def socket(self, number: int = 1) -> Socket:
         return Socket(self, number)
+
+    def person(self, **deed: object) -> None:
+        """Somebody does something at the machine, as POST /panel has it."""
+        self.generator.advance_to(self.clock.now_ns)
+        self.panel.do(deed, self.clock.now_ns)
 
     def wait(self, seconds: float) -> None:
         self.clock.now_ns += round(seconds * NS_PER_S)

@@ -321,7 +321,7 @@ def test_without_a_watchdog_another_connection_takes_remote_over(bench, kestrel,
 
 
 def test_a_locked_panel_grants_nothing_and_the_request_falls(bench, kestrel):
-    bench.generator.firmware.lock_panel(bench.clock.now_ns, locked=True)
+    bench.person(remote="locked")
     kestrel.coil("remote_request")
     bench.wait(0.999)
     assert kestrel.status() == 0b1100
@@ -330,7 +330,7 @@ def test_a_locked_panel_grants_nothing_and_the_request_falls(bench, kestrel):
     kestrel.coil("remote_request")
     bench.wait(0.5)
     bench.generator.advance_to(bench.clock.now_ns)
-    bench.generator.firmware.lock_panel(bench.clock.now_ns, locked=False)
+    bench.person(remote="free")
     assert kestrel.status() == 0b11
 
 
@@ -342,7 +342,7 @@ def test_every_way_of_losing_remote_turns_off(bench, kestrel, other, refused, en
     if end == "close":
         kestrel.socket.close()
     elif end == "lock":
-        bench.generator.firmware.lock_panel(bench.clock.now_ns, locked=True)
+        bench.person(remote="locked")
     elif end == "give back":
         kestrel.coil("remote_request", on=False)
     else:

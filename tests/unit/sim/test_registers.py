@@ -49,6 +49,7 @@ def test_the_traits_are_the_page_s():
     [
         ("## Input registers (function 04): status", registers.STATUS),
         ("Channel n from 80 + 27 (n-1)", registers.CHANNEL_STATUS),
+        ("## Input registers (function 04): service", registers.SERVICE),
         ("## Holding registers", registers.CONTROL),
         ("Channel n from 16 + 24 (n-1)", registers.CHANNEL_CONTROL),
     ],
@@ -67,7 +68,7 @@ def test_the_addresses_of_the_channels_are_the_page_s():
 def test_the_example_of_the_page_is_answered_byte_for_byte(bench):
     request = bytes.fromhex("0400000008")
     reply = bench.server.answer(1, 1, 1, request)
-    assert reply == bytes.fromhex("0001 0000 0013 01 04 10 5246 4354 0101 0002 1234 5678 449A 5000")
+    assert reply == bytes.fromhex("0001 0000 0013 01 04 10 5246 4354 0102 0002 1234 5678 449A 5000")
     off = bytes.fromhex("0600000001")
     assert bench.server.answer(1, 1, 2, off) == bytes.fromhex("0002 0000 0006 01 06 0000 0001")
 

@@ -166,7 +166,7 @@ async def test_wrong_map_id_is_all_that_differs(simulator, client):
     simulator.faults.start("wrong_map_id")
     map_id, version = await client.read(0, "IH")
     assert map_id != 0x52464354
-    assert version == 0x0101
+    assert version == 0x0102
 
 
 async def test_lease_dead_ends_the_lease_now(simulator, holding, output):

@@ -144,7 +144,8 @@ async def test_the_panel_is_locked_and_freed_by_the_back_door(clock, ask, simula
     for wrong in ({"remote": "open"}, {"footswitch": "down"}, ["locked"], b"locked"):
         status, answer = await ask("POST", "/panel", wrong)
         assert status == 400
-        assert 'POST {"remote": "locked"}' in answer["error"]
+        assert "POST " in answer["error"]
+    assert '{"remote": "locked"}' in (await ask("POST", "/panel", {}))[1]["error"]
     status, state = await ask("POST", "/panel", {"remote": "locked"})
     assert (status, state["panel_locked"]) == (200, True)
     wire = await Wire(simulator).open()
@@ -154,6 +155,14 @@ async def test_the_panel_is_locked_and_freed_by_the_back_door(clock, ask, simula
     await ask("POST", "/panel", {"remote": "free"})
     assert (await ask("GET", "/state"))[1]["remote"] == "granted"
     wire.close()
+
+
+async def test_the_emergency_stop_is_pressed_and_released_by_the_back_door(ask, simulator):
+    status, state = await ask("POST", "/panel", {"press": "emergency_stop"})
+    assert (status, state["interrupted"]) == (200, True)
+    status, state = await ask("POST", "/panel", {"release": "emergency_stop"})
+    assert (status, state["interrupted"]) == (200, False)
+    assert [event["kind"] for event in (await ask("GET", "/events"))[1]] == ["panel", "panel"]
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ async def port(slow):
 
 async def test_the_frames_of_the_page_are_answered_byte_for_byte(port):
     port.write(bytes.fromhex("010400000008f1cc"))
-    assert (await port.answer()).hex() == "010410524643540101000212345678449a500013be"
+    assert (await port.answer()).hex() == "010410524643540102000212345678449a50001cfa"
     port.write(bytes.fromhex("010600000001480a"))
     assert (await port.answer()).hex() == "010600000001480a"
 

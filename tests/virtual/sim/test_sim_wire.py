@@ -18,7 +18,7 @@ async def test_the_address_says_where_it_listens(simulator):
 
 
 async def test_a_client_that_knows_only_the_page_can_identify_it(client):
-    assert await client.read(0, "IHHIf") == (0x52464354, 0x0101, 2, 0x12345678, 1234.5)
+    assert await client.read(0, "IHHIf") == (0x52464354, 0x0102, 2, 0x12345678, 1234.5)
 
 
 async def test_a_client_that_knows_only_the_page_can_make_a_lesion(client, output):
