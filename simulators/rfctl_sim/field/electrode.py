@@ -1,0 +1,252 @@
+"""The field around one electrode for a generator that asks every 20 ms.
+
+The field itself is moved on every 0.1 s. In between, tip, hottest tissue and impedance follow the power by their own
+short-time responses, computed once by the same field in steps of a millisecond, on top of where the field would go
+without power. What the two disagree by when the field arrives fades within some tenths of a second, so that nothing
+jumps; the field alone carries the energy, every joule of it.
+"""
+
+from __future__ import annotations
+
+from math import exp, log
+
+import numpy as np
+
+from rfctl_sim.field.heat import GAMMA
+from rfctl_sim.field.matter import Matter
+from rfctl_sim.field.needle import NeedleField
+
+# The field moves on by this while power flows.
+SPAN_S = 0.1
+
+# Without power, by up to this much, as long as the tip changes less than the second within one span.
+LONGEST_SPAN_S = 6.4
+QUIET_K = 0.02
+
+# The response to power is tabulated in steps of this.
+TICK_S = 0.001
+
+# A disagreement fades with these time constants: tip and impedance, and the hottest tissue, which is quicker.
+TIP_FADE_S, HOT_FADE_S = 0.3, 0.1
+
+# The response of the whole field to power is computed again when the impedance has changed by this share since.
+SOURCE_CHANGE = 0.01
+
+# Below this rise the tissue counts as at rest: a fiftieth of the smallest step that a thermocouple input shows.
+REST_K = 0.002
+
+# Spans end where the sum of steps comes this close to them, s.
+ROUNDING_S = 1e-9
+
+# Tip, degC, hottest tissue, degC, and the natural logarithm of the impedance; or what 1 W adds to them.
+Values = tuple[float, float, float]
+
+
+class ElectrodeTissue:
+    """Tissue around one electrode; a ``rfctl_sim.tissue.Tissue``.
+
+    Attributes:
+        field: Temperatures, running maximum, damage and energy of every cell; at most one span old.
+        tip_temperature_c: At the thermocouple, degC.
+        tissue_max_c: Hottest tissue, degC.
+        impedance_ohm: Of the tissue, ohm.
+        at_rest: Without power nothing changes any more, and ``advance`` costs nothing.
+    """
+
+    __slots__ = (
+        "_drained",
+        "_early",
+        "_elapsed_s",
+        "_energy_j",
+        "_gain",
+        "_kernel",
+        "_knot_s",
+        "_late",
+        "_parts",
+        "_rest_gain",
+        "_span_s",
+        "_unit",
+        "_unit_ohm",
+        "_weights",
+        "at_rest",
+        "field",
+        "impedance_ohm",
+        "tip_temperature_c",
+        "tissue_max_c",
+    )
+
+    def __init__(
+        self, gauge: int = 18, tip_mm: float = 10.0, rest_c: float = 37.0, matter: Matter | None = None
+    ) -> None:
+        self.field = field = NeedleField(gauge, tip_mm, rest_c, matter)
+        self._kernel, self._rest_gain = _short_response(field)
+        self.at_rest = True
+        self._span_s = SPAN_S
+        self._elapsed_s = self._energy_j = 0.0
+        self._parts: list[tuple[float, float, float]] = []
+        self._unit, self._weights = field.unit_response(SPAN_S), field.impedance_fall_per_k()
+        self._unit_ohm = field.impedance_ohm
+        self._begin((field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)), 0.0)
+        self._look()
+
+    def advance(self, dt_s: float, power_w: float) -> None:
+        """Let ``dt_s`` seconds pass with ``power_w`` watts, the mean over that time, going into the tissue."""
+        if self.at_rest:
+            if power_w == 0.0:
+                return
+            self.at_rest = False
+        elif power_w and self._span_s > SPAN_S:
+            self._end(power_w)
+        while dt_s > 0.0:
+            part_s = min(dt_s, self._span_s - self._elapsed_s)
+            self._pour(part_s, power_w)
+            dt_s -= part_s
+            if self._span_s - self._elapsed_s < ROUNDING_S:
+                self._end(power_w)
+            if dt_s < ROUNDING_S:
+                break
+        self._look()
+
+    def _pour(self, dt_s: float, power_w: float) -> None:
+        """Take the power of a part of the span."""
+        begins_s = self._elapsed_s
+        ends_s = self._elapsed_s = begins_s + dt_s
+        if power_w:
+            self._energy_j += dt_s * power_w
+            parts = self._parts
+            if parts and parts[-1][1] == begins_s and parts[-1][2] == power_w:
+                parts[-1] = (parts[-1][0], ends_s, power_w)
+            else:
+                parts.append((begins_s, ends_s, power_w))
+
+    def _now(self) -> Values:
+        """Tip, degC, hottest tissue, degC, and the logarithm of the impedance, at this moment of the span."""
+        at_s = self._elapsed_s
+        if at_s < self._knot_s:
+            (tip, hot, ohm), (tip_rate, hot_rate, ohm_rate) = self._early
+        else:
+            (tip, hot, ohm), (tip_rate, hot_rate, ohm_rate) = self._late
+        tip += tip_rate * at_s
+        hot += hot_rate * at_s
+        ohm += ohm_rate * at_s
+        if self._parts:
+            kernel = self._kernel
+            tip_k = hot_k = ohm_k = 0.0
+            for begins_s, ends_s, power_w in self._parts:
+                tip_1, hot_1, ohm_1 = kernel[int((at_s - begins_s) / TICK_S + 0.5)]
+                tip_0, hot_0, ohm_0 = kernel[int((at_s - ends_s) / TICK_S + 0.5)]
+                tip_k += power_w * (tip_1 - tip_0)
+                hot_k += power_w * (hot_1 - hot_0)
+                ohm_k += power_w * (ohm_1 - ohm_0)
+            tip_gain, hot_gain, ohm_gain = self._gain
+            tip += tip_gain * tip_k
+            hot += hot_gain * hot_k
+            ohm += ohm_gain * ohm_k
+        return tip, hot, ohm
+
+    def _look(self) -> None:
+        self.tip_temperature_c, self.tissue_max_c, log_ohm = self._now()
+        self.impedance_ohm = exp(log_ohm)
+
+    def _end(self, power_w: float) -> None:
+        """Bring the field to this moment, and begin the next span, in which ``power_w`` is expected."""
+        field, elapsed_s = self.field, self._elapsed_s
+        shown = self._now()
+        if elapsed_s > 0.0:
+            before_c = field.tip_temperature_c
+            whole = self._span_s - elapsed_s < ROUNDING_S
+            flat, _, lost_j = self._drained if whole else field.coast(elapsed_s)
+            mean_w = self._energy_j / elapsed_s
+            if mean_w:
+                flat += mean_w * (self._unit if whole else field.unit_response(elapsed_s))
+            field.arrive(flat, lost_j, elapsed_s, mean_w)
+            change_k = abs(field.tip_temperature_c - before_c)
+            if power_w or mean_w or not whole or change_k > QUIET_K:
+                self._span_s = SPAN_S
+            elif change_k < QUIET_K / 3.0:
+                self._span_s = min(2.0 * self._span_s, LONGEST_SPAN_S)
+            if power_w == 0.0 and float(field.rise.max()) < REST_K:
+                field.rest()
+                self.at_rest = True
+                self._span_s = SPAN_S
+                shown = (field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm))
+        else:
+            self._span_s = SPAN_S
+        self._begin(shown, power_w)
+
+    def _begin(self, shown: Values, power_w: float) -> None:
+        """Begin a span at the values that were ``shown`` last, with ``power_w`` expected in it."""
+        field, span_s = self.field, self._span_s
+        if abs(field.impedance_ohm - self._unit_ohm) > SOURCE_CHANGE * self._unit_ohm:
+            self._unit = field.unit_response(SPAN_S)
+            self._weights = field.impedance_fall_per_k()
+            self._unit_ohm = field.impedance_ohm
+        unit, weights = self._unit, self._weights
+        late, early, _ = self._drained = field.coast(span_s)
+        now = field.rise.ravel()
+        # The cell to watch is the one that will be hottest if the power goes on like this.
+        hottest = field.hottest(late + power_w * unit if power_w else late)
+        tip_rest, hot_rest, ohm_rest = self._rest_gain
+        self._gain = (
+            field.at_thermocouple(unit) / tip_rest,
+            float(unit[hottest]) / hot_rest,
+            float(weights @ unit) / ohm_rest,
+        )
+        around_c = field.rest_c + field.background_k
+        tip = shown[0], around_c + field.at_thermocouple(now), field.at_thermocouple(early), field.at_thermocouple(late)
+        hot = shown[1], around_c + float(now[hottest]), float(early[hottest]), float(late[hottest])
+        fall = float(weights @ now)
+        ohm = shown[2], log(field.impedance_ohm), -float(weights @ early), -float(weights @ late)
+        self._knot_s = GAMMA * span_s
+        lines = (
+            _lines(*tip, tip[1] - around_c, span_s, TIP_FADE_S),
+            _lines(*hot, hot[1] - around_c, span_s, HOT_FADE_S),
+            _lines(*ohm, -fall, span_s, TIP_FADE_S),
+        )
+        self._early = tuple(line[0] for line in lines), tuple(line[1] for line in lines)
+        self._late = tuple(line[2] for line in lines), tuple(line[3] for line in lines)
+        self._parts.clear()
+        self._elapsed_s = self._energy_j = 0.0
+
+
+def _lines(
+    shown: float, own: float, early: float, late: float, now: float, span_s: float, fade_s: float
+) -> tuple[float, float, float, float]:
+    """One value without power within a span, as two lines that meet at its knot.
+
+    Args:
+        shown: The value that was shown last.
+        own: The field's.
+        early: The field's in other units at the knot.
+        late: The same at the end.
+        now: The same at the beginning.
+        span_s: Length of the span, s.
+        fade_s: Time constant by which ``shown`` becomes ``own``, s.
+
+    Returns:
+        Value at 0 and slope of the first line, and of the second.
+    """
+    knot_s = GAMMA * span_s
+    ahead = shown - own
+    at_knot = own + early - now + ahead * exp(-knot_s / fade_s)
+    at_end = own + late - now + ahead * exp(-span_s / fade_s)
+    first = (at_knot - shown) / knot_s
+    second = (at_end - at_knot) / (span_s - knot_s)
+    return shown, first, at_knot - second * knot_s, second
+
+
+def _short_response(field: NeedleField) -> tuple[list[Values], Values]:
+    """The response of ``field``, which is at rest, to 1 W: tip, K, hottest tissue, K, logarithm of the impedance.
+
+    Returns:
+        The response after each tick of a span, and what the field says of tip, hottest tissue and fall of the
+        impedance when it takes the span as one step.
+    """
+    weights = field.impedance_fall_per_k()
+    unit = field.unit_response(SPAN_S)
+    rise = np.zeros_like(unit)
+    response = [(0.0, 0.0, 0.0)]
+    for _ in range(round(SPAN_S / TICK_S)):
+        rise = field.conducted(rise, field.watts_each, TICK_S)
+        response.append((field.at_thermocouple(rise), float(rise.max()), -float(weights @ rise)))
+    return response, (field.at_thermocouple(unit), float(unit.max()), float(weights @ unit))

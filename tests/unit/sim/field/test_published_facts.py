@@ -1,0 +1,47 @@
+"""The field model against what was computed and measured elsewhere, nothing tuned per electrode."""
+
+import pytest
+
+from rfctl_sim.field.electrode import ElectrodeTissue
+from rfctl_sim.field.needle import NeedleField
+
+
+def test_11_v_rms_across_the_tissue_of_18_g_10_mm_warm_the_tip_as_published():
+    field = NeedleField(18, 10, 37.0)
+    assert 121.0 / field.impedance_ohm == pytest.approx(1.43, rel=0.02)
+    risen_k = {}
+    for step in range(1, 241):
+        field.advance(0.5, 121.0 / field.impedance_ohm)
+        risen_k[step / 2] = field.tip_temperature_c - 37.0
+    assert {time_s: risen_k[time_s] for time_s in (1, 5, 10, 30, 60, 120)} == pytest.approx(
+        {1: 2.0, 5: 7.8, 10: 12.0, 30: 20.8, 60: 27.7, 120: 35.6}, abs=0.5
+    )
+    assert 121.0 / field.impedance_ohm == pytest.approx(2.1, rel=0.05)
+
+
+@pytest.mark.parametrize(("gauge", "peak_w"), [(22, 4.5), (20, 5.6), (18, 7.8), (16, 10.3)])
+def test_a_ramp_of_10_s_to_80_degc_peaks_and_is_held_with_the_published_power(gauge, peak_w):
+    field = NeedleField(gauge, 10, 37.0)
+    start_ohm = field.impedance_ohm
+    for tick in range(1, 101):
+        power_w = field.advance_to(0.1, 37.0 + 0.43 * tick)
+    assert power_w == pytest.approx(peak_w, rel=0.05)
+    for _ in range(180):
+        power_w = field.advance_to(0.5, 80.0)
+    assert 1.2 < power_w < 2.9
+    if gauge == 18:
+        assert 1.0 - field.impedance_ohm / start_ohm == pytest.approx(0.29, abs=0.01)
+    assert field.energy.delivered == pytest.approx(field.stored_j + field.energy.boundary, rel=1e-9)
+
+
+def test_asked_every_20_ms_the_electrode_tells_what_the_field_does_and_keeps_every_joule():
+    tissue, fine = ElectrodeTissue(18, 10, 37.0), NeedleField(18, 10, 37.0)
+    for tick in range(1000):
+        power_w = 25.0 if tick < 10 else 4.0 if tick < 500 else 0.0
+        tissue.advance(0.02, power_w)
+        fine.advance(0.02, power_w)
+        assert tissue.tip_temperature_c == pytest.approx(fine.tip_temperature_c, abs=0.6)
+        assert tissue.impedance_ohm == pytest.approx(fine.impedance_ohm, rel=0.01)
+    field = tissue.field
+    assert field.energy.delivered == pytest.approx(25.0 * 0.2 + 4.0 * 9.8)
+    assert field.energy.delivered == pytest.approx(field.stored_j + field.energy.boundary, rel=1e-4)
