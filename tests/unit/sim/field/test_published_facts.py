@@ -14,7 +14,7 @@ def test_11_v_rms_across_the_tissue_of_18_g_10_mm_warm_the_tip_as_published():
         field.advance(0.5, 121.0 / field.impedance_ohm)
         risen_k[step / 2] = field.tip_temperature_c - 37.0
     assert {time_s: risen_k[time_s] for time_s in (1, 5, 10, 30, 60, 120)} == pytest.approx(
-        {1: 2.0, 5: 7.8, 10: 12.0, 30: 20.8, 60: 27.7, 120: 35.6}, abs=0.5
+        {1: 2.0, 5: 7.8, 10: 12.0, 30: 20.8, 60: 27.7, 120: 35.6}, rel=0.02, abs=0.5
     )
     assert 121.0 / field.impedance_ohm == pytest.approx(2.1, rel=0.05)
 
