@@ -79,7 +79,7 @@ def from_file(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as problem:
         raise ConfigError(f"cannot be read: {problem}", where=str(path), remedy="Check the path.") from None
     if not line:
-        raise ConfigError("its first line is empty", where=str(path), remedy="Write the password there.")
+        raise ConfigError("its first line is empty", where=str(path), remedy="Write it there.")
     return line
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "trace": ("rfctl.cli.trace:trace", "Show what crossed the wire, or play it to the driver again."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
     "accounts": ("rfctl.cli.accounts:accounts", "Who may do what at a station: names, roles, passwords."),
+    "keys": ("rfctl.cli.keys:keys", "Keys of a station's record: root, epochs, what others verify with."),
     "ports": ("rfctl.cli.ports:ports", "List the serial ports by names that stay, and who uses them."),
 }
 

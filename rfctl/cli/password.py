@@ -14,13 +14,14 @@ PASSWORD_FILE = click.option(
 )
 
 
-def read_password(file: Path | None, asked: str, *, twice: bool = False) -> str:
+def read_password(file: Path | None, asked: str, *, twice: bool = False, option: str = "--password-file") -> str:
     """Read one.
 
     Args:
         file: Its first line is the password; None: it is typed.
         asked: What is typed, ``Password of anna``.
         twice: It is a new one, and typed again.
+        option: By which a file can be given.
 
     Raises:
         ConfigError: The file cannot be used, or there is neither a file nor a terminal.
@@ -32,7 +33,7 @@ def read_password(file: Path | None, asked: str, *, twice: bool = False) -> str:
         return passwords.from_file(file)
     if not sys.stdin.isatty():
         raise ConfigError(
-            "a password is asked for, and there is no terminal",
-            remedy="Give --password-file FILE; its first line is the password. It is never an argument.",
+            f"{asked} is asked for, and there is no terminal",
+            remedy=f"Give {option} FILE; its first line is what would be typed. It is never an argument.",
         )
     return str(click.prompt(asked, hide_input=True, confirmation_prompt=twice, err=True))
