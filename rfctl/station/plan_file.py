@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from rfctl.errors import ConfigError
 from rfctl.kernel import limits
@@ -81,13 +81,25 @@ class AnaestheticSection(_Usable):
     wait_s: float = Field(default=60.0, ge=60.0, le=120.0)
 
 
+LATER_MODES = ("pulsed", "cooled", "bipolar")
+"""Ways to heat that generators have and whose interlocks the kernel does not."""
+
+
 class LesionSection(strict_toml.Strict):
     """``[site.lesion]``."""
 
+    mode: Literal["thermal"] = "thermal"
     set_temperature_c: float = Field(ge=limits.SET_TEMPERATURE_MIN_C, le=limits.SET_TEMPERATURE_MAX_C)
     hold_s: float = Field(gt=0.0, le=limits.HOLD_MAX_S)
     ramp_c_per_s: float = Field(default=4.3, ge=limits.RAMP_MIN_C_PER_S, le=limits.RAMP_MAX_C_PER_S)
     timer: Literal["set temperature reached", "RF on"] = "set temperature reached"
+
+    @field_validator("mode", mode="before")
+    @classmethod
+    def _guarded(cls, mode: object) -> object:
+        if mode in LATER_MODES:
+            raise ValueError(f"{mode} lesions are refused: this version has no interlocks for them; use 'thermal'")
+        return mode
 
 
 class SiteSection(strict_toml.Strict):

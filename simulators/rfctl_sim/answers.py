@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rfctl_sim.channel import Channel
     from rfctl_sim.control import ChannelControl
     from rfctl_sim.generator import Generator
+    from rfctl_sim.pulsed import PulsedControl
 
 MAP_ID = 0x52464354
 MAP_VERSION = 0x0102
@@ -28,7 +29,7 @@ PROBE_F32 = 1234.5
 MODEL = b"rfctl reference"
 FIRMWARE = b"sim 0.1"
 REPLY_MS = 10
-CAPABILITIES = 0b11111
+CAPABILITIES = 0b1111111
 COLD_JUNCTION_C = 25.0
 
 U16 = 0xFFFF
@@ -47,6 +48,8 @@ SET_POINT_OF = {
     Mode.LESION: "set_temperature_c",
     Mode.LESION_VOLTAGE: "voltage_set_point_v_rms",
     Mode.LESION_POWER: "power_set_point_w",
+    Mode.PULSED: "pulse_voltage_v_peak",
+    Mode.COOLED: "set_temperature_c",
 }
 
 # Holding registers that only act read 0.
@@ -57,6 +60,7 @@ TRAITS = registers.packer(registers.TRAITS)
 STATUS = registers.packer(registers.STATUS)
 SERVICE = registers.packer(registers.SERVICE)
 CHANNEL_STATUS = registers.packer(registers.CHANNEL_STATUS)
+MODE_STATUS = registers.packer(registers.MODE_STATUS)
 
 
 def identity(generator: Generator, map_id: int = MAP_ID) -> bytes:
@@ -169,6 +173,29 @@ def _channel_status(channel: Channel, memory: ChannelControl, sample: int, now_n
         memory.arm_token,
         electrode_id(channel),
         _set_point(memory),
+    )
+
+
+def modes(generator: Generator) -> bytes:
+    """What only pulsed and cooled modes have, of every channel, with the gaps between their blocks."""
+    gap = b"\0\0" * (registers.MODE_STATUS_STRIDE - MODE_STATUS.size // 2)
+    pairs = zip(generator.channels, generator.firmware.pulsed, strict=True)
+    return gap.join(_mode_status(channel, pulsed) for channel, pulsed in pairs)
+
+
+def _mode_status(channel: Channel, pulsed: PulsedControl) -> bytes:
+    pulse, pump = pulsed.last, channel.pump
+    return MODE_STATUS.pack(
+        0 if pulse is None else pulse.number & U32,
+        nan if pulse is None else pulse.voltage_v_peak,
+        nan if pulse is None else pulse.current_ma_peak,
+        nan if pulse is None else pulse.power_w,
+        pulsed.temperature_max_c,
+        pulsed.mean_temperature_c,
+        0 if pulse is None else min(pulse.width_ns // 1000, U16),
+        0 if pulse is None else min(pulse.period_ns // NS_PER_MS, U16),
+        nan if pump is None else pump.flow_ml_min,
+        nan if pump is None else pump.coolant_c,
     )
 
 

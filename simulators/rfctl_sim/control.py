@@ -21,8 +21,11 @@ class Mode(IntEnum):
     LESION = 3
     LESION_VOLTAGE = 4
     LESION_POWER = 5
+    PULSED = 6
+    COOLED = 7
 
 
+DEVICE_CONTROLLED = (Mode.LESION, Mode.COOLED)
 HOST_CONTROLLED = (Mode.LESION_VOLTAGE, Mode.LESION_POWER)
 
 
@@ -63,6 +66,8 @@ class ChannelFault(IntEnum):
     LESION_TIMER = 1 << 4
     UNCOMMANDED_RF = 1 << 5
     OVERPOWER = 1 << 6
+    PULSE = 1 << 7
+    COOLING = 1 << 8
 
 
 @dataclass(slots=True)
@@ -72,6 +77,7 @@ class ChannelControl:
     Attributes:
         phase: What it does.
         mode: Mode in force.
+        cooled_electrode: The electrode has a coolant, and there is a pump.
         fault_bits: Latched.
         arm_token: Non-zero while armed.
         spent_token: The token that fired last.
@@ -92,6 +98,11 @@ class ChannelControl:
     stimulation_amplitude: float = 0.0
     voltage_set_point_v_rms: float = 0.0
     power_set_point_w: float = 0.0
+    pulse_width_us: int | None = None
+    pulse_rate_dhz: int | None = None
+    pulse_voltage_v_peak: float | None = None
+    pump_flow_ml_min: float | None = None
+    cooled_electrode: bool = False
     fault_bits: int = 0
     arm_token: int = 0
     spent_token: int = 0
@@ -125,6 +136,7 @@ class ChannelControl:
         """Forget the set points of a lesion."""
         self.set_temperature_c = self.ramp_c_per_s = self.max_on_s = self.power_limit_w = None
         self.voltage_set_point_v_rms = self.power_set_point_w = 0.0
+        self.pulse_width_us = self.pulse_rate_dhz = self.pulse_voltage_v_peak = self.pump_flow_ml_min = None
 
     def set_mode(self, mode: Mode) -> None:
         """Start from nothing in a mode: an armed channel is disarmed, every set point is to be written again."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfctl.clock import NS_PER_MS
+from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl_sim import own_safety
 from rfctl_sim.control import (
+    DEVICE_CONTROLLED,
     HOST_CONTROLLED,
     NEVER_NS,
     ChannelControl,
@@ -19,6 +20,7 @@ from rfctl_sim.control import (
 )
 from rfctl_sim.conventions import Circumstances, Write, WrongToken
 from rfctl_sim.own_safety import OwnSafety
+from rfctl_sim.pulsed import PulsedControl
 from rfctl_sim.regulator import Regulator
 
 if TYPE_CHECKING:
@@ -68,6 +70,7 @@ class Firmware:
         next_deadline_ns: The earliest of lease, arm tokens and lesion timers.
         self_test: Bits of what failed at power-up; 0 for nothing.
         restart_cause: Why it began to run.
+        pulsed: What it knows of each channel's pulses.
     """
 
     def __init__(self, generator: Generator, random: Random, conventions: Conventions) -> None:
@@ -84,8 +87,15 @@ class Firmware:
         self._booted_ns = generator.booted_ns
         self._safety = [OwnSafety() for _ in channels]
         self._regulators = [Regulator() for _ in channels]
+        self.pulsed = [PulsedControl() for _ in channels]
+        self.notice_electrodes()
         for channel in channels:
             channel.measure(0)
+
+    def notice_electrodes(self) -> None:
+        """Look which electrodes have a coolant."""
+        for channel, memory in zip(self._channels, self.control.channels, strict=True):
+            memory.cooled_electrode = channel.pump is not None
 
     # What a client does
 
@@ -195,7 +205,7 @@ class Firmware:
             self._settle(before, now_ns)
         elif memory.phase is Phase.RF_ON:
             limit_w = memory.power_limit_w or 0.0
-            if memory.mode is Mode.LESION:
+            if memory.mode in DEVICE_CONTROLLED:
                 power_w = self._regulators[index].power_w(
                     SAMPLE_S,
                     measurement.control_c,
@@ -204,6 +214,15 @@ class Firmware:
                     limit_w,
                 )
                 channel.stage.regulate(power_w)
+            elif memory.mode is Mode.PULSED:
+                self.pulsed[index].sample(
+                    SAMPLE_S,
+                    channel.stage,
+                    measurement.control_c,
+                    memory.set_temperature_c or 0.0,
+                    memory.pulse_voltage_v_peak or 0.0,
+                    limit_w,
+                )
             elif memory.mode is Mode.LESION_VOLTAGE:
                 channel.stage.regulate(limit_w, memory.voltage_set_point_v_rms)
             else:
@@ -230,6 +249,8 @@ class Firmware:
         for channel, memory, old, new in zip(
             self._channels, control.channels, before.phases, after.phases, strict=True
         ):
+            if channel.pump is not None:
+                channel.pump.set_ml_min = memory.pump_flow_ml_min or 0.0
             if new is not old:
                 self._switch(channel, memory, old, now_ns)
             elif new is Phase.STIMULATING:
@@ -255,7 +276,17 @@ class Firmware:
                 temperature_c = self.latest(channel, now_ns).control_c
                 memory.without_thermocouple = temperature_c != temperature_c and memory.mode in HOST_CONTROLLED
                 self._regulators[channel.number - 1].start(temperature_c)
+                self.pulsed[channel.number - 1].start()
+                if memory.mode is Mode.PULSED:
+                    period_ns = 10 * NS_PER_S // (memory.pulse_rate_dhz or 1)
+                    channel.stage.shape((memory.pulse_width_us or 0) * 1000, period_ns)
+                else:
+                    channel.stage.shape(None)
             channel.stage.switch_rf(now_ns, on=on)
+            if on and memory.mode is Mode.PULSED:
+                # The first pulse begins now, not with the next measurement.
+                pulsed = self.pulsed[channel.number - 1]
+                pulsed.set(channel.stage, memory.pulse_voltage_v_peak or 0.0, memory.power_limit_w or 0.0)
         if Phase.STIMULATING in {old, memory.phase}:
             channel.stage.switch_stimulation(now_ns, on=memory.phase is Phase.STIMULATING)
         # The output's meters follow a switch at once, not with the next sample.

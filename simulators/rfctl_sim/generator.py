@@ -90,6 +90,7 @@ class Generator:
         for channel in self.channels:
             channel.place(setup)
             channel.measure(self.firmware.sample_counter(now_ns))
+        self.firmware.notice_electrodes()
         self._neighbours = Neighbours.of(setup, self.channels)
         self.events.add(now_ns, "setup", title=setup.title)
 
@@ -154,7 +155,8 @@ class Generator:
     def truth(self, now_ns: int) -> dict[str, object]:
         """The output stages themselves at ``now_ns``, whatever any firmware or client believes.
 
-        Power, voltage and energy are those at the terminals; the energy is that of all RF since power-up.
+        Power, voltage and energy are those at the terminals; the energy is that of all RF since power-up. Of pulses
+        power and voltage are mean and rms over a period, and ``pulse`` is the one that ended last.
         """
         channels = []
         for channel in self.channels:
@@ -171,6 +173,8 @@ class Generator:
                     "energy_j": stage.energy_j(now_ns),
                     "on_since_s": self._since_power_up_s(stage.on_since_ns),
                     "last_off_s": self._since_power_up_s(stage.last_off_ns),
+                    "pulse": None if stage.pulses is None else stage.pulses.as_json(),
+                    "pump_flow_ml_min": None if channel.pump is None else channel.pump.flow_ml_min,
                 }
             )
         return {"now_s": self._since_power_up_s(now_ns), "monotonic_ns": now_ns, "channels": channels}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rfctl_sim.control import ChannelControl, ChannelFault, Phase
+from rfctl.clock import NS_PER_S
+from rfctl_sim.control import ChannelControl, ChannelFault, Mode, Phase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +20,12 @@ IMPEDANCE_HIGH_OHM = 2000.0
 # Power counts as above its limit beyond what the meter's noise explains.
 OVERPOWER_RATIO = 1.1
 OVERPOWER_W = 0.5
+
+# Of what is set: a wider pulse, a shorter period, less flow.
+NS_PER_US = 1000
+PULSE_WIDTH_RATIO = 1.2
+PULSE_PERIOD_RATIO = 0.8
+FLOW_RATIO = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,25 @@ class Trip:
     samples: int
     present: Callable[[Measurement, Channel, ChannelControl], bool]
     rf_only: bool
+
+
+def _pulse_wrong(channel: Channel, control: ChannelControl) -> bool:
+    """The last pulse was wider, or followed sooner, than is set."""
+    pulses = channel.stage.pulses
+    if pulses is None or pulses.last is None or not control.pulse_width_us or not control.pulse_rate_dhz:
+        return False
+    return (
+        pulses.last.width_ns > PULSE_WIDTH_RATIO * control.pulse_width_us * NS_PER_US
+        or pulses.last.period_ns < PULSE_PERIOD_RATIO * 10 * NS_PER_S / control.pulse_rate_dhz
+    )
+
+
+def _flow_low(channel: Channel, control: ChannelControl) -> bool:
+    """Too little coolant flows in the mode that needs it."""
+    if control.mode is not Mode.COOLED:
+        return False
+    flow_ml_min = channel.pump.flow_ml_min if channel.pump is not None else 0.0
+    return flow_ml_min < FLOW_RATIO * (control.pump_flow_ml_min or 0.0)
 
 
 TRIPS = (
@@ -62,6 +88,8 @@ TRIPS = (
         lambda m, _, control: m.power_w > OVERPOWER_RATIO * (control.power_limit_w or 0.0) + OVERPOWER_W,
         rf_only=True,
     ),
+    Trip(ChannelFault.PULSE, 1, lambda _, channel, control: _pulse_wrong(channel, control), rf_only=True),
+    Trip(ChannelFault.COOLING, 15, lambda _, channel, control: _flow_low(channel, control), rf_only=True),
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 from typing import NamedTuple
 
-from rfctl.clock import NS_PER_S
+from rfctl.clock import NS_PER_MS, NS_PER_S
 
 
 class Pulse(NamedTuple):
@@ -61,10 +61,29 @@ class PulseTrain:
         self.power_w = self.tissue_power_w = 0.0
         self.last: Pulse | None = None
 
+    def as_json(self) -> dict[str, object] | None:
+        """The pulse that ended last, as the back door shows it."""
+        last = self.last
+        if last is None:
+            return None
+        return {
+            "count": last.number,
+            "voltage_v_peak": last.voltage_v_peak,
+            "current_ma_peak": last.current_ma_peak,
+            "power_w": last.power_w,
+            "width_ms": last.width_ns / NS_PER_MS,
+            "period_ms": last.period_ns / NS_PER_MS,
+        }
+
     @property
     def duty(self) -> float:
         """Share of the time that pulses take."""
         return self._width_ns / self._period_ns
+
+    @property
+    def told_duty(self) -> float:
+        """As it was told."""
+        return self._told_ns / self._period_ns
 
     def deliver(
         self, voltage_v_rms: float, current_a_rms: float, power_w: float, tissue_power_w: float, ratio: float

@@ -121,6 +121,20 @@ SERVICE = _table(
     "calibration_due: u32",
 )
 SERVICE_ADDRESS = 240
+MODE_STATUS = _table(
+    0,
+    "pulse_count: u32",
+    "pulse_voltage_v_peak: f32",
+    "pulse_current_ma_peak: f32",
+    "pulse_power_w: f32",
+    "pulse_temperature_max_c: f32",
+    "mean_temperature_c: f32",
+    "pulse_width_us: u16",
+    "pulse_period_ms: u16",
+    "pump_flow_ml_min: f32",
+    "coolant_c: f32",
+)
+MODE_STATUS_ADDRESS, MODE_STATUS_STRIDE = 256, 20
 
 CONTROL = _table(
     0, "all_off: u16", "owner: u16", "lease_ms: u16", "lease_renew: u16", "lease_clear: u16", "fault_clear: u16"
@@ -144,7 +158,12 @@ CHANNEL_CONTROL = _table(
 )
 CHANNEL_CONTROL_ADDRESS, CHANNEL_CONTROL_STRIDE = 16, 24
 
-CONTROL_NAMES = tuple(register.name for register in (*CONTROL, *CHANNEL_CONTROL))
+MODE_CONTROL = _table(
+    0, "pulse_width_us: u16", "pulse_rate_dhz: u16", "pulse_voltage_v_peak: f32", "pump_flow_ml_min: f32"
+)
+MODE_CONTROL_ADDRESS, MODE_CONTROL_STRIDE = 120, 8
+
+CONTROL_NAMES = tuple(register.name for register in (*CONTROL, *CHANNEL_CONTROL, *MODE_CONTROL))
 
 
 def packer(registers: Iterable[Register]) -> struct.Struct:
@@ -205,6 +224,7 @@ def input_span(channels: int) -> Span:
             *(Place(row.offset, row, 0) for row in (*IDENTITY, *STATUS, *SERVICE)),
             *_repeated(TRAITS, TRAITS_ADDRESS, TRAITS_STRIDE, channels),
             *_repeated(CHANNEL_STATUS, CHANNEL_STATUS_ADDRESS, CHANNEL_STATUS_STRIDE, channels),
+            *_repeated(MODE_STATUS, MODE_STATUS_ADDRESS, MODE_STATUS_STRIDE, channels),
         ]
     )
 
@@ -215,6 +235,7 @@ def holding_span(channels: int) -> Span:
         [
             *(Place(row.offset, row, 0) for row in CONTROL),
             *_repeated(CHANNEL_CONTROL, CHANNEL_CONTROL_ADDRESS, CHANNEL_CONTROL_STRIDE, channels),
+            *_repeated(MODE_CONTROL, MODE_CONTROL_ADDRESS, MODE_CONTROL_STRIDE, channels),
         ]
     )
 

@@ -40,6 +40,9 @@ class ReferenceUnit:
     def _read_input(self, now_ns: int, address: int, count: int) -> bytes:
         if not self._inputs.whole(address, count):
             self.refuse(Reason.NO_SUCH_ADDRESS)
+        if address >= registers.MODE_STATUS_ADDRESS:
+            start = (address - registers.MODE_STATUS_ADDRESS) * 2
+            return answers.modes(self._generator)[start : start + count * 2]
         if address >= registers.SERVICE_ADDRESS:
             start = (address - registers.SERVICE_ADDRESS) * 2
             return answers.service(self._generator)[start : start + count * 2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
-from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, Control, Lease, Mode, Phase
+from rfctl_sim.control import LEASE_DEFAULT_MS, ChannelControl, ChannelFault, Control, Lease, Mode, Phase
 from rfctl_sim.conventions import Circumstances, Conventions, Reason, Refusal, WrongToken
 from rfctl_sim.inputs import EVERY_KEY
 from rfctl_sim.output_stage import VOLTAGE_LIMIT_V_RMS
@@ -24,7 +24,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "lease_clear": (1, 1),
     "fault_clear": (1, 1),
     "command": (0, 2),
-    "mode": (0, 5),
+    "mode": (0, 7),
     "set_temperature_c": (42.0, 95.0),
     "ramp_c_per_s": (0.1, 10.0),
     "max_on_s": (1.0, 720.0),
@@ -32,7 +32,14 @@ RANGES: dict[str, tuple[float, float]] = {
     "stimulation_width_us": (50, 2000),
     "stimulation_limit": (0.0, 10.0),
     "voltage_set_point_v_rms": (0.0, VOLTAGE_LIMIT_V_RMS),
+    "pulse_width_us": (1000, 50_000),
+    "pulse_rate_dhz": (5, 100),
+    "pulse_voltage_v_peak": (1.0, 100.0),
+    "pump_flow_ml_min": (0.0, 40.0),
 }
+
+# Pulses take at most this share of the time.
+PULSE_DUTY_MOST = 0.2
 
 
 def is_off(name: str, value: float) -> bool:
@@ -86,6 +93,11 @@ SET_POINTS = {
     Mode.LESION: ("set_temperature_c", "ramp_c_per_s", "max_on_s", "power_limit_w"),
     Mode.LESION_VOLTAGE: ("max_on_s", "power_limit_w"),
     Mode.LESION_POWER: ("max_on_s", "power_limit_w"),
+    Mode.PULSED: (
+        *("set_temperature_c", "max_on_s", "power_limit_w"),
+        *("pulse_width_us", "pulse_rate_dhz", "pulse_voltage_v_peak"),
+    ),
+    Mode.COOLED: ("set_temperature_c", "ramp_c_per_s", "max_on_s", "power_limit_w", "pump_flow_ml_min"),
 }
 
 
@@ -151,6 +163,10 @@ def _arm(control: Control, channel: ChannelControl, at: Circumstances) -> None:
     _check_mode(channel, *SET_POINTS)
     if None in [getattr(channel, name) for name in SET_POINTS[channel.mode]]:
         raise Refusal(Reason.SET_POINTS_INCOMPLETE)
+    if channel.mode is Mode.COOLED:
+        number = next(number for number, other in enumerate(control.channels, start=1) if other is channel)
+        if not channel.pump_flow_ml_min or at.causes(number) & ChannelFault.COOLING:
+            raise Refusal(Reason.FAULT_PRESENT)
     channel.phase = Phase.ARMED
     channel.arm_token = at.new_token()
     channel.token_until_ns = at.now_ns + ARM_TOKEN_NS
@@ -237,6 +253,35 @@ def _power_set_point(control: Control, channel: ChannelControl, value: float, at
     channel.power_set_point_w = value
 
 
+def _pulse_width(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel, "pulse_width_us")
+    _check_duty(value, channel.pulse_rate_dhz)
+    channel.pulse_width_us = int(value)
+
+
+def _pulse_rate(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel, "pulse_rate_dhz")
+    _check_duty(channel.pulse_width_us, value)
+    channel.pulse_rate_dhz = int(value)
+
+
+def _check_duty(width_us: float | None, rate_dhz: float | None) -> None:
+    if width_us is not None and rate_dhz is not None and width_us * 1e-6 * rate_dhz / 10.0 > PULSE_DUTY_MOST:
+        raise Refusal(Reason.OUT_OF_RANGE)
+
+
+def _pulse_voltage(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel, "pulse_voltage_v_peak")
+    channel.pulse_voltage_v_peak = value
+
+
+def _pump_flow(control: Control, channel: ChannelControl, value: float, at: Circumstances) -> None:
+    _check_lesion_set_point(control, channel, "pump_flow_ml_min")
+    if not channel.cooled_electrode:
+        raise Refusal(Reason.ELECTRODE_ABSENT)
+    channel.pump_flow_ml_min = value
+
+
 def _check_output_set_point(control: Control, channel: ChannelControl, mode: Mode, value: float) -> None:
     _check_lease_not_expired(control)
     _check_mode(channel, mode)
@@ -299,6 +344,10 @@ CHANNEL_RULES: dict[str, Callable[[Control, ChannelControl, float, Circumstances
     "stimulation_limit": _stimulation_limit,
     "voltage_set_point_v_rms": _voltage_set_point,
     "power_set_point_w": _power_set_point,
+    "pulse_width_us": _pulse_width,
+    "pulse_rate_dhz": _pulse_rate,
+    "pulse_voltage_v_peak": _pulse_voltage,
+    "pump_flow_ml_min": _pump_flow,
 }
 
 REFERENCE = Conventions(

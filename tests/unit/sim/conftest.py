@@ -110,7 +110,7 @@ class Client:
         assert self.request(pdu) == pdu[:5]
 
     def write(self, name: str, value: float, channel: int = 0) -> None:
-        address, register = place(registers.CONTROL, registers.CHANNEL_CONTROL, 16, 24, name, channel)
+        address, register = control_place(name, channel)
         if register.type == "f32":
             self.write_words(address, *struct.unpack(">HH", struct.pack(">f", value)))
         else:
@@ -118,11 +118,16 @@ class Client:
             assert self.request(pdu) == pdu
 
     def held(self, name: str, channel: int = 0) -> float:
-        address, register = place(registers.CONTROL, registers.CHANNEL_CONTROL, 16, 24, name, channel)
+        address, register = control_place(name, channel)
         return registers.packer([register]).unpack(self.read_words(address, register.words, 3))[0]
 
     def status(self, name: str, channel: int = 0) -> float:
         address, register = place(registers.STATUS, registers.CHANNEL_STATUS, 80, 27, name, channel)
+        return registers.packer([register]).unpack(self.read_words(address, register.words))[0]
+
+    def modes(self, name: str, channel: int = 1) -> float:
+        """A value of pulsed and cooled modes."""
+        address, register = place((), registers.MODE_STATUS, 256, 20, name, channel)
         return registers.packer([register]).unpack(self.read_words(address, register.words))[0]
 
     def claim(self, session: int = 7) -> None:
@@ -168,6 +173,12 @@ class Client:
         for _ in range(round(seconds / 0.1)):
             self.bench.wait(0.1)
             self.renew()
+
+
+def control_place(name, channel):
+    if any(row.name == name for row in registers.MODE_CONTROL):
+        return place((), registers.MODE_CONTROL, 120, 8, name, channel)
+    return place(registers.CONTROL, registers.CHANNEL_CONTROL, 16, 24, name, channel)
 
 
 def place(head, rows, address, stride, name, channel):

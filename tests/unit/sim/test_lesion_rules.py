@@ -50,7 +50,7 @@ def test_a_set_point_needs_its_mode(owner, refused):
     with refused(4, 14):
         owner.write("set_temperature_c", 80.0, 1)
     with refused(3, 2):
-        owner.write("mode", 6, 1)
+        owner.write("mode", 8, 1)
 
 
 def test_arming_needs_every_set_point_written_since_the_mode_was_set(owner, refused):

@@ -54,6 +54,14 @@ def with_preset(name: str, *own: str) -> str:
         ("tip_mm = 10", "tip_mm = 11", "electrode 18 G 11 mm is not in the electrode table"),
         ("wait_s = 60", "wait_s = 30", "must be at least 60. Correct the value (is 30)"),
         ('use = "required"', 'use = "not used"', "use = 'not used' needs a reason"),
+        (
+            "hold_s = 90",
+            'hold_s = 90, mode = "pulsed"',
+            "pulsed lesions are refused: this version has no interlocks for",
+        ),
+        ("hold_s = 90", 'hold_s = 90, mode = "cooled"', "cooled lesions are refused"),
+        ("hold_s = 90", 'hold_s = 90, mode = "bipolar"', "bipolar lesions are refused"),
+        ("hold_s = 90", 'hold_s = 90, mode = "warm"', "lesion.mode"),
     ],
 )
 def test_a_value_that_is_refused_is_named_with_its_bound(tmp_path: Path, before: str, after: str, told: str) -> None:

@@ -23,6 +23,8 @@ async def test_truth_has_the_keys_that_others_script_against(simulator, client, 
         "energy_j",
         "on_since_s",
         "last_off_s",
+        "pulse",
+        "pump_flow_ml_min",
     }
     heated, idle = truth["channels"]
     assert (heated["rf_on"], heated["last_off_s"], heated["on_since_s"]) == (True, None, pytest.approx(0.0, abs=0.01))
