@@ -57,7 +57,7 @@ def with_preset(name: str, *own: str) -> str:
         (
             "hold_s = 90",
             'hold_s = 90, mode = "pulsed"',
-            "pulsed lesions are refused: this version has no interlocks for",
+            "pulsed lesions are refused: this version has no interlocks",
         ),
         ("hold_s = 90", 'hold_s = 90, mode = "cooled"', "cooled lesions are refused"),
         ("hold_s = 90", 'hold_s = 90, mode = "bipolar"', "bipolar lesions are refused"),
