@@ -82,6 +82,38 @@ class RealClock:
             pass
 
 
+SLOWEST, FASTEST = 0.1, 100.0
+"""Speeds that a simulator may run at."""
+
+
+class ScaledClock(RealClock):
+    """The machine's clock, faster or slower from when it was made: for a simulator that a process of its own serves.
+
+    ``monotonic_ns`` never jumps, whatever its speed becomes. At speed 1 it is the machine's, if it has had no other.
+
+    Attributes:
+        speed: Seconds of it in a second on the wall.
+    """
+
+    def __init__(self, speed: float = 1.0) -> None:
+        self._anchor_ns = self._anchor_wall_ns = time.monotonic_ns()
+        self._run_at(speed)
+
+    def set_speed(self, speed: float) -> None:
+        """Run at another speed from now on; above 0."""
+        passed_ns = time.monotonic_ns() - self._anchor_wall_ns
+        self._anchor_ns += int(passed_ns * self.speed)
+        self._anchor_wall_ns += passed_ns
+        self._run_at(speed)
+
+    def monotonic_ns(self) -> int:
+        return self._anchor_ns + int((time.monotonic_ns() - self._anchor_wall_ns) * self.speed)
+
+    def _run_at(self, speed: float) -> None:
+        self.speed = speed
+        self.scale = "real" if speed == 1.0 else f"scaled:{speed:g}"
+
+
 def wall_ns() -> int:
     """Nanoseconds of the wall's monotonic clock, whatever clock the system runs on: for measuring what a run cost."""
     return time.perf_counter_ns()

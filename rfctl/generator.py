@@ -43,6 +43,7 @@ class Identity:
         pad_monitored: It has a monitor for the dispersive electrode.
         traits: One entry a channel.
         capabilities: What it can do; what is not there must not be asked of it.
+        time_scale: How many times faster than a clock its time runs; other than 1 only in a simulator.
     """
 
     map_id: int
@@ -58,6 +59,7 @@ class Identity:
     pad_monitored: bool
     traits: tuple[ChannelTraits, ...]
     capabilities: frozenset[Capability]
+    time_scale: float = 1.0
 
 
 class Reader(Protocol):

@@ -94,6 +94,7 @@ def identity_of(told: Mapping[str, str], traits: tuple[ChannelTraits, ...], wher
         pad_monitored=bool(_number(told, "pad_monitored", where)),
         traits=traits,
         capabilities=frozenset(known[name] for name in told.get("capabilities", "").split(",") if name in known),
+        time_scale=_number(told, "time_scale", where) if "time_scale" in told else 1.0,
     )
 
 

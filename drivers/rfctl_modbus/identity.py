@@ -46,6 +46,7 @@ def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...
         pad_monitored=bool(_number(profile, block, "pad_monitored")),
         traits=traits,
         capabilities=_capabilities(profile, block),
+        time_scale=_time_scale(profile, block),
     )
 
 
@@ -169,6 +170,11 @@ def _capabilities(profile: Profile, block: bytes) -> frozenset[Capability]:
         return item.possible
     word = int(_number(profile, block, "capabilities"))
     return frozenset(capability for capability, bit in item.bits.items() if word >> bit & 1)
+
+
+def _time_scale(profile: Profile, block: bytes) -> float:
+    """1 where the generator does not say, or says 0."""
+    return 1.0 if profile.file.identity.time_scale is None else _number(profile, block, "time_scale") or 1.0
 
 
 def _text(profile: Profile, block: bytes, name: str) -> str:

@@ -99,6 +99,7 @@ class Identity(Strict):
     sample_period_ms: Readable
     pad_monitored: Readable
     capabilities: Annotated[Capabilities, BeforeValidator(_listed)]
+    time_scale: Readable | None = None
     expect: Annotated[tuple[Expect, ...], Field(min_length=1)]
 
     @property

@@ -185,6 +185,13 @@ class Connection:
                 where=self._address,
                 remedy=f"Connect the right one, or state station.backend = {said!r}.",
             )
+        if identity.time_scale != 1.0:
+            raise WrongDevice(
+                f"the generator's time runs {identity.time_scale:g} times as fast as the clock; limits in seconds "
+                "would be others than they say",
+                where=self._address,
+                remedy="Start the simulator without --speed, or POST a speed of 1 to its back door.",
+            )
         if self._known is not None and _name(identity) != _name(self._known):
             raise WrongDevice(
                 f"another generator answers: serial {identity.serial}, before {self._known.serial}",

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BODY_LIMIT_BYTES = 65_536
 
 READS = ("/events", "/state", "/truth", "/wire")
-WRITES = ("/faults", "/panel")
+WRITES = ("/faults", "/panel", "/speed")
 SETUP = "/setup/"
 
 
@@ -79,6 +79,8 @@ class BackDoor:
                 self._change_fault(unit, body)
             elif path == "/panel":
                 self._simulator.at_the_machine(_object(body, 'POST {"press": "emergency_stop"}.'), unit)
+            elif path == "/speed":
+                self._simulator.set_speed(_object(body, 'POST {"speed": 10}.').get("speed"))
             elif path.startswith(SETUP):
                 self._simulator.place(path.removeprefix(SETUP), unit=unit)
             return HTTPStatus.OK, self._read(path if path in READS else "/state", unit)

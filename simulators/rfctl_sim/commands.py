@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
+from rfctl.clock import FASTEST, SLOWEST
 from rfctl_sim.relay_command import relay
 from rfctl_sim.setups_command import setups
 
@@ -13,6 +16,8 @@ Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
          rfctl sim serve --generator orrin-v --link rtutcp:127.0.0.1:0 --json
          rfctl sim serve --link pty:/tmp/line --units 3
          rfctl sim serve --link linetcp:127.0.0.1:5030
+         rfctl sim serve --link tcp:127.0.0.1:5020 --fleet 64
+         rfctl sim serve --link tcp:127.0.0.1:5020 --speed 10
          rfctl sim serve --link tcp:127.0.0.1:5020 --setup pulsed
 """
 
@@ -49,87 +54,23 @@ sim.add_command(relay)
     "--setup", default="tissue-37", show_default=True, metavar="NAME|FILE", help="What it stands in: rfctl sim setups."
 )
 @click.option("--tissue", metavar="poles", help="How tissue is computed; as the set-up says.")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(SLOWEST, FASTEST),
+    help="Seconds of its time in a second. The generator says so, and rfctl refuses any but 1.",
+)
+@click.option("--fleet", type=click.IntRange(1, 1000), help="So many of all this, on TCP ports that follow each other.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON line as soon as it listens.")
-def serve(
-    generator: str,
-    link: str,
-    baud: int,
-    channels: int | None,
-    units: int,
-    backdoor: str | None,
-    seed: int,
-    setup: str,
-    tissue: str | None,
-    as_json: bool,
-) -> None:
+def serve(speed: float, fleet: int | None, as_json: bool, link: str, **options: Any) -> None:
     """Serve simulated generators until SIGTERM or SIGINT."""
-    import asyncio
+    from rfctl.clock import ScaledClock
+    from rfctl_sim import serving
+    from rfctl_sim.scaled_loop import run_scaled
 
-    asyncio.run(_serve(generator, link, baud, channels, units, backdoor, seed, setup, tissue, as_json=as_json))
+    clock = ScaledClock(speed)
+    run_scaled(serving.serve(clock, {"address": link, **options}, fleet=fleet, as_json=as_json), clock)
 
 
 sim.add_command(setups)
-
-
-async def _serve(
-    generator: str,
-    link: str,
-    baud: int,
-    channels: int | None,
-    units: int,
-    backdoor: str | None,
-    seed: int,
-    setup: str,
-    tissue: str | None,
-    *,
-    as_json: bool,
-) -> None:
-    import asyncio
-    import json
-    import os
-    import signal
-
-    from rfctl.clock import RealClock
-    from rfctl_sim.simulator import start
-
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    simulator = await start(
-        RealClock(),
-        address=link,
-        generator=generator,
-        channels=channels,
-        units=units,
-        seed=seed,
-        backdoor=backdoor,
-        baud=baud,
-        setup=setup,
-        tissue=tissue,
-    )
-    try:
-        if as_json:
-            listening = {
-                "link": simulator.address,
-                "backdoor": simulator.backdoor_address,
-                "generator": generator,
-                "channels": simulator.channels,
-                "units": units,
-                "setup": setup,
-                "pid": os.getpid(),
-            }
-            click.echo(json.dumps(listening))
-        else:
-            several = f"{units} units, " if units > 1 else ""
-            click.echo(
-                f"Simulated generator {generator} (no device), {several}{simulator.channels} channels, "
-                f"on {simulator.address}"
-            )
-            if simulator.backdoor_address is not None:
-                click.echo(
-                    f"Back door: {simulator.backdoor_address} "
-                    "(GET /truth /state /events /wire, POST /faults /panel /setup/NAME)"
-                )
-        await stop.wait()
-    finally:
-        await simulator.close()

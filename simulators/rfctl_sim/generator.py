@@ -16,6 +16,7 @@ from rfctl_sim.pad import Pad
 from rfctl_sim.writes import REFERENCE
 
 if TYPE_CHECKING:
+    from rfctl.clock import ScaledClock
     from rfctl_sim.conventions import Conventions
     from rfctl_sim.firmware import RestartCause
     from rfctl_sim.setups import Setup
@@ -45,7 +46,7 @@ class Generator:
         events: Its log.
         inputs: What people and an interlock relay do to it.
         seed: Tells it from others.
-        time_scale: How many times faster than a clock its time runs, as it tells its clients.
+        pace: What its time runs by, where that is not the time of its clients, too.
         power_ups: Counted by the hardware.
         broken: Parts that fail a self-test, by the bits of its result.
         calibration_date: Year x 10000 + month x 100 + day.
@@ -67,7 +68,7 @@ class Generator:
         self.inputs = Inputs()
         self.seed = seed
         self.serial = f"SIM-{seed:08d}"[:16]
-        self.time_scale = 1.0
+        self.pace: ScaledClock | None = None
         self.power_ups = 1
         self.broken = 0
         self.calibration_date, self.calibration_due = CALIBRATION_DATE, CALIBRATION_DUE
@@ -93,6 +94,11 @@ class Generator:
         self.firmware.notice_electrodes()
         self._neighbours = Neighbours.of(setup, self.channels)
         self.events.add(now_ns, "setup", title=setup.title)
+
+    @property
+    def time_scale(self) -> float:
+        """How many times faster than a clock its time runs, as it tells its clients."""
+        return 1.0 if self.pace is None else self.pace.speed
 
     def advance_to(self, now_ns: int) -> None:
         """Catch up with ``now_ns``: every tick and every timer in order."""

@@ -140,12 +140,14 @@ class LineUnit:
     def _ident(self, now_ns: int, words: list[str]) -> str:
         _require(not words)
         generator = self.generator
+        scaled = "" if generator.time_scale == 1.0 else f"time_scale={held(generator.time_scale)} "
         return (
             f"protocol={'another' if self.effects.wrong_map_id else 'rfctl-line'} version=1.0 probe=1234.5 "
             f"backend=simulator model=rfctl_reference serial={generator.serial} firmware=sim_0.1 "
             f"channels={len(generator.channels)} rated_power_w={held(generator.firmware.conventions.rated_power_w)} "
             f"reply_ms={REPLY_MS} sample_period_ms={SAMPLE_NS // NS_PER_MS} lease_default_ms={LEASE_DEFAULT_MS} "
-            f"pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 capabilities={CAPABILITIES}"
+            f"{scaled}pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 "
+            f"capabilities={CAPABILITIES}"
         )
 
     def _traits(self, now_ns: int, words: list[str]) -> str:

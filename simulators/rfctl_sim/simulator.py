@@ -7,7 +7,7 @@ from dataclasses import asdict
 from enum import IntEnum
 from typing import TYPE_CHECKING, Protocol
 
-from rfctl.clock import NS_PER_S
+from rfctl.clock import FASTEST, NS_PER_S, SLOWEST, ScaledClock
 from rfctl.errors import ConfigError
 from rfctl_sim import setups
 from rfctl_sim.backdoor import BackDoor
@@ -89,6 +89,7 @@ class Machine:
         self.writable = made.writable
         self.effects = WireEffects()
         self.generator = Generator(channels_of(make, channels), seed, clock.monotonic_ns(), setup, made.conventions)
+        self.generator.pace = clock if isinstance(clock, ScaledClock) else None
         self.unit = made.unit(self.generator, self.effects)
         self.panel = Panel(self.generator, self.effects)
 
@@ -176,6 +177,7 @@ class Simulator:
         firmware = machine.generator.firmware
         return {
             "now_s": (now_ns - machine.generator.power_up_ns) / NS_PER_S,
+            "time_scale": machine.generator.time_scale,
             "sample_counter": firmware.sample_counter(now_ns),
             "setup": machine.generator.setup.title,
             **asdict(firmware.control, dict_factory=_with_names),
@@ -199,6 +201,22 @@ class Simulator:
         """
         generator = self._machine(unit).generator
         generator.place(setups.load(setup), self._advance())
+
+    def set_speed(self, speed: object) -> None:
+        """Let its time, and that of every simulator on the same clock, run at another speed from now on.
+
+        Raises:
+            ConfigError: No such speed, or its time is that of a station in the same process.
+        """
+        if isinstance(speed, bool) or not isinstance(speed, int | float) or not SLOWEST <= speed <= FASTEST:
+            raise ConfigError(f"speed {speed!r}", remedy=f"Give seconds in a second, {SLOWEST:g} to {FASTEST:g}.")
+        if not isinstance(self._clock, ScaledClock):
+            raise ConfigError(
+                "its time is that of the process it runs in", remedy="`rfctl sim serve` has a speed of its own."
+            )
+        self._advance()
+        self._clock.set_speed(float(speed))
+        self._keep_going()
 
     async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
@@ -239,6 +257,8 @@ class Simulator:
         return now_ns
 
     def _keep_going(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
         self._advance()
         self._pump = asyncio.get_running_loop().call_later(PUMP_S, self._keep_going)
 

@@ -4,6 +4,7 @@ import struct
 
 import pytest
 
+from rfctl.clock import ScaledClock
 from rfctl_sim.firmware import RestartCause, SelfTest
 
 SERVICE = struct.Struct(">HHHHII")
@@ -128,7 +129,7 @@ def test_a_lesion_after_a_restart_is_the_same_wherever_on_the_grid_it_fell(bench
 def test_calibration_and_time_scale_are_told(bench, client):
     assert service(client)[4:] == (20260105, 20360105)
     assert client.read_words(39, 1) == b"\0\0"
-    bench.generator.time_scale = 60.0
+    bench.generator.pace = ScaledClock(60.0)
     assert client.read_words(39, 1) == (6000).to_bytes(2, "big")
 
 
