@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test tools lint demo bench fuzz docs pictures lock clean
+.PHONY: check test tools lint demo bench fuzz docs pictures electrodes lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -85,6 +85,12 @@ docs: .venv/installed
 pictures: .venv/installed
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/report_picture.py
+
+# The electrode table, by the simulator's field model: some seconds.
+ELECTRODES := rfctl/model/electrodes.toml
+electrodes: .venv/installed
+	$(BIN)/python -m rfctl_sim.electrode_table > $(ELECTRODES).new
+	mv $(ELECTRODES).new $(ELECTRODES)
 
 # Newest versions that pyproject.toml allows. Needs uv, on the path or as UV=/path/to/uv.
 UV ?= uv

@@ -141,7 +141,7 @@ def test_a_value_beyond_a_hard_limit_is_named_with_that_limit(
     [
         ("station", NOBODY, "udp:127.0.0.1:1", ("generator.link", "'udp:127.0.0.1:1'", "tcp:HOST:PORT")),
         ("plan", "channel = 1", "channel = 5", ("site[0].channel", "5", "4")),
-        ("plan", "gauge = 18", "gauge = 17", ("17", "18")),
+        ("plan", "gauge = 18", "gauge = 19", ("19", "18")),
         ("plan", 'reason = "bench"', 'reason = ""', ("site[0].sensory", "needs a reason")),
         ("plan", "[plan]", "[plan", ("not valid TOML", "line 2")),
         ("answers", 'name = "bench"', 'name = "elsewhere"', ("'elsewhere' is not in the plan", "bench")),

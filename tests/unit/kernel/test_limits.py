@@ -17,10 +17,13 @@ from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Basis, Origin, Qua
 from rfctl.kernel.phase import ENERGISED, Phase
 from rfctl.kernel.state import Stage
 from rfctl.model.capability import SetPoint
+from rfctl.model.electrode import find_electrode
 from tests.unit.kernel.bench import PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
 
 NAN = float("nan")
 HOT_TISSUE_OHM = TISSUE_OHM * 0.71
+POWER_CAP_W = 1.15 * find_electrode(18, 10).power_cap_w + 0.5
+TOTAL_OHM = SERIES_OHM + TISSUE_OHM
 
 Signal = Callable[[Bench, float], None]
 """Makes the row's quantity take this value on the channel under work, from the next sample on."""
@@ -145,7 +148,7 @@ CASES: dict[str, Case] = {
     "over_set_warning": Case(Phase.HOLD, Phase.COOLING, field("temperature_c"), 21, 83.0, 83.01, nan=True),
     "impedance_high": Case(Phase.MOTOR, Phase.ARM_READY, field("impedance_ohm"), 2, 1200.0, 1200.1, nan=True),
     "impedance_low": Case(Phase.HOLD, Phase.ARM_READY, field("impedance_ohm"), 2, 30.0, 29.9, nan=True),
-    "power_cap": Case(Phase.HOLD, Phase.IMPEDANCE, power, 2, 14.41, 14.42, nan=True),
+    "power_cap": Case(Phase.HOLD, Phase.IMPEDANCE, power, 2, POWER_CAP_W - 0.005, POWER_CAP_W + 0.005, nan=True),
     "impedance_start_high": Case(
         Phase.IMPEDANCE, Phase.ARM_READY, whole_phase_impedance, 1, 1000.0, 1000.1, CHECK, nan=True
     ),
@@ -355,7 +358,7 @@ def test_a_warning_is_given_again_in_the_next_phase() -> None:
     code = "impedance_over_minimum_warning"
     bench = alone(code, Phase.RAMP)
     bench.samples(20)
-    bench.alter(1, impedance_ohm=lambda t, _: 185.0 + 60.0 * min(t, 1.0))
+    bench.alter(1, impedance_ohm=lambda t, _: TOTAL_OHM + 60.0 * min(t, 1.0))
     bench.samples(60)
     assert len(bench.notes(code)) == 1
     bench.reach(Phase.HOLD)
@@ -468,10 +471,10 @@ def test_one_unknown_impedance_early_in_the_ramp_does_not_disable_the_rows_that_
     bench.samples(moment)
     bench.alter(1, impedance_ohm=NAN)
     bench.sample()
-    bench.alter(1, impedance_ohm=185.0)
+    bench.alter(1, impedance_ohm=TOTAL_OHM)
     bench.samples(30)
     assert not acted(bench, code)
-    bench.alter(1, impedance_ohm=185.0 + 0.25 * TISSUE_OHM)
+    bench.alter(1, impedance_ohm=TOTAL_OHM + 0.25 * TISSUE_OHM)
     bench.samples(30)
     assert acted(bench, code)
 

@@ -40,6 +40,7 @@ from rfctl.kernel.events import (
 from rfctl.kernel.limits import PERMIT_NS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import CheckResult, Stage
+from rfctl.model.electrode import find_electrode
 from rfctl.model.permit import PermitKind
 from rfctl.model.plan import TimerDefinition, Use
 from tests.unit.kernel.bench import (
@@ -47,7 +48,9 @@ from tests.unit.kernel.bench import (
     LESION,
     MOTOR,
     SENSORY,
+    SERIES_OHM,
     SESSION,
+    TISSUE_OHM,
     TOKEN,
     TWO_SITES,
     Bench,
@@ -96,7 +99,7 @@ def test_results_of_a_site_say_what_was_felt_and_delivered(whole: Bench, index: 
     assert result.sensory == CheckResult(performed=True, amplitude_v=0.4, width_us=1000)
     assert result.motor == CheckResult(performed=True, amplitude_v=2.0, width_us=1000)
     assert result.reference is not None
-    assert result.reference.impedance_ohm == pytest.approx(185.0)
+    assert result.reference.impedance_ohm == pytest.approx(SERIES_OHM + TISSUE_OHM)
     assert result.reference.series_ohm == pytest.approx(100.0)
     figures = result.figures
     assert figures is not None
@@ -106,7 +109,7 @@ def test_results_of_a_site_say_what_was_felt_and_delivered(whole: Bench, index: 
     assert figures.held_s == pytest.approx(LESION.hold_s)
     assert figures.within_2c_s == pytest.approx(LESION.hold_s)
     assert figures.held_k_s / figures.held_s == pytest.approx(80.0, abs=0.1)
-    assert figures.impedance_min_ohm == pytest.approx(85 * 0.71)
+    assert figures.impedance_min_ohm == pytest.approx(TISSUE_OHM * 0.71)
 
 
 @pytest.mark.parametrize(("temperature_c", "within_s"), [(78.0, 1.0), (77.9, 0.0), (82.0, 1.0), (82.1, 0.0)])
@@ -271,7 +274,9 @@ def test_a_permit_ends_300_ms_after_the_decision_that_gave_it(whole: Bench) -> N
 def test_power_limit_is_the_cap_seen_from_the_terminals() -> None:
     bench = at(Phase.CONFIGURING)
     settings = next(effect.settings for effect in bench.effects if isinstance(effect, Configure))
-    assert settings.power_limit_w == pytest.approx(12.1 * 185.0 / 85.0)
+    assert settings.power_limit_w == pytest.approx(
+        find_electrode(18, 10).power_cap_w * (SERIES_OHM + TISSUE_OHM) / TISSUE_OHM
+    )
     assert settings.set_temperature_c == 80.0
     assert settings.max_on_s == pytest.approx(1.02 * (43 / 4.3 + 40 + LESION.hold_s) + 1.0)
 
@@ -493,7 +498,7 @@ def test_the_wait_counts_from_the_injection_and_takes_the_impedance_again() -> N
     reference = bench.channel.reference
     assert reference is not None
     assert reference.after_ohm == pytest.approx(150.0)
-    assert (reference.impedance_ohm, reference.series_ohm) == pytest.approx((185.0, 100.0))
+    assert (reference.impedance_ohm, reference.series_ohm) == pytest.approx((SERIES_OHM + TISSUE_OHM, SERIES_OHM))
 
 
 def test_impedance_that_is_not_fresh_is_not_averaged() -> None:
