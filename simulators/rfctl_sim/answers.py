@@ -14,7 +14,7 @@ from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
 from rfctl_sim.writes import RATED_POWER_W
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from rfctl_sim.channel import Channel
     from rfctl_sim.control import ChannelControl
@@ -63,18 +63,18 @@ CHANNEL_STATUS = registers.packer(registers.CHANNEL_STATUS)
 MODE_STATUS = registers.packer(registers.MODE_STATUS)
 
 
-def identity(generator: Generator, map_id: int = MAP_ID) -> bytes:
-    """Identity and traits: every input register below the status."""
+def identity(generator: Generator, wrong: Mapping[str, object]) -> bytes:
+    """Identity and traits: every input register below the status, with what faults say instead by name."""
     channels = generator.channels
     head = IDENTITY.pack(
-        map_id,
+        wrong.get("map_id", MAP_ID),
         MAP_VERSION,
-        BACKEND_SIMULATOR,
+        wrong.get("backend", BACKEND_SIMULATOR),
         PROBE_U32,
         PROBE_F32,
-        MODEL,
+        wrong.get("model", MODEL),
         generator.serial.encode("ascii"),
-        FIRMWARE,
+        wrong.get("firmware", FIRMWARE),
         len(channels),
         RATED_POWER_W,
         REPLY_MS,
@@ -101,6 +101,7 @@ def status(generator: Generator, now_ns: int) -> bytes:
     """The status block: everything that changes."""
     firmware = generator.firmware
     memory = firmware.control
+    own_ns = firmware.own_ns(now_ns)
     rf_actual = rf_commanded = stimulating = armed = 0
     blocks = []
     for channel, own in zip(generator.channels, memory.channels, strict=True):
@@ -113,11 +114,11 @@ def status(generator: Generator, now_ns: int) -> bytes:
             rf_commanded |= bit
         elif own.phase is Phase.ARMED:
             armed |= bit
-        blocks.append(_channel_status(channel, own, firmware.sample_counter(now_ns), now_ns))
+        blocks.append(_channel_status(channel, own, firmware.sample_counter(now_ns), own_ns))
     lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
     head = STATUS.pack(
-        (now_ns - generator.booted_ns) // NS_PER_MS & U32,
-        firmware.sample_counter(now_ns) & U32,
+        (own_ns - generator.booted_ns) // NS_PER_MS & U32,
+        firmware.sample_counter(own_ns) & U32,
         memory.owner,
         lease_ms,
         memory.fault_bits,

@@ -110,7 +110,7 @@ class Channel:
             and not stage.stimulating
             and self.thermocouple.settled_at(self.tissue.tip_temperature_c)
             and (self.pump is None or self.pump.at_rest)
-            and not self.effects.any()
+            and not self.effects.active
         )
 
     def tick(self, tick_ns: int, dt_s: float) -> None:
@@ -126,12 +126,12 @@ class Channel:
         """Take sample number ``sample`` now."""
         effects = self.effects
         true_c = self.thermocouple.measured_c(sample, self.stage.voltage_v_rms)
-        faulty_c = nan if effects.thermocouple_open else true_c + effects.temperature_offset_k
+        faulty_c = effects.read_c(sample, true_c) if effects.active else true_c
         shown_c = faulty_c if faulty_c != faulty_c else rounded_c(faulty_c)
         impedance_ohm = self.stage.load_ohm() * (1.0 + self._impedance_noise[sample % NOISE_LENGTH])
         voltage_v = self.stage.voltage_v_rms
         current_a = voltage_v / impedance_ohm
-        self.last = Measurement(
+        last = Measurement(
             sample,
             shown_c,
             true_c if effects.unseen_bits & TEMPERATURE_FAULTS else faulty_c,
@@ -140,7 +140,10 @@ class Channel:
             voltage_v * current_a,
             impedance_ohm if impedance_ohm < IMPEDANCE_OPEN_OHM else nan,
         )
-        return self.last
+        if effects.active:
+            last = effects.show(last)
+        self.last = last
+        return last
 
     def measured_at(self, sample: int) -> Measurement:
         """The measurement of ``sample``, taken now if nobody asked for it while the channel was at rest."""

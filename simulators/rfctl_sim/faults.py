@@ -1,161 +1,28 @@
-"""The faults that can be injected, by name, and their start and end."""
+"""Starts and clears the faults of one machine, and begins and ends them when their time has come."""
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from random import Random
+from typing import TYPE_CHECKING
 
-from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
-from rfctl_sim.control import ChannelFault
+from rfctl_sim.catalogue.kinds import Scope, Site
+from rfctl_sim.catalogue.parameters import REGISTER, RULE, Name, Parameters, accepted
+from rfctl_sim.catalogue.table import kind_of
+from rfctl_sim.catalogue.timing import Timing, split, with_seconds
+from rfctl_sim.control import NEVER_NS
+from rfctl_sim.firmware import SAMPLE_NS
+from rfctl_sim.writes import REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from rfctl.clock import Clock
-    from rfctl_sim.fault_effects import ChannelEffects, WireEffects
+    from rfctl_sim.catalogue.kinds import Cuttable, FaultKind, Hold
+    from rfctl_sim.fault_effects import WireEffects
     from rfctl_sim.generator import Generator
-
-Parameter = bool | float | str
-Parameters = dict[str, Parameter]
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A parameter that is a number.
-
-    Attributes:
-        default: When not given.
-        low: Smallest.
-        high: Largest.
-    """
-
-    default: float
-    low: float
-    high: float
-
-    def accept(self, given: object) -> float:
-        """The value given, within its bounds; ValueError says what is wrong."""
-        if isinstance(given, bool) or not isinstance(given, int | float) or not self.low <= given <= self.high:
-            raise ValueError(f"a number from {self.low:g} to {self.high:g}")
-        return float(given)
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A parameter that is true or false."""
-
-    default: bool
-
-    def accept(self, given: object) -> bool:
-        """The value given; ValueError says what is wrong."""
-        if not isinstance(given, bool):
-            raise ValueError("true or false")
-        return given
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A parameter that is one of a few names."""
-
-    default: str
-    valid: tuple[str, ...]
-
-    def accept(self, given: object) -> str:
-        """The value given; ValueError says what is wrong."""
-        if not isinstance(given, str) or given not in self.valid:
-            raise ValueError(f"one of {', '.join(self.valid)}")
-        return given
-
-
-Kind = Number | Flag | Name
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelFaultKind:
-    """A fault of one channel: as long as it is active, its effects are in force.
-
-    Attributes:
-        parameters: What can be given beside the channel.
-        apply: Puts it in force.
-        unseen_bits: What the firmware's own safety does not look for while ``firmware_blind`` is true.
-    """
-
-    parameters: Mapping[str, Kind]
-    apply: Callable[[ChannelEffects, Parameters], None]
-    unseen_bits: int
-
-
-def _number(parameters: Parameters, name: str) -> float:
-    value = parameters[name]
-    assert isinstance(value, float)  # noqa: S101  Number.accept gave it
-    return value
-
-
-def _thermocouple_open(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.thermocouple_open = True
-
-
-def _over_temperature(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.temperature_offset_k = _number(parameters, "kelvin")
-
-
-def _impedance(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.load_ohm = _number(parameters, "ohm")
-
-
-def _power_over_limit(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.overpower_w = _number(parameters, "power_w")
-
-
-def _ignore_off(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.stuck_on = True
-
-
-def _rf_without_command(effects: ChannelEffects, parameters: Parameters) -> None:
-    effects.self_on_w = _number(parameters, "power_w")
-
-
-# So that the host's interlock is what a test measures, the firmware's own safety does not see an injected fault unless
-# it is told to.
-BLIND: dict[str, Kind] = {"firmware_blind": Flag(default=True)}
-
-CHANNEL_FAULTS = {
-    "thermocouple_open": ChannelFaultKind(BLIND, _thermocouple_open, ChannelFault.THERMOCOUPLE_OPEN),
-    "over_temperature": ChannelFaultKind(
-        {"kelvin": Number(20.0, -200.0, 1000.0), **BLIND}, _over_temperature, ChannelFault.OVER_TEMPERATURE
-    ),
-    "impedance": ChannelFaultKind(
-        {"ohm": Number(5000.0, 1.0, 1e6), **BLIND},
-        _impedance,
-        ChannelFault.IMPEDANCE_HIGH | ChannelFault.IMPEDANCE_LOW,
-    ),
-    "power_over_limit": ChannelFaultKind(
-        {"power_w": Number(25.0, 0.1, 100.0), **BLIND}, _power_over_limit, ChannelFault.OVERPOWER
-    ),
-    "ignore_off": ChannelFaultKind(BLIND, _ignore_off, ChannelFault.UNCOMMANDED_RF),
-    "rf_without_command": ChannelFaultKind(
-        {"power_w": Number(5.0, 0.1, 100.0), **BLIND}, _rf_without_command, ChannelFault.UNCOMMANDED_RF
-    ),
-}
-
-SECONDS: dict[str, Kind] = {"seconds": Number(2.0, 0.001, 86_400.0)}
-
-REGISTER = Name("", ())
-"""Valid are the registers of the machine in question."""
-
-GENERATOR_FAULTS: dict[str, Mapping[str, Kind]] = {
-    "counter_frozen": {},
-    "lease_dead": {},
-    "no_reply": SECONDS,
-    "refuse_write": {"register": REGISTER},
-    "socket_cut": SECONDS,
-    "unit_dead": {},
-    "wrong_map_id": {},
-}
-
-NAMES = tuple(sorted((*CHANNEL_FAULTS, *GENERATOR_FAULTS)))
+    from rfctl_sim.relay_board import RelayBoard
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +31,7 @@ class Active:
 
     Attributes:
         name: Of the fault.
-        channel: Number from 1; 0 for a fault of the generator.
+        channel: Number from 1; 0 for a fault of the whole machine.
         parameters: As given and defaulted.
         until_ns: It ends by itself here; None when it lasts until it is cleared.
     """
@@ -175,23 +42,48 @@ class Active:
     until_ns: int | None
 
 
-class Cuttable(Protocol):
-    """What a fault does to the way that clients come by."""
+@dataclass(slots=True)
+class _Injected:
+    """A fault that waits for its time or is in force.
 
-    def cut(self, for_s: float | None) -> None:
-        """Take it away, for so many seconds or until ``restore``."""
-        ...
+    Attributes:
+        kind: Its row of the catalogue.
+        site: Where it is.
+        parameters: As given and defaulted.
+        timing: When it begins and ends.
+        hold: Keeps it in force; None while it waits.
+        until_requests: After which request it ends.
+    """
 
-    def restore(self) -> None:
-        """Put it back."""
-        ...
+    kind: FaultKind
+    site: Site
+    parameters: Parameters
+    timing: Timing
+    hold: Hold | None = None
+    until_requests: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.kind.name, self.site.channel_number
+
+
+def _no_alarm(at_ns: int) -> None:
+    pass
 
 
 class Faults:
     """Starts and clears faults. Power, temperatures and loads are as in the output stage: power in the tissue."""
 
     def __init__(
-        self, generator: Generator, effects: WireEffects, face: Cuttable, clock: Clock, registers: tuple[str, ...]
+        self,
+        generator: Generator,
+        effects: WireEffects,
+        face: Cuttable,
+        clock: Clock,
+        registers: tuple[str, ...],
+        *,
+        relay: RelayBoard | None = None,
+        alarm: Callable[[int], None] = _no_alarm,
     ) -> None:
         """Nothing is wrong yet.
 
@@ -201,149 +93,226 @@ class Faults:
             face: The way that they come by.
             clock: Of the running loop.
             registers: What can be written, by name; the power limit is the default of ``refuse_write``.
+            relay: The relay board beside it.
+            alarm: Asked to have ``wake`` called at an instant, ns, so that nothing waits for somebody to look.
         """
         self._generator = generator
         self._effects = effects
         self._face = face
         self._clock = clock
-        self._register = Name(next(name for name in registers if name.startswith("power_limit")), registers)
-        self._active: dict[tuple[str, int], Active] = {}
+        conventions = generator.firmware.conventions
+        rules = (*conventions.generator_rules, *conventions.channel_rules)
+        self._register, self._rule = _one_of(registers), _one_of(rules)
+        # It shows what other makes have no place for.
+        self._reference = conventions is REFERENCE
+        self._relay = relay
+        self._alarm = alarm
+        self._injected: dict[tuple[str, int], _Injected] = {}
+        generator.run_faults = self._run
+        effects.arrived = self._on_request
 
     def active(self) -> list[Active]:
         """The faults in force now, in the order of their start."""
-        now_ns = self._clock.monotonic_ns()
-        return [fault for fault in self._active.values() if fault.until_ns is None or now_ns < fault.until_ns]
+        self._advance()
+        return [_shown(fault) for fault in self._injected.values() if fault.hold is not None]
+
+    def waiting(self) -> list[Active]:
+        """The faults that were started and whose time has not come yet."""
+        self._advance()
+        return [_shown(fault) for fault in self._injected.values() if fault.hold is None]
 
     def start(self, name: str, /, channel: int | None = None, **parameters: object) -> None:
         """Start a fault, or start it anew with other parameters.
 
         Args:
-            name: One of NAMES.
+            name: One of the catalogue.
             channel: Number from 1, the first by default; only for a fault of a channel.
-            parameters: As the fault takes them; each has a default.
+            parameters: As the fault takes them, each with a default; and when it begins and how long it lasts, by the
+                keys of rfctl_sim.catalogue.timing. Without those it begins at once and lasts until it is cleared.
 
         Raises:
-            ConfigError: Unknown name, channel or parameter, or a value out of bounds.
+            ConfigError: Unknown name, channel or parameter, a value out of bounds, or a fault that this machine cannot
+                show.
         """
-        number = self._channel_of(name, channel)
-        kinds = CHANNEL_FAULTS[name].parameters if name in CHANNEL_FAULTS else GENERATOR_FAULTS[name]
-        kinds = {key: self._register if kind is REGISTER else kind for key, kind in kinds.items()}
-        accepted = _accepted(name, kinds, parameters)
-        now_ns = self._now()
-        until_ns = now_ns + round(_number(accepted, "seconds") * NS_PER_S) if "seconds" in accepted else None
-        self._generator.events.add(now_ns, "fault_started", name=name, channel=number, **accepted)
-        fault = Active(name, number, accepted, until_ns)
-        if name == "lease_dead":
-            self._generator.firmware.end_lease(now_ns)
-            return
-        self._active.pop((name, number), None)
-        self._active[name, number] = fault
-        if number:
-            self._put_in_force(number, now_ns)
-        else:
-            self._start_on_wire(fault, now_ns)
+        kind, number = self._checked(name, channel)
+        given, rest = split(name, parameters)
+        kinds = {
+            key: self._register if row is REGISTER else self._rule if row is RULE else row
+            for key, row in kind.parameters.items()
+        }
+        values = accepted(name, kinds, rest)
+        given = with_seconds(given, values)
+        now_ns = self._advance()
+        random = Random(f"{self._generator.seed} fault {name} {number}")  # noqa: S311  repeatable on purpose
+        site = Site(self._generator, self._effects, self._face, self._relay, number, now_ns, None, random)
+        kind.check(site, values)
+        fault = _Injected(kind, site, values, Timing(now_ns, self._effects.requests, given))
+        self._drop(fault.key, now_ns)
+        self._injected[fault.key] = fault
+        if not self._begin(fault, now_ns):
+            self._generator.events.add(now_ns, "fault_waits", name=name, channel=number, **values, **given)
+        self._put_in_force(now_ns)
 
     def clear(self, name: str, /, channel: int | None = None) -> None:
-        """End a fault; on every channel when none is given. One that is not in force may be cleared.
+        """End a fault, or let one that waits not begin; on every channel when none is given.
+
+        One that is not in force may be cleared.
 
         Raises:
             ConfigError: Unknown name or channel.
         """
+        kind_of(name)
         if channel is not None:
-            self._channel_of(name, channel)
-        _check_name(name)
-        now_ns = self._now()
-        for fault in [f for f in self._active.values() if f.name == name and channel in {None, f.channel}]:
-            del self._active[name, fault.channel]
-            self._generator.events.add(now_ns, "fault_cleared", name=name, channel=fault.channel)
-            if fault.channel:
-                self._put_in_force(fault.channel, now_ns)
-            else:
-                self._end_on_wire(name)
+            self._checked(name, channel)
+        now_ns = self._advance()
+        for fault in [f for f in self._injected.values() if f.kind.name == name]:
+            if channel in {None, fault.site.channel_number}:
+                self._drop(fault.key, now_ns)
+                self._generator.events.add(now_ns, "fault_cleared", name=name, channel=fault.site.channel_number)
+        self._put_in_force(now_ns)
 
-    def _now(self) -> int:
+    def clear_all(self) -> None:
+        """End every fault."""
+        for name, channel in tuple(self._injected):
+            self.clear(name, channel or None)
+
+    def hold(self) -> None:
+        """Keep in force what is: parts of the machine were exchanged."""
+        self._put_in_force(self._advance())
+
+    def wake(self) -> None:
+        """The instant that the alarm was set to has come."""
+        self._advance()
+        self._set_alarm()
+
+    def _advance(self) -> int:
         now_ns = self._clock.monotonic_ns()
         self._generator.advance_to(now_ns)
         return now_ns
 
-    def _channel_of(self, name: str, channel: object) -> int:
-        _check_name(name)
-        if name in GENERATOR_FAULTS:
+    def _checked(self, name: str, channel: object) -> tuple[FaultKind, int]:
+        kind = kind_of(name)
+        if kind.reference_only and not self._reference:
+            raise ConfigError(f"this machine does not show the fault {name}", remedy="The reference machine does.")
+        if kind.scope is not Scope.CHANNEL:
             if channel is not None:
                 raise ConfigError(
-                    f"the fault {name} is the whole generator's, not one channel's", remedy="Leave it out."
+                    f"the fault {name} is the whole {kind.scope}'s, not one channel's", remedy="Leave it out."
                 )
-            return 0
+            return kind, 0
         channels = len(self._generator.channels)
         number = 1 if channel is None else channel
         if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= channels:
             raise ConfigError(
                 f"no channel {number!r} for the fault {name}", remedy=f"There are channels 1 to {channels}."
             )
-        return number
+        return kind, number
 
-    def _put_in_force(self, number: int, now_ns: int) -> None:
-        """Make a channel's effects what its active faults say, at once."""
-        channel = self._generator.channels[number - 1]
-        effects = channel.effects
-        effects.reset()
-        for fault in self._active.values():
-            if fault.channel == number:
-                kind = CHANNEL_FAULTS[fault.name]
-                kind.apply(effects, fault.parameters)
-                if fault.parameters["firmware_blind"]:
-                    effects.unseen_bits |= kind.unseen_bits
-        channel.stage.settle(now_ns)
-        channel.measure(self._generator.firmware.sample_counter(now_ns))
+    # When time has come
 
-    def _start_on_wire(self, fault: Active, now_ns: int) -> None:
-        effects = self._effects
-        if fault.name == "counter_frozen":
-            effects.frozen_ns = now_ns
-        elif fault.name == "unit_dead":
-            effects.dead = True
-        elif fault.name == "no_reply":
-            effects.silent_until_ns = fault.until_ns or 0
-        elif fault.name == "refuse_write":
-            effects.refused_register = str(fault.parameters["register"])
-        elif fault.name == "wrong_map_id":
-            effects.wrong_map_id = True
+    def _run(self, now_ns: int) -> None:
+        """Begin and end what is due."""
+        changed = False
+        for fault in tuple(self._injected.values()):
+            if fault.hold is None:
+                changed |= self._begin(fault, now_ns)
+            elif self._is_over(fault, now_ns):
+                self._drop(fault.key, now_ns)
+                name, channel = fault.key
+                self._generator.events.add(now_ns, "fault_ended", name=name, channel=channel)
+                changed = True
+        if changed:
+            self._put_in_force(now_ns)
         else:
-            self._face.cut(_number(fault.parameters, "seconds"))
+            self._set_next(now_ns)
 
-    def _end_on_wire(self, name: str) -> None:
-        effects = self._effects
-        if name == "counter_frozen":
-            effects.frozen_ns = None
-        elif name == "unit_dead":
-            effects.dead = False
-        elif name == "no_reply":
-            effects.silent_until_ns = 0
-        elif name == "refuse_write":
-            effects.refused_register = None
-        elif name == "wrong_map_id":
-            effects.wrong_map_id = False
-        else:
-            self._face.restore()
+    def _on_request(self, now_ns: int) -> None:
+        """A request arrives: time first, then what counts requests."""
+        self._generator.advance_to(now_ns)
+        self._run(now_ns)
+
+    def _is_over(self, fault: _Injected, now_ns: int) -> bool:
+        until_ns, until_requests = fault.site.until_ns, fault.until_requests
+        return (until_ns is not None and until_ns <= now_ns) or (
+            until_requests is not None and until_requests < self._effects.requests
+        )
+
+    def _begin(self, fault: _Injected, now_ns: int) -> bool:
+        site, requests = fault.site, self._effects.requests
+        if not fault.timing.begins(self._generator, site.channel_number, requests, now_ns):
+            return False
+        site.now_ns, site.until_ns = now_ns, fault.timing.until_ns(now_ns)
+        # The request that made it begin is the first of those that it lasts.
+        at_request = "after_requests" in fault.timing.given
+        fault.until_requests = fault.timing.until_requests(requests - at_request)
+        fault.hold = fault.kind.begin(site, fault.parameters)
+        self._generator.events.add(
+            now_ns, "fault_started", name=fault.kind.name, channel=site.channel_number, **fault.parameters
+        )
+        if fault.kind.instant:
+            del self._injected[fault.key]
+        return True
+
+    def _drop(self, key: tuple[str, int], now_ns: int) -> None:
+        fault = self._injected.pop(key, None)
+        if fault is not None and fault.hold is not None:
+            self._reset()
+            fault.site.until_ns = now_ns
+            fault.kind.end(fault.site)
+
+    # What is in force
+
+    def _reset(self) -> None:
+        for channel in self._generator.channels:
+            channel.effects.reset()
+        self._generator.effects.reset()
+        self._effects.reset()
+
+    def _put_in_force(self, now_ns: int) -> None:
+        """Make every effect what the faults in force say, at once."""
+        generator, effects = self._generator, self._effects
+        self._reset()
+        in_force = [fault for fault in self._injected.values() if fault.hold is not None]
+        for fault in in_force:
+            if fault.hold is not None:
+                fault.hold()
+            if fault.parameters.get("firmware_blind") and fault.site.channel_number:
+                fault.site.channel.effects.unseen_bits |= fault.kind.unseen_bits
+        of_the_machine = any(fault.kind.scope in {Scope.CHANNEL, Scope.GENERATOR} for fault in in_force)
+        generator.effects.active = of_the_machine
+        generator.firmware.follow_faults(now_ns)
+        effects.active = bool(self._injected or effects.held_back)
+        for channel in generator.channels:
+            channel.effects.active = of_the_machine
+            channel.stage.settle(now_ns)
+            channel.measure(generator.firmware.sample_counter(now_ns))
+        self._set_next(now_ns)
+
+    def _set_next(self, now_ns: int) -> None:
+        """When ``_run`` is due: at an onset or end, or with each sample while something waits for more than time."""
+        generator = self._generator
+        next_ns = NEVER_NS
+        for fault in self._injected.values():
+            if fault.hold is not None:
+                next_ns = min(next_ns, NEVER_NS if fault.site.until_ns is None else fault.site.until_ns)
+            elif fault.timing.earliest_ns > now_ns:
+                next_ns = min(next_ns, fault.timing.earliest_ns)
+            else:
+                passed_ns = now_ns - generator.power_up_ns
+                next_ns = min(next_ns, generator.power_up_ns + (passed_ns // SAMPLE_NS + 1) * SAMPLE_NS)
+        if next_ns != generator.next_fault_ns:
+            generator.next_fault_ns = next_ns
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._generator.next_fault_ns < NEVER_NS:
+            self._alarm(self._generator.next_fault_ns)
 
 
-def _check_name(name: object) -> None:
-    if name not in NAMES:
-        near = difflib.get_close_matches(str(name), NAMES, n=1)
-        hint = f"Did you mean {near[0]}? " if near else ""
-        raise ConfigError(f"no fault named {name!r}", remedy=f"{hint}Valid: {', '.join(NAMES)}.")
+def _one_of(names: tuple[str, ...]) -> Name:
+    """One of the names, the power limit by default where there is one."""
+    return Name(next((name for name in names if name.startswith("power_limit")), names[0]), names)
 
 
-def _accepted(name: str, kinds: Mapping[str, Kind], given: Mapping[str, object]) -> Parameters:
-    for parameter in given:
-        if parameter not in kinds:
-            valid = ", ".join(kinds) or "none"
-            raise ConfigError(f"the fault {name} has no parameter {parameter!r}", remedy=f"Valid: {valid}.")
-    accepted: Parameters = {}
-    for parameter, kind in kinds.items():
-        value = given.get(parameter, kind.default)
-        try:
-            accepted[parameter] = kind.accept(value)
-        except ValueError as problem:
-            raise ConfigError(f"{parameter} of the fault {name} is {value!r}", remedy=f"Give {problem}.") from None
-    return accepted
+def _shown(fault: _Injected) -> Active:
+    return Active(fault.kind.name, fault.site.channel_number, fault.parameters, fault.site.until_ns)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
@@ -81,6 +82,7 @@ class Firmware:
         self.self_test = 0
         self.restart_cause = RestartCause.POWER
         self._generator = generator
+        self._effects = generator.effects
         self._channels = channels
         self._events = generator.events
         self._random = random
@@ -105,6 +107,9 @@ class Firmware:
         Raises:
             Refusal: Not accepted; nothing but an off, if there is one among the values, has happened.
         """
+        effects = self._effects
+        if effects.active:
+            writes = effects.heard_of(writes)
         conventions = self.conventions
         at = Circumstances(now_ns, connection, conventions.rated_power_w, self._new_token, self._causes)
         others = []
@@ -113,8 +118,12 @@ class Firmware:
                 self._carry_out([write], at)
             else:
                 others.append(write)
-        if others:
-            self._carry_out(others, at)
+        try:
+            if others:
+                self._carry_out(others, at)
+        finally:
+            for befall in effects.remembered:
+                befall()
 
     def _carry_out(self, writes: Sequence[Write], at: Circumstances) -> None:
         before = self._standing()
@@ -144,7 +153,7 @@ class Firmware:
         before = self._standing()
         control, inputs = self.control, self._generator.inputs
         control.interrupted = inputs.interrupted
-        if inputs.emergency_stop:
+        if inputs.stopped:
             control.fault_bits |= GeneratorFault.EMERGENCY_STOP
         if control.interrupted:
             control.turn_off_all()
@@ -186,15 +195,17 @@ class Firmware:
         for channel, memory in zip(self._channels, control.channels, strict=True):
             if memory.phase is Phase.ARMED and memory.token_until_ns <= now_ns:
                 memory.disarm()
-            elif memory.phase is Phase.RF_ON and memory.timer_until_ns <= now_ns:
+            elif memory.phase is Phase.RF_ON and memory.timer_until_ns <= now_ns and not self._effects.timer_endless:
                 self._trip(channel, memory, ChannelFault.LESION_TIMER, now_ns)
-        if control.lease is Lease.RUNNING and control.lease_until_ns <= now_ns:
+        if control.lease is Lease.RUNNING and control.lease_until_ns <= now_ns and not self._effects.lease_endless:
             control.end_lease()
         control.run_own_timers(now_ns)
         self._settle(before, now_ns)
 
     def sample(self, channel: Channel, number: int, now_ns: int) -> None:
         """Take sample ``number`` of one channel, and act on it."""
+        if self._effects.hung:
+            return
         index = channel.number - 1
         memory = self.control.channels[index]
         measurement = channel.measure(number)
@@ -204,7 +215,7 @@ class Firmware:
             self._trip(channel, memory, bits, now_ns)
             self._settle(before, now_ns)
         elif memory.phase is Phase.RF_ON:
-            limit_w = memory.power_limit_w or 0.0
+            limit_w = inf if channel.effects.limit_ignored else memory.power_limit_w or 0.0
             if memory.mode in DEVICE_CONTROLLED:
                 power_w = self._regulators[index].power_w(
                     SAMPLE_S,
@@ -259,15 +270,24 @@ class Firmware:
                 )
         if after != before:
             self._log(before, after, now_ns)
+        self._set_deadline()
+
+    def _set_deadline(self) -> None:
+        control, effects = self.control, self._effects
         deadline_ns = control.own_deadline_ns
-        if control.lease is Lease.RUNNING:
+        if control.lease is Lease.RUNNING and not effects.lease_endless:
             deadline_ns = min(deadline_ns, control.lease_until_ns)
         for memory in control.channels:
             if memory.phase is Phase.ARMED:
                 deadline_ns = min(deadline_ns, memory.token_until_ns)
-            elif memory.phase is Phase.RF_ON:
+            elif memory.phase is Phase.RF_ON and not effects.timer_endless:
                 deadline_ns = min(deadline_ns, memory.timer_until_ns)
-        self.next_deadline_ns = deadline_ns
+        self.next_deadline_ns = NEVER_NS if effects.hung else deadline_ns
+
+    def follow_faults(self, now_ns: int) -> None:
+        """Faults began or ended that have a hold of its timers: what would have been due is due now."""
+        self._set_deadline()
+        self.next_deadline_ns = max(self.next_deadline_ns, now_ns)
 
     def _switch(self, channel: Channel, memory: ChannelControl, old: Phase, now_ns: int) -> None:
         if Phase.RF_ON in {old, memory.phase}:
@@ -309,7 +329,7 @@ class Firmware:
 
     def _causes(self, number: int) -> int:
         if number == 0:
-            pressed = self._generator.inputs.emergency_stop
+            pressed = self._generator.inputs.stopped
             return GeneratorFault.SELF_TEST * bool(self.self_test) | GeneratorFault.EMERGENCY_STOP * pressed
         channel = self._channels[number - 1]
         return own_safety.causes(channel.last, channel, self.control.channels[number - 1])
@@ -319,6 +339,11 @@ class Firmware:
     def sample_counter(self, now_ns: int) -> int:
         """Number of measurements since power-up."""
         return (now_ns - self._booted_ns) // SAMPLE_NS
+
+    def own_ns(self, now_ns: int) -> int:
+        """An instant as its own clock has it."""
+        clock = self._effects.clock
+        return now_ns if clock is None else clock(now_ns)
 
     def latest(self, channel: Channel, now_ns: int) -> Measurement:
         """The newest measurement of a channel."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError
 from rfctl_sim.channel import Channel
+from rfctl_sim.control import NEVER_NS
 from rfctl_sim.events import EventLog
+from rfctl_sim.fault_effects import FirmwareEffects
 from rfctl_sim.firmware import SAMPLE_NS, Firmware
 from rfctl_sim.inputs import Inputs
 from rfctl_sim.neighbours import Neighbours
@@ -16,6 +18,8 @@ from rfctl_sim.pad import Pad
 from rfctl_sim.writes import REFERENCE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rfctl.clock import ScaledClock
     from rfctl_sim.conventions import Conventions
     from rfctl_sim.firmware import RestartCause
@@ -51,6 +55,9 @@ class Generator:
         broken: Parts that fail a self-test, by the bits of its result.
         calibration_date: Year x 10000 + month x 100 + day.
         calibration_due: The same.
+        effects: The faults injected into its firmware.
+        run_faults: Begins and ends faults whose time has come.
+        next_fault_ns: When that is due next.
     """
 
     def __init__(
@@ -58,6 +65,9 @@ class Generator:
     ) -> None:
         self.setup = setup
         self.power_up_ns = self.booted_ns = power_up_ns
+        self.effects = FirmwareEffects()
+        self.run_faults: Callable[[int], None] = lambda _: None
+        self.next_fault_ns = NEVER_NS
         self.events = EventLog(power_up_ns)
         self.channels = [
             Channel(number, setup, _random(seed, f"channel {number}"), self.events, power_up_ns)
@@ -101,16 +111,20 @@ class Generator:
         return 1.0 if self.pace is None else self.pace.speed
 
     def advance_to(self, now_ns: int) -> None:
-        """Catch up with ``now_ns``: every tick and every timer in order."""
-        firmware = self.firmware
+        """Catch up with ``now_ns``: every tick, every timer and every fault in order."""
         while True:
-            deadline_ns = firmware.next_deadline_ns
+            # A fault on the way may have restarted it.
+            firmware = self.firmware
+            deadline_ns = min(firmware.next_deadline_ns, self.next_fault_ns)
             self._tick_to(min(now_ns, deadline_ns))
             # A trip on the way may have moved the deadline.
-            if firmware.next_deadline_ns == deadline_ns:
+            if min(firmware.next_deadline_ns, self.next_fault_ns) == deadline_ns:
                 if deadline_ns > now_ns:
                     return
-                firmware.run_timers(deadline_ns)
+                if self.next_fault_ns == deadline_ns:
+                    self.run_faults(deadline_ns)
+                else:
+                    firmware.run_timers(deadline_ns)
 
     def _tick_to(self, until_ns: int) -> None:
         last = (until_ns - self.power_up_ns) // TICK_NS

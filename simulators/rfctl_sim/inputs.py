@@ -19,19 +19,26 @@ class Inputs:
         emergency_stop: Pressed, and latched until it is released.
         enable_open: The enable loop is open.
         powered: The mains are there.
+        stop_unwired: The emergency stop is connected to nothing.
     """
 
     footswitch: bool = False
     emergency_stop: bool = False
     enable_open: bool = False
     powered: bool = True
+    stop_unwired: bool = False
+
+    @property
+    def stopped(self) -> bool:
+        """The emergency stop as the hardware sees it."""
+        return self.emergency_stop and not self.stop_unwired
 
     @property
     def interrupted(self) -> bool:
         """The output stage delivers nothing, whatever it is told."""
-        return self.emergency_stop or self.enable_open or not self.powered
+        return self.stopped or self.enable_open or not self.powered
 
     @property
     def word(self) -> int:
         """As the status shows them."""
-        return self.footswitch | self.emergency_stop << 1 | self.enable_open << 2
+        return self.footswitch | self.stopped << 1 | self.enable_open << 2

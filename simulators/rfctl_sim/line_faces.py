@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from rfctl_sim.grammar import LINE
 from rfctl_sim.line_codec import Lines, said
 from rfctl_sim.line_events import LineEvents
 from rfctl_sim.listening import Client, Listener
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfctl.clock import Clock
+    from rfctl_sim.fault_effects import Said, WireEffects
     from rfctl_sim.line_codec import Request
     from rfctl_sim.line_unit import LineUnit
     from rfctl_sim.wire import WireLog
@@ -30,20 +32,32 @@ class LineRequests:
         self._clock = clock
         self._events = LineEvents(unit.generator.events)
 
-    def obey(self, connection: int, line: bytes, request: Request, say: Callable[[bytes], None]) -> None:
+    def obey(
+        self,
+        connection: int,
+        line: bytes,
+        request: Request,
+        say: Callable[[bytes], None],
+        say_faulty: Callable[[WireEffects, Said], None],
+    ) -> None:
         """Carry a request out, and say what there is to say on its connection, events in between."""
         now_ns = self._clock.monotonic_ns()
         self._wire.add(now_ns, connection, "in", line)
-        if request.body in {"EVENTS 0", "EVENTS 1"} and not self._unit.effects.silent(now_ns):
+        effects = self._unit.effects
+        if effects.deaf_at(now_ns):
+            return
+        if request.body in {"EVENTS 0", "EVENTS 1"}:
             self._events.listeners.pop(connection, None)
             if request.body == "EVENTS 1":
                 self._events.listeners[connection] = say
-            reply: str | None = "OK EVENTS"
+            reply = "OK EVENTS"
         elif request.body is None:
-            reply = None if self._unit.effects.silent(now_ns) else NOT_A_LINE
+            reply = NOT_A_LINE
         else:
             reply = self._unit.answer(now_ns, connection, request.body)
-        if reply is not None:
+        if effects.active:
+            say_faulty(effects, effects.pieces(LINE, (request.number, reply.encode("ascii")), _framed))
+        else:
             say(said("<", request.number, reply))
 
     def log_said(self, connection: int, line: bytes) -> None:
@@ -54,6 +68,10 @@ class LineRequests:
         """A client is gone."""
         self._events.listeners.pop(connection, None)
         self._unit.connection_lost(self._clock.monotonic_ns(), connection)
+
+
+def _framed(number: int, body: bytes) -> bytes:
+    return said("<", number, body.decode("ascii"))
 
 
 class LineServer(Listener):
@@ -74,7 +92,10 @@ class _Connection(Client, asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for line, request in self._lines.heard(data):
-            self._server.requests.obey(self._number, line, request, self._say)
+            self._server.requests.obey(self._number, line, request, self._say, self._say_faulty)
+
+    def _say_faulty(self, effects: WireEffects, pieces: Said) -> None:
+        self.say_faulty(effects, pieces, lambda data: self._server.requests.log_said(self._number, data))
 
     def _say(self, line: bytes) -> None:
         if not self._transport.is_closing():
@@ -104,10 +125,16 @@ class LineOnPty(PtyEnd):
 
     def _obey(self, data: bytes) -> None:
         for line, request in self._lines.heard(data):
-            self._requests.obey(CLIENT, line, request, self._queue)
+            self._requests.obey(CLIENT, line, request, self._queue, self._queue_faulty)
 
-    def _queue(self, line: bytes) -> None:
-        self._said_ns = self.over(self._said_ns, len(line))
+    def _queue_faulty(self, effects: WireEffects, pieces: Said) -> None:
+        for late_ns, data in pieces:
+            self._queue(data, late_ns)
+        if effects.take_hang_up():
+            self.at(self._said_ns, self.unplug, b"")
+
+    def _queue(self, line: bytes, late_ns: int = 0) -> None:
+        self._said_ns = self.over(max(self._said_ns, self._clock.monotonic_ns() + late_ns), len(line))
         self.at(self._said_ns, self._say, line)
 
     def _say(self, line: bytes) -> None:

@@ -115,10 +115,8 @@ class LineUnit:
             "GET": self._get,
         }
 
-    def answer(self, now_ns: int, connection: int, body: str) -> str | None:
-        """The body of the reply to a request; None where silence answers."""
-        if self.effects.silent(now_ns):
-            return None
+    def answer(self, now_ns: int, connection: int, body: str) -> str:
+        """The body of the reply to a request."""
         self.generator.advance_to(now_ns)
         verb, *words = body.split(" ")
         try:
@@ -179,16 +177,16 @@ class LineUnit:
         generator = self.generator
         firmware = generator.firmware
         memory = firmware.control
-        sample = firmware.sample_counter(now_ns)
+        sample, own_ns = firmware.sample_counter(now_ns), firmware.own_ns(now_ns)
         pad = generator.pad
         pad_ohm = measured(pad.contact_ohm if pad.monitored else nan, 1)
         lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
         groups = [
-            f"{(now_ns - generator.booted_ns) // NS_PER_MS % U32},{sample % U32},{memory.owner},{lease_ms},"
-            f"{memory.fault_bits},{int(pad.status)},{pad_ohm}"
+            f"{(own_ns - generator.booted_ns) // NS_PER_MS % U32},{firmware.sample_counter(own_ns) % U32},"
+            f"{memory.owner},{lease_ms},{memory.fault_bits},{int(pad.status)},{pad_ohm}"
         ]
         for channel, own in zip(generator.channels[:last], memory.channels, strict=False):
-            groups.append(_channel_sample(channel, own, sample, now_ns))
+            groups.append(_channel_sample(channel, own, sample, own_ns))
         return ";".join(groups)
 
     def _get(self, now_ns: int, words: list[str]) -> str:

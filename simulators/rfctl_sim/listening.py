@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
 from rfctl_sim.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rfctl_sim.fault_effects import Said, WireEffects
 
 BACKLOG = 16
 
@@ -131,6 +134,22 @@ class Client(asyncio.BaseProtocol):
     def abort(self) -> None:
         """Drop the connection with whatever is unsent."""
         self._transport.abort()
+
+    def say_faulty(self, effects: WireEffects, pieces: Said, log: Callable[[bytes], None]) -> None:
+        """Send what faults have made of a reply, each piece when it is due."""
+
+        def say(data: bytes) -> None:
+            if not self._transport.is_closing():
+                log(data)
+                self._transport.write(data)
+
+        for late_ns, data in pieces:
+            if late_ns:
+                asyncio.get_running_loop().call_later(late_ns / NS_PER_S, say, data)
+            else:
+                say(data)
+        if effects.take_hang_up():
+            self._transport.close()
 
     def pause_writing(self) -> None:
         # A client that does not read its answers is not read either.

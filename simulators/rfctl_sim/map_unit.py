@@ -52,7 +52,7 @@ class View(NamedTuple):
     @property
     def uptime_ns(self) -> int:
         """Since power-up."""
-        return self.now_ns - self.generator.booted_ns
+        return self.generator.firmware.own_ns(self.now_ns) - self.generator.booted_ns
 
 
 class ChannelView(NamedTuple):

@@ -9,6 +9,7 @@ from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
 from rfctl.clock import NS_PER_S
+from rfctl_sim.grammar import MODBUS
 from rfctl_sim.pty_end import BAUD, CLIENT, PtyEnd
 from rfctl_sim.rtu_frames import CHECK_SUM, at_silence, first_request
 
@@ -72,9 +73,22 @@ class ModbusLine(PtyEnd):
         reply = self._requests.answer(CLIENT, frame[0], frame[1:-CHECK_SUM])
         if reply is None:
             return
-        answer = self._framer.encode(reply, frame[0], 0)
-        self._said_ns = self.over(max(self._said_ns, self._clock.monotonic_ns() + self._gap_ns), len(answer))
-        self.at(self._said_ns, self._say, answer)
+        effects = self._requests.faulty(frame[0])
+        if effects is None:
+            self._queue(self._framed(frame[0], reply), 0)
+            return
+        for late_ns, data in effects.pieces(MODBUS, (frame[0], reply), self._framed):
+            self._queue(data, late_ns)
+        if effects.take_hang_up():
+            self.at(self._said_ns, self.unplug, b"")
+
+    def _framed(self, unit: int, pdu: bytes) -> bytes:
+        return self._framer.encode(pdu, unit, 0)
+
+    def _queue(self, data: bytes, late_ns: int) -> None:
+        starts_ns = max(self._said_ns, self._clock.monotonic_ns() + self._gap_ns + late_ns)
+        self._said_ns = self.over(starts_ns, len(data))
+        self.at(self._said_ns, self._say, data)
 
     def _say(self, answer: bytes) -> None:
         self._wire.add(self._clock.monotonic_ns(), CLIENT, "out", answer)

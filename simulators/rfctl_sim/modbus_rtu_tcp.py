@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pymodbus.framer import FramerRTU
 from pymodbus.pdu import DecodePDU
 
+from rfctl_sim.grammar import MODBUS
 from rfctl_sim.listening import Client, Listener
 from rfctl_sim.rtu_frames import CHECK_SUM, at_silence, first_request
 
@@ -29,6 +30,10 @@ class RtuServer(Listener):
         self.wire = wire
         self.clock = clock
         self.framer = FramerRTU(DecodePDU(is_server=True))
+
+    def framed(self, unit: int, pdu: bytes) -> bytes:
+        """A PDU with its unit and its check sum."""
+        return self.framer.encode(pdu, unit, 0)
 
 
 class _Connection(Client, asyncio.Protocol):
@@ -64,10 +69,18 @@ class _Connection(Client, asyncio.Protocol):
         server = self._server
         server.wire.add(server.clock.monotonic_ns(), self._number, "in", frame)
         reply = server.requests.answer(self._number, frame[0], frame[1:-CHECK_SUM])
-        if reply is not None:
-            answer = server.framer.encode(reply, frame[0], 0)
-            server.wire.add(server.clock.monotonic_ns(), self._number, "out", answer)
+        if reply is None:
+            return
+        effects = server.requests.faulty(frame[0])
+        if effects is None:
+            answer = server.framed(frame[0], reply)
+            self._log_said(answer)
             self._transport.write(answer)
+        else:
+            self.say_faulty(effects, effects.pieces(MODBUS, (frame[0], reply), server.framed), self._log_said)
+
+    def _log_said(self, data: bytes) -> None:
+        self._server.wire.add(self._server.clock.monotonic_ns(), self._number, "out", data)
 
     def _stop_waiting(self) -> None:
         if self._silence is not None:

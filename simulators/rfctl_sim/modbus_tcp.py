@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import struct
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rfctl_sim.grammar import MODBUS
 from rfctl_sim.listening import Client, Listener
 
 if TYPE_CHECKING:
@@ -33,7 +35,12 @@ class ModbusServer(Listener):
     def answer(self, number: int, unit: int, transaction: int, pdu: bytes) -> bytes | None:
         """The frame that answers a request; None where silence does."""
         reply = self.requests.answer(number, unit, pdu)
-        return None if reply is None else HEADER.pack(transaction, PROTOCOL, len(reply) + 1, unit) + reply
+        return None if reply is None else framed(transaction, unit, reply)
+
+
+def framed(transaction: int, unit: int, pdu: bytes) -> bytes:
+    """A PDU with its header."""
+    return HEADER.pack(transaction, PROTOCOL, len(pdu) + 1, unit) + pdu
 
 
 class _Connection(Client, asyncio.BufferedProtocol):
@@ -64,7 +71,16 @@ class _Connection(Client, asyncio.BufferedProtocol):
             server.wire.add(server.clock.monotonic_ns(), self._number, "in", frame)
             transaction, _, _, unit = HEADER.unpack_from(frame)
             reply = server.answer(self._number, unit, transaction, frame[HEADER.size :])
-            if reply is not None:
+            if reply is None:
+                continue
+            effects = server.requests.faulty(unit)
+            if effects is None:
                 server.wire.add(server.clock.monotonic_ns(), self._number, "out", reply)
                 self._transport.write(reply)
+            else:
+                wrap = partial(framed, transaction)
+                self.say_faulty(effects, effects.pieces(MODBUS, (unit, reply[HEADER.size :]), wrap), self._log_said)
         self._received = received
+
+    def _log_said(self, data: bytes) -> None:
+        self._server.wire.add(self._server.clock.monotonic_ns(), self._number, "out", data)

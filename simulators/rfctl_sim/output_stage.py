@@ -53,6 +53,7 @@ class OutputStage:
         "_power_set_w",
         "_pulsed",
         "_stimulates_current",
+        "_stimulation_commanded",
         "_stimulation_target",
         "_tissue",
         "_tissue_j",
@@ -90,6 +91,7 @@ class OutputStage:
         self._interrupted = False
         self._power_set_w = 0.0
         self._voltage_set_v = inf
+        self._stimulation_commanded = False
         self._stimulation_target = 0.0
         self._stimulates_current = False
         self._accounted_ns = now_ns
@@ -135,12 +137,18 @@ class OutputStage:
 
     def switch_stimulation(self, now_ns: int, *, on: bool) -> None:
         """The firmware's stimulator switch. It starts at amplitude 0 and ends at once."""
-        on = on and not self._interrupted
-        if on != self.stimulating:
-            self.stimulating = on
-            self._events.add(now_ns, "stimulation_on" if on else "stimulation_off", channel=self._channel)
+        self._stimulation_commanded = on
         self._stimulation_target = 0.0
         self.stimulation_amplitude = 0.0
+        self._stimulate(now_ns)
+
+    def _stimulate(self, now_ns: int) -> None:
+        forced = self._effects.self_stimulation
+        on = (self._stimulation_commanded or forced is not None) and not self._interrupted
+        if on != self.stimulating:
+            self.stimulating = on
+            self.stimulation_amplitude = forced or 0.0
+            self._events.add(now_ns, "stimulation_on" if on else "stimulation_off", channel=self._channel)
 
     def set_stimulation(self, amplitude: float, *, as_current: bool) -> None:
         """The amplitude that the stimulator goes to: mA peak as a current, which takes a voltage, else V peak."""
@@ -151,9 +159,11 @@ class OutputStage:
         """Bring the output to what switches, set power and faults make of it at ``now_ns``."""
         self._account(now_ns)
         effects = self._effects
-        on = not self._interrupted and (
-            self._commanded or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
-        )
+        on = self._commanded
+        if effects.active:
+            on = (on and not effects.blocked) or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
+            self._stimulate(now_ns)
+        on = on and not self._interrupted
         if on != self.rf_on:
             self.rf_on = on
             if on:
@@ -171,7 +181,10 @@ class OutputStage:
         self._tissue_j = 0.0
         if self.stimulating:
             step = STIMULATION_SLEW_PER_S * dt_s
-            target = self._stimulation_target
+            target, effects = self._stimulation_target, self._effects
+            if effects.active:
+                target *= effects.stimulation_factor
+                target = target if effects.self_stimulation is None else effects.self_stimulation
             if self._stimulates_current:
                 target = min(target, 1000.0 * STIMULATION_DRIVE_V / self.load_ohm())
             error = target - self.stimulation_amplitude
@@ -186,8 +199,17 @@ class OutputStage:
 
     def load_ohm(self) -> float:
         """Magnitude between the terminals, ohm."""
+        _, path_ohm = self._path_ohm()
         fault_ohm = self._effects.load_ohm
-        return self._tissue.impedance_ohm + self.series_ohm if fault_ohm is None else fault_ohm
+        return path_ohm if fault_ohm is None else fault_ohm
+
+    def _path_ohm(self) -> tuple[float, float]:
+        """Impedance of the tissue, and of all that lies between the terminals, ohm."""
+        tissue_ohm, effects = self._tissue.impedance_ohm, self._effects
+        if not effects.active:
+            return tissue_ohm, tissue_ohm + self.series_ohm
+        tissue_ohm, series_ohm = effects.impedances_ohm(self._accounted_ns, tissue_ohm, self.series_ohm)
+        return tissue_ohm, tissue_ohm + series_ohm
 
     def resolve(self) -> None:
         """Follow tissue and set power between two switchings."""
@@ -211,11 +233,13 @@ class OutputStage:
             self.voltage_v_rms = self.current_a_rms = self.power_w = self.tissue_power_w = 0.0
             return
         effects = self._effects
-        tissue_ohm = self._tissue.impedance_ohm
-        path_ohm = tissue_ohm + self.series_ohm
+        tissue_ohm, path_ohm = self._path_ohm()
         load_ohm = path_ohm if effects.load_ohm is None else effects.load_ohm
         forced_w = effects.overpower_w if effects.overpower_w is not None else effects.self_on_w
         power_w, voltage_v = self._power_set_w, min(self._voltage_set_v, VOLTAGE_LIMIT_V_RMS)
+        if effects.power_factor != 1.0:
+            power_w *= effects.power_factor
+            voltage_v = min(voltage_v * sqrt(effects.power_factor), VOLTAGE_LIMIT_V_RMS)
         if forced_w is not None:
             power_w, voltage_v = forced_w * path_ohm / tissue_ohm, VOLTAGE_LIMIT_V_RMS
         current_a = min(sqrt(power_w / load_ohm), CURRENT_LIMIT_A_RMS, voltage_v / load_ohm)

@@ -89,6 +89,11 @@ class PtyEnd(ABC):
         if for_s is not None:
             self._reopen = asyncio.get_running_loop().call_later(for_s, self.restore)
 
+    def unplug(self, _: bytes) -> None:
+        """Take the port away and put it back at once."""
+        self.cut(None)
+        self.restore()
+
     def restore(self) -> None:
         """Put the port back after a cut, under the same path."""
         self._stop_reopening()

@@ -61,6 +61,8 @@ class Fault(StrEnum):
     """The contact does not close."""
     MUTE = "mute"
     """Orders are obeyed, and not answered."""
+    READBACK_LIES = "readback_lies"
+    """The second contact shows the coil, whatever the first one does."""
 
 
 class Change(NamedTuple):
@@ -165,7 +167,8 @@ class RelayBoard:
         if function in {READ_COILS, READ_INPUTS}:
             if not 1 <= value <= RELAYS - address:
                 return self._refusal(function, ILLEGAL_ADDRESS)
-            states = [relay.coil if function == READ_COILS else relay.closed for relay in self._relays]
+            by_coil = function == READ_COILS or Fault.READBACK_LIES in self.faults
+            states = [relay.coil if by_coil else relay.closed for relay in self._relays]
             bits = sum(state << at for at, state in enumerate(states[address : address + value]))
             return bytes((self._unit, function, 1, bits))
         if function != WRITE_COIL:

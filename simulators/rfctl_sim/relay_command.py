@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 VARIANTS = ("retriggers", "ignored", "adds_up")
-FAULTS = ("welded", "stuck_open", "mute")
+FAULTS = ("welded", "stuck_open", "mute", "readback_lies")
 
 
 @click.command(epilog="Example: rfctl sim relay --link pty:/tmp/relay --fault welded")

@@ -70,12 +70,17 @@ class Requests:
         """What a unit answers to a request of a connection, from its function code; None where silence does."""
         now_ns = self._clock.monotonic_ns()
         served = self._units.get(unit)
-        if served is None or served.effects.silent(now_ns):
+        if served is None or served.effects.deaf_at(now_ns):
             return None
         try:
             return _obey(served, now_ns, number, pdu)
         except Refusal as refusal:
             return _exception(pdu[0], refusal.code)
+
+    def faulty(self, unit: int) -> WireEffects | None:
+        """The faults that a reply of a unit has to go through; None without any."""
+        effects = self._units[unit].effects
+        return effects if effects.active else None
 
     def connection_lost(self, number: int) -> None:
         """A client is gone."""

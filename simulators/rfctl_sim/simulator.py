@@ -11,8 +11,9 @@ from rfctl.clock import FASTEST, NS_PER_S, SLOWEST, ScaledClock
 from rfctl.errors import ConfigError
 from rfctl_sim import setups
 from rfctl_sim.backdoor import BackDoor
+from rfctl_sim.catalogue.kinds import Cuttable
 from rfctl_sim.fault_effects import WireEffects
-from rfctl_sim.faults import Cuttable, Faults
+from rfctl_sim.faults import Faults
 from rfctl_sim.generator import Generator
 from rfctl_sim.line_faces import LineOnPty, LineRequests, LineServer
 from rfctl_sim.line_unit import LineUnit
@@ -37,6 +38,9 @@ MOST_UNITS = 247  # of a Modbus line
 
 # Time goes on when nobody polls; each access brings it up to its own instant anyway.
 PUMP_S = 0.25
+
+# More than what an instant loses as a number of seconds.
+ROUNDING_NS = 1000
 
 
 class Face(Cuttable, Protocol):
@@ -92,6 +96,19 @@ class Machine:
         self.generator.pace = clock if isinstance(clock, ScaledClock) else None
         self.unit = made.unit(self.generator, self.effects)
         self.panel = Panel(self.generator, self.effects)
+        self._clock = clock
+        self._alarm: asyncio.TimerHandle | None = None
+
+    def set_alarm(self, at_ns: int) -> None:
+        """Have its faults look at the clock then: rounding must not make that too early."""
+        self.stop_alarm()
+        in_ns = (at_ns + ROUNDING_NS - self._clock.monotonic_ns()) / self.generator.time_scale
+        self._alarm = asyncio.get_running_loop().call_later(in_ns / NS_PER_S, lambda: self.faults.wake())
+
+    def stop_alarm(self) -> None:
+        """Nothing is waited for any more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
 
 
 class Simulator:
@@ -126,7 +143,14 @@ class Simulator:
         self._backdoor: BackDoor | None = None
         self._pump: asyncio.TimerHandle | None = None
         for machine in self._machines.values():
-            machine.faults = Faults(machine.generator, machine.effects, self._face, clock, machine.writable)
+            machine.faults = Faults(
+                machine.generator,
+                machine.effects,
+                self._face,
+                clock,
+                machine.writable,
+                alarm=machine.set_alarm,
+            )
 
     @property
     def address(self) -> str:
@@ -182,6 +206,7 @@ class Simulator:
             "setup": machine.generator.setup.title,
             **asdict(firmware.control, dict_factory=_with_names),
             "faults": [asdict(fault) for fault in machine.faults.active()],
+            "faults_waiting": [asdict(fault) for fault in machine.faults.waiting()],
         }
 
     def at_the_machine(self, deed: Mapping[str, object], unit: int = 1) -> None:
@@ -199,8 +224,9 @@ class Simulator:
         Raises:
             ConfigError: There is no such set-up or unit, or an output is on.
         """
-        generator = self._machine(unit).generator
-        generator.place(setups.load(setup), self._advance())
+        machine = self._machine(unit)
+        machine.generator.place(setups.load(setup), self._advance())
+        machine.faults.hold()
 
     def set_speed(self, speed: object) -> None:
         """Let its time, and that of every simulator on the same clock, run at another speed from now on.
@@ -217,6 +243,8 @@ class Simulator:
         self._advance()
         self._clock.set_speed(float(speed))
         self._keep_going()
+        for machine in self._machines.values():
+            machine.faults.wake()
 
     async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
@@ -230,6 +258,8 @@ class Simulator:
         """Switch it off: no connection and no timer is left."""
         if self._pump is not None:
             self._pump.cancel()
+        for machine in self._machines.values():
+            machine.stop_alarm()
         await self._face.close()
         if self._backdoor is not None:
             await self._backdoor.close()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rfctl_sim.generator import Generator
 
 # What a wrong map carries instead of the reference map's own id: "XXXX".
-WRONG_MAP_ID = 0x58585858
+WRONG_MAP: dict[str, object] = {"map_id": 0x58585858}
 
 
 class ReferenceUnit:
@@ -49,7 +49,8 @@ class ReferenceUnit:
         if address >= registers.STATUS_ADDRESS:
             start = (address - registers.STATUS_ADDRESS) * 2
             return self._status(now_ns)[start : start + count * 2]
-        image = answers.identity(self._generator, WRONG_MAP_ID if self.effects.wrong_map_id else answers.MAP_ID)
+        wrong = self.effects.identity
+        image = answers.identity(self._generator, wrong | WRONG_MAP if self.effects.wrong_map_id else wrong)
         if address + count > registers.STATUS_ADDRESS:
             image += self._status(now_ns)
         return image[address * 2 : (address + count) * 2]

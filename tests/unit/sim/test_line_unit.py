@@ -1,6 +1,7 @@
 """The simulator's side of the line protocol by the page: its vectors, its refusals, and what it tells unasked."""
 
 import re
+from math import nan
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,9 @@ def test_events_are_numbered_without_a_gap(claimed: Bench) -> None:
 
 
 def test_an_open_thermocouple_is_not_a_number(bench: Bench) -> None:
-    bench.generator.channels[0].effects.thermocouple_open = True
+    effects = bench.generator.channels[0].effects
+    effects.active = True
+    effects.readings.append(lambda _, __: nan)
     bench.now_ns += NS_PER_S
     bench.generator.channels[0].measure(50)
     channel = str(bench.ask("STATUS 1")).split(";")[1].split(",")
@@ -237,8 +240,3 @@ def test_a_frozen_status_stays_and_everything_else_goes_on(claimed: Bench) -> No
     assert claimed.ask("GET 0") != first
     claimed.effects.frozen_ns = None
     assert claimed.ask("STATUS") != first
-
-
-def test_a_dead_unit_is_silent(bench: Bench) -> None:
-    bench.effects.dead = True
-    assert bench.ask("IDENT") is None

@@ -1,0 +1,1 @@
+"""What can go wrong, as data: one table of faults for each part of the machine."""
