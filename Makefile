@@ -45,12 +45,14 @@ test: lint tools
 	$(BIN)/pytest -m "not real_time" $(SHARED)
 	$(BIN)/pytest -m real_time $(SHARED)
 
-# Programs that tests use beside Python, each with its Debian package.
-TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll
+# What tests use beside Python, a program or a file, each with its Debian package.
+TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll gcc:build-essential \
+	/usr/include/modbus/modbus.h:libmodbus-dev
 
 tools:
 	@for tool in $(TOOLS); do \
 		PATH="$$PATH:/usr/sbin" command -v "$${tool%%:*}" > /dev/null && continue; \
+		test -e "$${tool%%:*}" && continue; \
 		package=$${tool#*:}; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		echo "tests need $${tool%%:*}: installing $$package" >&2; \
 		{ $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$package; } || { \
