@@ -27,6 +27,7 @@ GROUPS = {
     "cycle": "benchmarks.supervised_cycle:rows",
     "off": "benchmarks.fault_to_off:rows",
     "lateness": "benchmarks.lateness:rows",
+    "simulator": "benchmarks.simulator:rows",
     "demo": "benchmarks.times_real_time:rows",
     "help": "benchmarks.help_text:rows",
 }
