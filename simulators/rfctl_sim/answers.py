@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil, nan
 from typing import TYPE_CHECKING
 
@@ -93,8 +94,12 @@ def identity(generator: Generator, wrong: Mapping[str, object]) -> bytes:
 def electrode_id(channel: Channel) -> int:
     """Identity of an electrode: gauge and tip as decimal digits, and its channel's number."""
     electrode = channel.electrode
-    digits = 100 * electrode.gauge + round(electrode.tip_mm)
-    return int(str(digits), 16) << 8 | channel.number
+    return _electrode_id(electrode.gauge, electrode.tip_mm, channel.number)
+
+
+@lru_cache
+def _electrode_id(gauge: int, tip_mm: float, number: int) -> int:
+    return int(str(100 * gauge + round(tip_mm)), 16) << 8 | number
 
 
 def status(generator: Generator, now_ns: int) -> bytes:
@@ -128,9 +133,14 @@ def status(generator: Generator, now_ns: int) -> bytes:
         generator.pad.status,
         generator.pad.contact_ohm if generator.pad.monitored else nan,
         armed,
-        generator.inputs.word | PANEL_HAS_CONTROL * memory.panel_has_control,
+        inputs(generator),
     )
     return b"".join((head, *blocks))
+
+
+def inputs(generator: Generator) -> int:
+    """What people and an interlock relay do to it, in bits."""
+    return generator.inputs.word | PANEL_HAS_CONTROL * generator.firmware.control.panel_has_control
 
 
 def service(generator: Generator) -> bytes:

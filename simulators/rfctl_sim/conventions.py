@@ -129,6 +129,7 @@ class Conventions:
         is_off: A write that turns off: accepted from anyone, in any state.
         admit: Raises Refusal when this connection's write of that name and value is not heard at all.
         keys: What a person can do at the machine, by the names of rfctl_sim.panel.
+        watches_pad: Its own safety looks at the dispersive electrode, where that is monitored.
         accepted: Told of each write that was accepted.
     """
 
@@ -140,6 +141,7 @@ class Conventions:
     is_off: Callable[[str, float], bool]
     admit: Callable[[Control, str, float, Circumstances], None]
     keys: frozenset[str]
+    watches_pad: bool = False
     accepted: Callable[[Control, str], None] = _nothing
 
     def carry_out(self, control: Control, write: Write, at: Circumstances) -> None:

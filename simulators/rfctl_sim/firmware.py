@@ -210,7 +210,13 @@ class Firmware:
         memory = self.control.channels[index]
         measurement = channel.measure(number)
         bits = self._safety[index].watch(measurement, channel, memory)
-        if bits:
+        if memory.phase is Phase.RF_ON and self._pad_is_bad():
+            before = self._standing()
+            self.control.fault_bits |= GeneratorFault.DISPERSIVE_ELECTRODE
+            self.control.turn_off_all()
+            self._events.add(now_ns, "trip", channel=0, fault="dispersive_electrode")
+            self._settle(before, now_ns)
+        elif bits:
             before = self._standing()
             self._trip(channel, memory, bits, now_ns)
             self._settle(before, now_ns)
@@ -239,6 +245,9 @@ class Firmware:
             else:
                 channel.stage.regulate(min(memory.power_set_point_w, limit_w))
             channel.stage.resolve()
+
+    def _pad_is_bad(self) -> bool:
+        return self._generator.pad.bad and self.conventions.watches_pad
 
     def _trip(self, channel: Channel, memory: ChannelControl, bits: int, now_ns: int) -> None:
         memory.fault_bits |= bits
@@ -329,8 +338,11 @@ class Firmware:
 
     def _causes(self, number: int) -> int:
         if number == 0:
-            pressed = self._generator.inputs.stopped
-            return GeneratorFault.SELF_TEST * bool(self.self_test) | GeneratorFault.EMERGENCY_STOP * pressed
+            return (
+                GeneratorFault.SELF_TEST * bool(self.self_test)
+                | GeneratorFault.EMERGENCY_STOP * self._generator.inputs.stopped
+                | GeneratorFault.DISPERSIVE_ELECTRODE * self._pad_is_bad()
+            )
         channel = self._channels[number - 1]
         return own_safety.causes(channel.last, channel, self.control.channels[number - 1])
 

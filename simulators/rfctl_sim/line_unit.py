@@ -10,7 +10,7 @@ from math import ceil, nan
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
-from rfctl_sim.answers import COLD_JUNCTION_C, REPLY_MS, electrode_id
+from rfctl_sim.answers import COLD_JUNCTION_C, REPLY_MS, electrode_id, inputs
 from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
 from rfctl_sim.conventions import Reason, Refusal, Write
 from rfctl_sim.firmware import SAMPLE_NS
@@ -61,7 +61,7 @@ CODES = {
 }
 CLASSES = {1: "syntax", 2: "range", 3: "state", 4: "owner", 5: "fault", 6: "internal"}
 
-GENERATOR_FIELDS = "uptime_ms,sample_counter,owner,lease_remaining_ms,fault_bits,pad_status,pad_ohm"
+GENERATOR_FIELDS = "uptime_ms,sample_counter,owner,lease_remaining_ms,fault_bits,pad_status,pad_ohm,inputs"
 CHANNEL_FIELDS = (
     "temperature_c,cold_junction_c,voltage_v_rms,current_ma_rms,rf_band_current_ma_rms,power_w,impedance_ohm,"
     "impedance_fresh,thermocouple_open,electrode_present,rf_on,rf_commanded,stimulating,mode,stimulation_width_us,"
@@ -183,7 +183,7 @@ class LineUnit:
         lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
         groups = [
             f"{(own_ns - generator.booted_ns) // NS_PER_MS % U32},{firmware.sample_counter(own_ns) % U32},"
-            f"{memory.owner},{lease_ms},{memory.fault_bits},{int(pad.status)},{pad_ohm}"
+            f"{memory.owner},{lease_ms},{memory.fault_bits},{int(pad.status)},{pad_ohm},{inputs(generator)}"
         ]
         for channel, own in zip(generator.channels[:last], memory.channels, strict=False):
             groups.append(_channel_sample(channel, own, sample, own_ns))

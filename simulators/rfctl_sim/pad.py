@@ -26,10 +26,17 @@ class Pad:
     Attributes:
         monitored: The generator measures the contact.
         contact_ohm: Contact, ohm.
+        unseen: The generator's own safety does not look at it, so that a host's is measured.
     """
 
     monitored: bool = False
     contact_ohm: float = 30.0
+    unseen: bool = False
+
+    @property
+    def bad(self) -> bool:
+        """The generator's own safety sees too little contact."""
+        return self.monitored and not self.unseen and self.contact_ohm > PAD_HIGH_OHM
 
     @property
     def status(self) -> PadStatus:

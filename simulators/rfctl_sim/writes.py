@@ -167,6 +167,8 @@ def _arm(control: Control, channel: ChannelControl, at: Circumstances) -> None:
         number = next(number for number, other in enumerate(control.channels, start=1) if other is channel)
         if not channel.pump_flow_ml_min or at.causes(number) & ChannelFault.COOLING:
             raise Refusal(Reason.FAULT_PRESENT)
+    if at.causes(0):
+        raise Refusal(Reason.FAULT_PRESENT)
     channel.phase = Phase.ARMED
     channel.arm_token = at.new_token()
     channel.token_until_ns = at.now_ns + ARM_TOKEN_NS
@@ -359,4 +361,5 @@ REFERENCE = Conventions(
     is_off=is_off,
     admit=_admit,
     keys=EVERY_KEY,
+    watches_pad=True,
 )

@@ -31,5 +31,5 @@ def test_a_person_looks_and_stops_with_nothing_but_a_shell() -> None:
         finally:
             simulator.terminate()
     status, off = done.stdout.splitlines()
-    assert re.fullmatch(r"<0000 OK STATUS \d+,\d+,0,0,0,0,nan;3[67]\.\d\d,.*\*[0-9A-F]{4}", status)
+    assert re.fullmatch(r"<0000 OK STATUS \d+,\d+,0,0,0,0,nan,0;3[67]\.\d\d,.*\*[0-9A-F]{4}", status)
     assert off == "<0000 OK OFF*9EBF"

@@ -71,6 +71,7 @@ def _pad_loosening(site: Site, parameters: Parameters) -> Hold:
 
     def hold() -> None:
         site.generator.pad.contact_ohm = number(parameters, "contact_ohm")
+        site.generator.pad.unseen = bool(parameters["firmware_blind"])
         for channel in site.generator.channels:
             channel.effects.paths.append(path)
 
@@ -80,6 +81,7 @@ def _pad_loosening(site: Site, parameters: Parameters) -> Hold:
 def _pad_detached(site: Site, parameters: Parameters) -> Hold:
     def hold() -> None:
         site.generator.pad.contact_ohm = OPEN_OHM
+        site.generator.pad.unseen = bool(parameters["firmware_blind"])
         for channel in site.generator.channels:
             channel.effects.load_ohm = OPEN_OHM
             channel.effects.unseen_bits |= ChannelFault.IMPEDANCE_HIGH if parameters["firmware_blind"] else 0
@@ -89,6 +91,7 @@ def _pad_detached(site: Site, parameters: Parameters) -> Hold:
 
 def _pad_is_back(site: Site) -> None:
     site.generator.pad.contact_ohm = site.generator.setup.pad.contact_ohm
+    site.generator.pad.unseen = False
 
 
 def _check_pump(site: Site, parameters: Parameters) -> None:
@@ -189,6 +192,7 @@ TISSUE_FAULTS = (
             "ohm_per_s": Number(10.0, 0.1, 1000.0, "Ohm/s"),
             "most_ohm": Number(300.0, 1.0, 1e5, "Ohm"),
             "contact_ohm": Number(190.0, 1.0, 5000.0, "Ohm"),
+            **BLIND,
         },
         end=_pad_is_back,
     ),

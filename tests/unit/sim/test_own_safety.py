@@ -2,6 +2,8 @@
 
 import pytest
 
+from rfctl_sim import setups
+
 OVER_TEMPERATURE, OPEN, HIGH, LOW, TIMER, UNCOMMANDED, OVERPOWER = (1 << bit for bit in range(7))
 
 
@@ -101,3 +103,42 @@ def test_a_trip_leaves_the_other_channel_alone(bench, client):
     client.keep(0.5)
     assert bench.truth(1)["rf_on"]
     assert not bench.truth(2)["rf_on"]
+
+
+def test_a_pad_that_comes_loose_turns_every_channel_off_where_it_is_monitored(make_bench, refused):
+    setup = setups.load("tissue-37", "poles")
+    bench = make_bench(setup=setup.model_copy(update={"pad": setups.PadSection(monitored=True)}))
+    client = bench.client()
+    client.start_lesion(1)
+    client.set_lesion(2)
+    client.fire(2)
+    client.keep(1.0)
+    bench.faults.start("pad_loosening")
+    client.keep(0.1)
+    assert bench.truth()["rf_on"]  # the host's interlock is measured while the firmware is blind
+    bench.faults.clear("pad_loosening")
+    bench.faults.start("pad_loosening", firmware_blind=False)
+    started_s = bench.now_s
+    client.keep(0.1)
+    for channel in (1, 2):
+        assert not bench.truth(channel)["rf_on"]
+        assert bench.truth(channel)["last_off_s"] - started_s <= 0.021
+    assert client.status("fault_bits") == 1 << 2
+    client.set_lesion()
+    client.write("fault_clear", 1)
+    with refused(4, 11):
+        client.write("command", 1, 1)
+    bench.faults.clear("pad_loosening")
+    client.write("fault_clear", 1)
+    assert client.status("fault_bits") == 0
+    client.fire()
+
+
+def test_a_loose_pad_is_not_armed_on(make_bench, refused):
+    client = make_bench(setup=setups.load("pad-loose", "poles")).client()
+    client.claim()
+    client.renew()
+    client.set_lesion()
+    with refused(4, 11):
+        client.write("command", 1, 1)
+    assert client.status("fault_bits") == 0
