@@ -153,7 +153,8 @@ class Generator:
         interrupted = self.inputs.interrupted
         for channel in self.channels:
             channel.stage.interrupt(now_ns, on=interrupted)
-        self.firmware.read_inputs(now_ns)
+        if not self.effects.hung:
+            self.firmware.read_inputs(now_ns)
 
     def restart(self, now_ns: int, cause: RestartCause) -> None:
         """Begin anew at ``now_ns`` with a firmware that remembers nothing, outputs off and a self-test.

@@ -71,7 +71,8 @@ class Panel:
         if key not in generator.firmware.conventions.keys:
             raise self._no_such_key(deed)
         generator.events.add(now_ns, "panel", **{name: str(value) for name, value in deed.items()})
-        if key in WIRED or (generator.inputs.powered and now_ns >= self._effects.booting_until_ns):
+        running = generator.inputs.powered and now_ns >= self._effects.booting_until_ns and not generator.effects.hung
+        if key in WIRED or running:
             try:
                 act(now_ns)
             except Refusal as refusal:

@@ -226,3 +226,16 @@ def test_the_orrin_has_a_mains_switch_and_no_more(make_bench):
     with pytest.raises(ConfigError, match='"power": "cycle"'):
         bench.person(press="emergency_stop")
     bench.person(power="cycle")
+
+
+@pytest.mark.parametrize("deed", [{"press": "emergency_stop"}, {"enable_loop": "open"}])
+def test_hardware_cuts_the_output_of_a_firmware_that_hangs(bench, client, deed):
+    client.start_stimulation()
+    client.write("stimulation_amplitude", 1.0, 1)
+    client.keep(0.6)
+    bench.faults.start("firmware_hang")
+    bench.wait(5.0)
+    bench.person(press="stop")
+    assert bench.truth()["stimulating"]
+    bench.person(**deed)
+    assert not bench.truth()["stimulating"]

@@ -144,3 +144,18 @@ def test_other_makes_forget_too(make_bench, make):
         assert int.from_bytes(bench.socket().read(4, 101, 2)[:2], "big") == 2  # low word first, s
     else:
         assert 2000 <= int.from_bytes(bench.socket().read(3, 0x101, 1), "big") <= 2050
+
+
+def test_a_sample_after_a_restart_stays_what_it_is_until_the_next_one(bench, client):
+    bench.wait(0.013)
+    bench.person(power="cycle")
+    bench.wait(2.1)
+    client.start_lesion()
+    client.keep(3.0)
+    before = client.status("sample_counter")
+    while client.status("sample_counter") == before:
+        bench.wait(0.001)
+    counter, sample = client.status("sample_counter"), client.read_words(80, 14)
+    bench.wait(0.015)
+    assert client.status("sample_counter") == counter
+    assert client.read_words(80, 14) == sample
