@@ -239,3 +239,10 @@ def test_hardware_cuts_the_output_of_a_firmware_that_hangs(bench, client, deed):
     assert bench.truth()["stimulating"]
     bench.person(**deed)
     assert not bench.truth()["stimulating"]
+
+
+def test_hardware_cuts_a_stimulator_that_nobody_switched_on(bench):
+    bench.faults.start("stimulation_without_command")
+    assert bench.truth()["stimulating"]
+    bench.person(press="emergency_stop")
+    assert not bench.truth()["stimulating"]

@@ -146,16 +146,20 @@ def test_other_makes_forget_too(make_bench, make):
         assert 2000 <= int.from_bytes(bench.socket().read(3, 0x101, 1), "big") <= 2050
 
 
-def test_a_sample_after_a_restart_stays_what_it_is_until_the_next_one(bench, client):
-    bench.wait(0.013)
-    bench.person(power="cycle")
-    bench.wait(2.1)
-    client.start_lesion()
-    client.keep(3.0)
-    before = client.status("sample_counter")
-    while client.status("sample_counter") == before:
-        bench.wait(0.001)
-    counter, sample = client.status("sample_counter"), client.read_words(80, 14)
-    bench.wait(0.015)
-    assert client.status("sample_counter") == counter
-    assert client.read_words(80, 14) == sample
+def test_looking_changes_nothing_after_a_restart_either(make_bench):
+    def sample(*looks_s):
+        """A lesion's status 3.0171 s after it began, with looks before that."""
+        bench = make_bench(seed=3)
+        bench.wait(0.013)
+        bench.person(power="cycle")
+        bench.wait(2.1)
+        client = bench.client()
+        client.start_lesion()
+        client.keep(3.0)
+        for look_s in looks_s:
+            bench.wait(look_s)
+            client.read_words(64, 70)
+        bench.wait(0.0171 - sum(looks_s))
+        return client.read_words(64, 70)
+
+    assert sample() == sample(0.001, 0.002, 0.008, 0.003) == sample(0.009)
