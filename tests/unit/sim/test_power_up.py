@@ -150,7 +150,7 @@ def test_looking_changes_nothing_after_a_restart_either(make_bench):
     def sample(*looks_s):
         """A lesion's status 3.0171 s after it began, with looks before that."""
         bench = make_bench(seed=3)
-        bench.wait(0.013)
+        bench.wait(0.133)
         bench.person(power="cycle")
         bench.wait(2.1)
         client = bench.client()

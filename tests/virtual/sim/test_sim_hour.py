@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from math import exp
 
 import pytest
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim.simulator import start
+from rfctl_sim.tissue import GAUGE_18_TIP_10_MM
 
 QUARTER_S, HEATED_S, CHANNELS = 900.0, 60.0, 4
+COOLS_IN_A_MINUTE = exp(-60.0 / GAUGE_18_TIP_10_MM.far.time_constant_s)
 SAMPLE_MS = 20
 
 
@@ -23,6 +26,10 @@ async def simulator(clock):
 
 def measured(simulator, keys):
     return [tuple(channel[key] for key in keys) for channel in simulator.truth()["channels"]]
+
+
+def rises_k(simulator):
+    return [temperature_c - 37.0 for (temperature_c,) in measured(simulator, ["tip_temperature_c"])]
 
 
 async def test_an_hour_of_four_channels_keeps_time_and_memory(simulator, client, clock):
@@ -40,6 +47,10 @@ async def test_an_hour_of_four_channels_keeps_time_and_memory(simulator, client,
         simulator.at_the_machine({"remote": "free"})
         for address, value in ((1, 7), (5, 1), (1, 0)):  # the timer's fault is cleared by an owner
             await client.write(address, value)
+        # A minute after the heat only the far part of the tissue is warm, and it cools by a clock of its own.
+        await asyncio.sleep(60.0)
+        after_one, _ = rises_k(simulator), await asyncio.sleep(60.0)
+        assert rises_k(simulator) == pytest.approx([rise_k * COOLS_IN_A_MINUTE for rise_k in after_one], rel=0.002)
         energies_j.append(sum(energy for (energy,) in measured(simulator, ["energy_j"])) - begun_j)
         await asyncio.sleep((quarter + 1) * QUARTER_S - simulator.truth()["now_s"])
         gc.collect()

@@ -85,3 +85,11 @@ def test_every_make_says_in_its_own_way_that_its_time_is_not_the_clock_s(make, p
 
     clock = ScaledClock()
     run_scaled(refused(clock), clock)
+
+
+def test_a_timer_runs_at_the_speed_of_the_clock():
+    clock, wall = ScaledClock(100.0), RealClock()
+    begun_ns, begun_wall_ns = clock.monotonic_ns(), wall.monotonic_ns()
+    run_scaled(asyncio.sleep(20.0), clock)
+    assert (clock.monotonic_ns() - begun_ns) / NS_PER_S >= 20.0
+    assert (wall.monotonic_ns() - begun_wall_ns) / NS_PER_S < 10.0
