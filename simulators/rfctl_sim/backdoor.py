@@ -98,7 +98,7 @@ class BackDoor:
         return [event.as_json() for event in simulator.events_of(unit)]
 
     def _change_fault(self, unit: int, body: bytes) -> None:
-        example = 'POST {"start": "thermocouple_open", "channel": 1} or {"clear": "thermocouple_open"}.'
+        example = 'POST {"start": "thermocouple_open", "channel": 1, "after_s": 2} or {"clear": "thermocouple_open"}.'
         wanted = _object(body, example)
         if ("start" in wanted) == ("clear" in wanted):
             raise ConfigError("neither one start nor one clear", remedy=example)

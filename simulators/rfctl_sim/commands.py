@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from rfctl.clock import FASTEST, SLOWEST
+from rfctl_sim.faults_command import faults
 from rfctl_sim.relay_command import relay
 from rfctl_sim.setups_command import setups
 
@@ -19,6 +20,7 @@ Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
          rfctl sim serve --link tcp:127.0.0.1:5020 --fleet 64
          rfctl sim serve --link tcp:127.0.0.1:5020 --speed 10
          rfctl sim serve --link tcp:127.0.0.1:5020 --setup pulsed
+         rfctl sim serve --link tcp:127.0.0.1:5020 --faults noisy-wire
 """
 
 
@@ -53,6 +55,7 @@ sim.add_command(relay)
 @click.option(
     "--setup", default="tissue-37", show_default=True, metavar="NAME|FILE", help="What it stands in: rfctl sim setups."
 )
+@click.option("--faults", metavar="NAME|FILE", help="What goes wrong, and when: rfctl sim faults.")
 @click.option("--tissue", metavar="poles", help="How tissue is computed; as the set-up says.")
 @click.option(
     "--speed",
@@ -74,3 +77,4 @@ def serve(speed: float, fleet: int | None, as_json: bool, link: str, **options: 
 
 
 sim.add_command(setups)
+sim.add_command(faults)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import FASTEST, NS_PER_S, SLOWEST, ScaledClock
 from rfctl.errors import ConfigError
-from rfctl_sim import setups
+from rfctl_sim import fault_files, setups
 from rfctl_sim.backdoor import BackDoor
 from rfctl_sim.catalogue.kinds import Cuttable
 from rfctl_sim.fault_effects import WireEffects
@@ -96,14 +96,12 @@ class Machine:
         self.generator.pace = clock if isinstance(clock, ScaledClock) else None
         self.unit = made.unit(self.generator, self.effects)
         self.panel = Panel(self.generator, self.effects)
-        self._clock = clock
         self._alarm: asyncio.TimerHandle | None = None
 
     def set_alarm(self, at_ns: int) -> None:
         """Have its faults look at the clock then: rounding must not make that too early."""
         self.stop_alarm()
-        in_ns = (at_ns + ROUNDING_NS - self._clock.monotonic_ns()) / self.generator.time_scale
-        self._alarm = asyncio.get_running_loop().call_later(in_ns / NS_PER_S, lambda: self.faults.wake())
+        self._alarm = asyncio.get_running_loop().call_at((at_ns + ROUNDING_NS) / NS_PER_S, lambda: self.faults.wake())
 
     def stop_alarm(self) -> None:
         """Nothing is waited for any more."""
@@ -185,6 +183,14 @@ class Simulator:
         """
         return self._machine(unit).faults
 
+    def start_faults(self, name_or_path: str) -> None:
+        """Start the faults of a file, each on the unit that it names.
+
+        Raises:
+            ConfigError: No such file, or a fault in it that cannot be started; those before it have been.
+        """
+        fault_files.start(fault_files.read(name_or_path), self.faults_of)
+
     def events_of(self, unit: int) -> EventLog:
         """What the firmware of a unit logged until now. Raises ConfigError as ``faults_of``."""
         self._advance()
@@ -243,8 +249,6 @@ class Simulator:
         self._advance()
         self._clock.set_speed(float(speed))
         self._keep_going()
-        for machine in self._machines.values():
-            machine.faults.wake()
 
     async def open(self, backdoor: str | None) -> None:
         """Open the faces and let time run."""
@@ -310,6 +314,7 @@ async def start(
     baud: int = BAUD,
     setup: str = setups.DEFAULT,
     tissue: str | None = None,
+    faults: str | None = None,
 ) -> Simulator:
     """Switch simulated generators on; close them at the end.
 
@@ -326,9 +331,10 @@ async def start(
         baud: How fast a pty is.
         setup: What stands around it: a shipped set-up, or the path of one's own.
         tissue: How tissue is computed, where it is to be another way than the set-up says: field, or poles (quick).
+        faults: What goes wrong from now on: a shipped file of faults, or the path of one's own.
 
     Raises:
-        ConfigError: An address, a machine, a set-up or a number of channels or units that cannot be served.
+        ConfigError: An address, a machine, a set-up, faults or a number of channels or units that cannot be served.
     """
     if not 1 <= units <= MOST_UNITS:
         raise ConfigError(f"{units} units", remedy=f"A line carries 1 to {MOST_UNITS}.")
@@ -336,6 +342,8 @@ async def start(
     simulator = Simulator(clock, generator, channels, units, seed, around, address, baud)
     try:
         await simulator.open(backdoor)
+        if faults is not None:
+            simulator.start_faults(faults)
     except BaseException:
         await simulator.close()
         raise

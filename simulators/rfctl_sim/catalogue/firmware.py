@@ -28,8 +28,12 @@ SETTINGS = (
     "stimulation_amplitude",
     "voltage_set_point_v_rms",
     "power_set_point_w",
+    "pulse_width_us",
+    "pulse_rate_dhz",
+    "pulse_voltage_v_peak",
+    "pump_flow_ml_min",
 )
-WHOLE_SETTINGS = {"stimulation_rate_dhz", "stimulation_width_us"}
+WHOLE_SETTINGS = {"stimulation_rate_dhz", "stimulation_width_us", "pulse_width_us", "pulse_rate_dhz"}
 
 OTHER_MODEL = b"another generator"
 OTHER_FIRMWARE = b"sim 9.9"

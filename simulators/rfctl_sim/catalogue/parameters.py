@@ -40,7 +40,12 @@ class Number:
     @property
     def bounds(self) -> str:
         """From where to where, in words."""
-        return f"from {self.low:g} to {self.high:g}"
+        return f"from {self.low:.10g} to {self.high:.10g}"
+
+    @property
+    def described(self) -> str:
+        """Default, unit and bounds."""
+        return f"{self.default:.10g}{f' {self.unit}' if self.unit else ''}, {self.bounds}"
 
     def as_json(self) -> dict[str, object]:
         """As the list of faults tells it."""
@@ -54,6 +59,11 @@ class Flag:
     default: bool
 
     bounds = "true or false"
+
+    @property
+    def described(self) -> str:
+        """Default and what it may be."""
+        return f"{str(self.default).lower()}, {self.bounds}"
 
     def accept(self, given: object) -> bool:
         """The value given; ValueError says what is wrong."""
@@ -76,7 +86,12 @@ class Name:
     @property
     def bounds(self) -> str:
         """The valid names, in words."""
-        return f"one of {', '.join(self.valid)}"
+        return f"one of {', '.join(self.valid)}" if self.valid else "one of those of the machine"
+
+    @property
+    def described(self) -> str:
+        """Default and what it may be."""
+        return f"{self.default}, {self.bounds}"
 
     def accept(self, given: object) -> str:
         """The value given; ValueError says what is wrong."""

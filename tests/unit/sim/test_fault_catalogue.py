@@ -20,7 +20,7 @@ def test_an_unknown_name_is_refused_with_the_valid_ones(bench, act):
     [
         ("impedance", {"ohms": 3.0}, r"no parameter 'ohms'\. Did you mean ohm\? Valid: ohm, firmware_blind"),
         ("wrong_map_id", {"firmware_blind": True}, "Valid: none"),
-        ("impedance", {"ohm": 0.5}, "a number from 1 to 1e"),
+        ("impedance", {"ohm": 0.5}, "a number from 1 to 1000000"),
         ("impedance", {"ohm": "5"}, "a number from"),
         ("impedance", {"ohm": True}, "a number from"),
         ("impedance", {"ohm": float("nan")}, "a number from"),
