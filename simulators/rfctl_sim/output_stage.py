@@ -162,7 +162,6 @@ class OutputStage:
         on = self._commanded
         if effects.active:
             on = (on and not effects.blocked) or effects.self_on_w is not None or (effects.stuck_on and self.rf_on)
-            self._stimulate(now_ns)
         on = on and not self._interrupted
         if on != self.rf_on:
             self.rf_on = on
@@ -172,6 +171,7 @@ class OutputStage:
             else:
                 self.on_since_ns, self.last_off_ns = None, now_ns
             self._events.add(now_ns, "rf_on" if on else "rf_off", channel=self._channel)
+        self._stimulate(now_ns)
         self._solve()
 
     def tick(self, tick_ns: int, dt_s: float) -> float:

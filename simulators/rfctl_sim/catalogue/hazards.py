@@ -26,8 +26,8 @@ NOT_SHOWN = {
     "HZ-59": "the computer's mains earth is beside the machine",
     "HZ-60": "scripted answers are given to the host",
 }
-"""Why no fault of a machine produces the hazard. HZ-20 to HZ-22 begin at the host, too; the machine adds to them a lease
-that does not end.
+"""Why no fault of a machine produces the hazard. HZ-20 to HZ-22 begin at the host, too; the machine adds a lease
+without an end.
 """
 
 

@@ -81,7 +81,8 @@ OUTPUT_FAULTS = (
         Scope.CHANNEL,
         ("HZ-54",),
         _takes("pulse_width_ratio", "factor"),
-        {"factor": Number(2.0, 0.01, 1e6)},
+        {"factor": Number(2.0, 0.01, 1e6), **BLIND},
+        unseen_bits=ChannelFault.PULSE,
     ),
     FaultKind(
         "stimulation_too_strong",

@@ -211,9 +211,10 @@ TISSUE_FAULTS = (
         Scope.CHANNEL,
         ("HZ-53",),
         _flow(lambda parameters: number(parameters, "share")),
-        {"share": Number(0.5, 0.0, 1.0)},
+        {"share": Number(0.5, 0.0, 1.0), **BLIND},
         check=_check_pump,
         end=_end_of_flow,
+        unseen_bits=ChannelFault.COOLING,
     ),
     FaultKind(
         "pump_stopped",
@@ -221,7 +222,9 @@ TISSUE_FAULTS = (
         Scope.CHANNEL,
         ("HZ-53",),
         _flow(lambda _: 0.0),
+        BLIND,
         check=_check_pump,
         end=_end_of_flow,
+        unseen_bits=ChannelFault.COOLING,
     ),
 )

@@ -53,6 +53,26 @@ async def test_a_fault_is_started_and_cleared(client, ask):
     assert await client.temperature_c(2) == pytest.approx(37.0, abs=0.2)
 
 
+async def test_a_fault_waits_for_its_time_and_ends_by_itself(client, ask):
+    body = {"start": "over_temperature", "kelvin": 10.0, "after_s": 2.0, "duration_s": 1.0}
+    status, state = await ask("POST", "/faults", body)
+    assert (status, state["faults"], [fault["name"] for fault in state["faults_waiting"]]) == (
+        200,
+        [],
+        ["over_temperature"],
+    )
+    await asyncio.sleep(2.5)
+    assert await client.temperature_c() == pytest.approx(47.0, abs=0.2)
+    await asyncio.sleep(1.0)
+    assert await client.temperature_c() == pytest.approx(37.0, abs=0.2)
+    _, events = await ask("GET", "/events")
+    assert [(event["kind"], event["now_s"]) for event in events if event["kind"].startswith("fault")] == [
+        ("fault_waits", 0.0),
+        ("fault_started", 2.0),
+        ("fault_ended", 3.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [
