@@ -110,7 +110,10 @@ class BackDoor:
             name, channel = wanted.pop("clear"), wanted.pop("channel", None)
             if wanted:
                 raise ConfigError(f"clear takes no {', '.join(wanted)}", remedy=example)
-            faults.clear(name, channel)
+            if name == "all" and channel is None:
+                faults.clear_all()
+            else:
+                faults.clear(name, channel)
 
 
 def _unit_of(query: str) -> int:

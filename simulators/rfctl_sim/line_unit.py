@@ -10,7 +10,7 @@ from math import ceil, nan
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
-from rfctl_sim.answers import COLD_JUNCTION_C, REPLY_MS, electrode_id, inputs
+from rfctl_sim.answers import COLD_JUNCTION_C, FIRMWARE, MODEL, REPLY_MS, electrode_id, inputs
 from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
 from rfctl_sim.conventions import Reason, Refusal, Write
 from rfctl_sim.firmware import SAMPLE_NS
@@ -137,11 +137,12 @@ class LineUnit:
 
     def _ident(self, now_ns: int, words: list[str]) -> str:
         _require(not words)
-        generator = self.generator
+        generator, wrong = self.generator, self.effects.identity
         scaled = "" if generator.time_scale == 1.0 else f"time_scale={held(generator.time_scale)} "
         return (
             f"protocol={'another' if self.effects.wrong_map_id else 'rfctl-line'} version=1.0 probe=1234.5 "
-            f"backend=simulator model=rfctl_reference serial={generator.serial} firmware=sim_0.1 "
+            f"backend={'device' if 'backend' in wrong else 'simulator'} model={_word(wrong.get('model', MODEL))} "
+            f"serial={generator.serial} firmware={_word(wrong.get('firmware', FIRMWARE))} "
             f"channels={len(generator.channels)} rated_power_w={held(generator.firmware.conventions.rated_power_w)} "
             f"reply_ms={REPLY_MS} sample_period_ms={SAMPLE_NS // NS_PER_MS} lease_default_ms={LEASE_DEFAULT_MS} "
             f"{scaled}pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 "
@@ -297,6 +298,11 @@ class LineUnit:
         if not self._is_channel(words[0]):
             raise Refused(NO_SUCH_CHANNEL)
         return self.generator.channels[int(words[0]) - 1], words[1:]
+
+
+def _word(text: object) -> str:
+    """A text of the map as one word."""
+    return str(text, "ascii").replace(" ", "_") if isinstance(text, bytes) else str(text)
 
 
 def _require(well_formed: object) -> None:

@@ -60,11 +60,6 @@ class Timing:
         """It does not begin before."""
         return self.injected_ns + self._ns("after_s")
 
-    @property
-    def watches(self) -> bool:
-        """It waits for more than time."""
-        return bool(self.given.keys() & (ONSET.keys() - {"after_s"}))
-
     def begins(self, generator: Generator, channel: int, requests: int, now_ns: int) -> bool:
         """It begins now, or has begun."""
         given = self.given

@@ -240,3 +240,11 @@ def test_a_frozen_status_stays_and_everything_else_goes_on(claimed: Bench) -> No
     assert claimed.ask("GET 0") != first
     claimed.effects.frozen_ns = None
     assert claimed.ask("STATUS") != first
+
+
+def test_a_wrong_identity_is_told_in_words_too(bench: Bench) -> None:
+    assert "backend=simulator model=rfctl_reference" in str(bench.ask("IDENT"))
+    bench.effects.identity.update({"backend": 1, "model": b"another generator", "firmware": b"sim 9.9"})
+    told = str(bench.ask("IDENT"))
+    assert "backend=device model=another_generator" in told
+    assert "firmware=sim_9.9" in told

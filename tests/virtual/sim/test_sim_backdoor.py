@@ -53,6 +53,13 @@ async def test_a_fault_is_started_and_cleared(client, ask):
     assert await client.temperature_c(2) == pytest.approx(37.0, abs=0.2)
 
 
+async def test_all_faults_are_cleared_at_once(ask):
+    await ask("POST", "/faults", {"start": "impedance"})
+    await ask("POST", "/faults", {"start": "unit_dead", "after_s": 5})
+    status, state = await ask("POST", "/faults", {"clear": "all"})
+    assert (status, state["faults"], state["faults_waiting"]) == (200, [], [])
+
+
 async def test_a_fault_waits_for_its_time_and_ends_by_itself(client, ask):
     body = {"start": "over_temperature", "kelvin": 10.0, "after_s": 2.0, "duration_s": 1.0}
     status, state = await ask("POST", "/faults", body)
