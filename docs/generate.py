@@ -23,8 +23,10 @@ PROCEDURE = """\
 This page is drawn from the transition table in `rfctl/kernel/transitions.py` by `make docs`; a test holds that the
 two agree.
 
-Sites are treated one after the other, in the order of the plan. A channel whose site is under work moves from phase
-to phase as below; every other channel is idle, and its signals are judged all the same. What a trigger is:
+Sites are treated in the order of the plan: one after the other, or in batch, where all are checked one after the
+other, then all anaesthetised, and then all heated together. A channel whose site is under work moves from phase to
+phase as below; every other channel is idle, and its signals are judged all the same. Channels that heat together are
+probed first, each alone, and one word arms and one word starts them all. What a trigger is:
 
 - `sample`: a reading of the generator arrived and no interlock acted on it.
 - `answer ...`: a person gave this answer to the question that was open. Any other answer changes nothing and is
@@ -38,6 +40,8 @@ Rows of one phase and trigger are tried from top to bottom; the first whose cond
 **From every phase** a stop by a person, a verdict of an interlock (`interlocks.md`), a lost link, a command that
 failed and a record that cannot be written lead to *ended*, with off in the same decision. Nothing leads out of
 *ended*: a procedure that was stopped is not resumed. These moves are not drawn, there would be one from every box.
+Where the plan says `on_fault = "drop the channel"`, a verdict whose cause lies at one channel leads only that channel
+to *dropped*, off in the same decision, as long as another site is left; that is drawn once.
 
 The table says in which order things may happen. It does not say that a check was felt rightly or that an electrode
 lies where it should: that is a person's judgement, asked for and recorded.

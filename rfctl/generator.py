@@ -44,6 +44,7 @@ class Identity:
         traits: One entry a channel.
         capabilities: What it can do; what is not there must not be asked of it.
         time_scale: How many times faster than a clock its time runs; other than 1 only in a simulator.
+        channel_off: One channel can be turned off while the others go on; without it channels do not heat together.
     """
 
     map_id: int
@@ -60,6 +61,7 @@ class Identity:
     traits: tuple[ChannelTraits, ...]
     capabilities: frozenset[Capability]
     time_scale: float = 1.0
+    channel_off: bool = False
 
 
 class Reader(Protocol):
@@ -141,6 +143,10 @@ class Controller(Reader, Protocol):
 
     async def fire(self, channel: int, token: int) -> None:
         """Second act: RF on."""
+        ...
+
+    async def channel_off(self, channel: int) -> None:
+        """Turn one channel off and leave the others as they are. Needs ``Identity.channel_off``."""
         ...
 
     async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:

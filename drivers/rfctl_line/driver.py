@@ -142,6 +142,9 @@ class LineGenerator:
     async def fire(self, channel: int, token: int) -> None:
         await self._write(f"FIRE {channel} {token}", Intent.ENERGISE)
 
+    async def channel_off(self, channel: int) -> None:
+        await self._write(f"OFF {channel}", Intent.OFF)
+
     async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
         # A change of mode sets the amplitude to 0; writing it would need the permit that comes with the output.
         mode, unit = STIMULATION_MODES[settings.unit]

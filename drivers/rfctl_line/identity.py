@@ -95,6 +95,7 @@ def identity_of(told: Mapping[str, str], traits: tuple[ChannelTraits, ...], wher
         traits=traits,
         capabilities=frozenset(known[name] for name in told.get("capabilities", "").split(",") if name in known),
         time_scale=_number(told, "time_scale", where) if "time_scale" in told else 1.0,
+        channel_off=True,
     )
 
 

@@ -149,6 +149,9 @@ class ModbusGenerator:
     async def fire(self, channel: int, token: int) -> None:
         await self._steps.run("fire", channel=channel, token=token)
 
+    async def channel_off(self, channel: int) -> None:
+        await self._steps.run("channel_off", channel=channel)
+
     async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
         # A change of mode sets the amplitude to 0; writing it would need the permit that comes with the output.
         await self._set_mode(channel, STIMULATION[settings.unit][0])

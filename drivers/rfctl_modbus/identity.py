@@ -47,6 +47,7 @@ def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...
         traits=traits,
         capabilities=_capabilities(profile, block),
         time_scale=_time_scale(profile, block),
+        channel_off=bool(profile.file.sequence.channel_off),
     )
 
 

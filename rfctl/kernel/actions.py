@@ -11,6 +11,7 @@ from rfctl.kernel import regulator
 from rfctl.kernel.effects import (
     Arm,
     Ask,
+    ChannelOff,
     Claim,
     Configure,
     ConfigureSetPoint,
@@ -27,17 +28,20 @@ from rfctl.kernel.effects import (
     StartStimulation,
 )
 from rfctl.kernel.events import Choice, Question
-from rfctl.kernel.guards import ceiling_v, check_of, motor_target_v, site_of
+from rfctl.kernel.guards import ceiling_v, check_of, lesion_of, motor_target_v, site_of, under_work
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
     PERMIT_NS,
     POWER_LIMIT_TISSUE_MIN_OHM,
+    PROBE_POWER_W,
+    PROBE_RISE_K,
+    PROBE_S,
     SERIES_RESISTANCE_MAX_OHM,
     STIMULATION_STEP_V,
 )
-from rfctl.kernel.phase import HEATING
+from rfctl.kernel.phase import ARMING, HEATING, LESION, PERMITTED, Phase
 from rfctl.kernel.regulator import Regulator
-from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Reference, SiteResult
+from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Mean, Reference, SiteResult
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
@@ -50,6 +54,8 @@ Result = tuple[KernelState, tuple[Effect, ...]]
 ALLOWANCE_S = 40.0
 """Time beyond the ideal ramp in which the set temperature must be reached."""
 ONE_SECOND_NS = 1_000_000_000
+GATHERED = ARMING | LESION | {Phase.DISARM_OFF, Phase.PROBE_OFF, Phase.LESION_OFF}
+"""A channel of the group that was armed together is still at it."""
 
 
 def f32(value: float) -> float:
@@ -68,16 +74,28 @@ def nothing(state: KernelState, _number: int, _now_ns: int, _value: int) -> Resu
 
 
 def off(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
+    """The channel's output off: with everything else, unless another channel has or is about to have an output."""
     channel = state.channels[number - 1]
+    reason = f"channel {number}: {channel.phase}"
+    alone = not any(other.phase in PERMITTED for n, other in enumerate(state.channels, start=1) if n != number)
     return (
         with_channel(state, number, channel._replace(off_ns=now_ns, amplitude_v=0.0, token=0)),
-        (Off(f"channel {number}: {channel.phase}"),),
+        (Off(reason) if alone else ChannelOff(number, reason),),
     )
 
 
 def _ask(state: KernelState, number: int, question: Question, choices: tuple[Choice, ...], text: str) -> Result:
     ask = Ask(number, question, choices, text)
     return state._replace(question=ask), (ask,)
+
+
+# the site
+
+
+def begin_site(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    site = site_of(state, number)
+    text = f"{site.name}: channel {number}, {site.electrode.gauge} G {site.electrode.tip_mm:g} mm"
+    return state, (Note(Level.INFO, number, "site", text),)
 
 
 # impedance
@@ -102,14 +120,14 @@ def take_impedance(state: KernelState, number: int, _now_ns: int, _value: int) -
     return with_channel(state, number, channel), (Note(Level.INFO, number, "impedance", text),)
 
 
-def take_reference(state: KernelState, number: int, now_ns: int, value: int) -> Result:
-    """Z_ref at the end of the anaesthetic wait; it replaces Z_post, never R_series."""
+def take_reference(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    """Z_ref after the anaesthetic wait, or after a planned move; it replaces Z_post, never R_series."""
     channel = state.channels[number - 1]
     mean = channel.mean
     if channel.reference is not None:
         after_ohm = mean.impedance_sum / mean.samples
         state = with_channel(state, number, channel._replace(reference=channel.reference._replace(after_ohm=after_ohm)))
-    return ask_arm(state, number, now_ns, value)
+    return state, ()
 
 
 # stimulation
@@ -224,10 +242,8 @@ def forget_checks(state: KernelState, number: int, _now_ns: int, _value: int) ->
 # anaesthetic
 
 
-def skip_anaesthetic(state: KernelState, number: int, now_ns: int, value: int) -> Result:
-    effects = _skip(state, number, "anaesthetic", site_of(state, number).anaesthetic.reason)
-    state, asked = ask_arm(state, number, now_ns, value)
-    return state, (*effects, *asked)
+def skip_anaesthetic(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    return state, _skip(state, number, "anaesthetic", site_of(state, number).anaesthetic.reason)
 
 
 def ask_anaesthetic(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
@@ -239,10 +255,53 @@ def ask_anaesthetic(state: KernelState, number: int, _now_ns: int, _value: int) 
 # lesion
 
 
-def ask_arm(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    lesion = site_of(state, number).lesion
-    text = f"Arm channel {number} for {lesion.set_temperature_c:g} degC, {lesion.hold_s:g} s"
-    return _ask(state, number, Question.ARM, (Choice.ARM,), text)
+def gather(state: KernelState, now_ns: int) -> Result:
+    """When every channel under work is ready for its lesion: ask for the word to arm them, those together that heat
+    together. Several channels are probed first.
+    """
+    if state.group:
+        if any(state.channels[n - 1].phase in (GATHERED | {Phase.ARM_READY}) for n in state.group):
+            return state, ()
+        state = state._replace(group=(), armed_by="", started=False)
+    ready = under_work(state)
+    if not ready or state.question or any(state.channels[n - 1].phase is not Phase.LESION_READY for n in ready):
+        return state, ()
+    unproven = [n for n in ready if not state.channels[n - 1].probed] if len(ready) > 1 else []
+    group = tuple(unproven or ready)
+    effects: tuple[Effect, ...] = ()
+    for number in group:
+        channel = state.channels[number - 1]._replace(
+            phase=Phase.ARM_READY, since_ns=now_ns, probing=bool(unproven), warned=frozenset(), mean=Mean()
+        )
+        state = with_channel(state, number, channel)
+        effects = (*effects, Note(Level.INFO, number, "phase", str(Phase.ARM_READY)))
+    asked: tuple[Effect, ...]
+    state, asked = _ask_arm(state._replace(group=group), group, probe=bool(unproven))
+    return state, (*effects, *asked)
+
+
+def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Result:
+    if probe:
+        text = (
+            f"Arm the probe of {_shown(group)}: each alone, {PROBE_POWER_W:g} W in the tissue until its own tip is "
+            f"{PROBE_RISE_K:g} K warmer"
+        )
+    else:
+        lesions = [(n, lesion_of(state, n)) for n in group]
+        what = [f"{lesion.set_temperature_c:g} degC, {lesion.hold_s:g} s" for _, lesion in lesions]
+        same = len(set(what)) == 1
+        text = (
+            f"Arm {_shown(group)} for {what[0]}"
+            if same
+            else "Arm " + "; ".join(f"channel {n} for {text}" for (n, _), text in zip(lesions, what, strict=True))
+        )
+    return _ask(state, group[0], Question.ARM, (Choice.ARM,), text)
+
+
+def _shown(group: tuple[int, ...]) -> str:
+    if len(group) == 1:
+        return f"channel {group[0]}"
+    return f"channels {', '.join(map(str, group[:-1]))} and {group[-1]}"
 
 
 def start_temperature_c(channel: ChannelState) -> float:
@@ -255,15 +314,17 @@ def start_temperature_c(channel: ChannelState) -> float:
 def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
     """Fix the envelope: power limit from the electrode's cap and the impedance, duration from ramp and hold."""
     channel = state.channels[number - 1]
-    site = site_of(state, number)
-    lesion = site.lesion
+    site, lesion = site_of(state, number), lesion_of(state, number)
     ramp_s = max(lesion.set_temperature_c - start_temperature_c(channel), 0.0) / lesion.ramp_c_per_s
-    duration_s = min(1.02 * (ramp_s + ALLOWANCE_S + lesion.hold_s) + 1.0, DURATION_MAX_S)
+    duration_s = min(1.02 * (ramp_s + ALLOWANCE_S + lesion.hold_s) + 1.0, DURATION_MAX_S) - channel.probe_s
+    power_cap_w = site.electrode.power_cap_w
+    if channel.probing:
+        duration_s, power_cap_w = PROBE_S + 1.0, min(PROBE_POWER_W, power_cap_w)
     after_ohm, series_ohm = (
         (channel.reference.after_ohm, channel.reference.series_ohm) if channel.reference else (math.nan, math.nan)
     )
     tissue_ohm = max(after_ohm - series_ohm, POWER_LIMIT_TISSUE_MIN_OHM)
-    power_limit_w = min(site.electrode.power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
+    power_limit_w = min(power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
     channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
     envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
     if state.setup.set_point is SetPoint.VOLTAGE:  # no voltage beyond the one that gives the power limit before RF
@@ -273,7 +334,7 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
 
 def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     channel = state.channels[number - 1]
-    lesion = site_of(state, number).lesion
+    lesion = lesion_of(state, number)
     command: Configure | ConfigureSetPoint
     if state.setup.set_point is not None:
         bounds = SetPointSettings(state.setup.set_point, channel.duration_s, channel.power_limit_w)
@@ -283,7 +344,10 @@ def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Resu
             f32(lesion.set_temperature_c), f32(lesion.ramp_c_per_s), channel.duration_s, channel.power_limit_w
         )
         command = Configure(number, settings)
-    return state, (permit(state, number, now_ns), Claim(), command)
+    # A claim may turn off what is on, so that only the first of several channels that are armed brings one.
+    armed = any(other.phase in PERMITTED for n, other in enumerate(state.channels, start=1) if n != number)
+    claim = () if armed else (Claim(),)
+    return state, (permit(state, number, now_ns), *claim, command)
 
 
 def arm(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -291,9 +355,14 @@ def arm(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
 
 
 def ask_start(state: KernelState, number: int, _now_ns: int, value: int) -> Result:
-    """Keep the token that ARM gave."""
+    """Keep the token that ARM gave; ask for the word to start when all are armed that start together."""
     state = with_channel(state, number, state.channels[number - 1]._replace(token=value))
-    return _ask(state, number, Question.START, (Choice.START,), f"Start RF on channel {number} (within 4.5 s)")
+    to_come = {Phase.ARM_READY, *ARMING} - {Phase.ARMED}
+    together = [n for n in state.group if not state.channels[n - 1].probing]
+    if state.started or any(state.channels[n - 1].phase in to_come for n in together):
+        return state, ()
+    text = f"Start the probe, channel {number} first" if not together else f"Start RF on {_shown(tuple(together))}"
+    return _ask(state, state.group[0], Question.START, (Choice.START,), f"{text} (within 4.5 s)")
 
 
 def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -301,8 +370,25 @@ def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     start_c = start_temperature_c(channel)
     figures = Figures(now_ns, start_c, 0, start_c, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, now_ns)
     regulator = _regulator(state, number, start_c, now_ns)
-    state = with_channel(state, number, channel._replace(figures=figures, regulator=regulator, token=0))
-    return state, (permit(state, number, now_ns), Renew(), Fire(number, channel.token))
+    before_c = tuple(start_temperature_c(each) for each in state.channels) if channel.probing else ()
+    channel = channel._replace(figures=figures, regulator=regulator, token=0, probe_c=before_c)
+    return with_channel(state, number, channel), (
+        permit(state, number, now_ns),
+        Renew(),
+        Fire(number, state.channels[number - 1].token),
+    )
+
+
+def take_probe(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    """The channel heats its own electrode."""
+    channel = state.channels[number - 1]
+    figures = channel.figures
+    if figures is None:
+        return state, ()
+    on_s = (channel.off_ns - figures.rf_on_ns) / 1e9
+    text = f"own tip warmed by {figures.peak_c - figures.start_c:.1f} K with {figures.energy_j:.1f} J in {on_s:.1f} s"
+    channel = channel._replace(probed=True, probing=False, probe_s=on_s, figures=None, regulator=None)
+    return with_channel(state, number, channel), (Note(Level.INFO, number, "probe", text),)
 
 
 def _regulator(state: KernelState, number: int, start_c: float, now_ns: int) -> Regulator | None:
@@ -311,7 +397,7 @@ def _regulator(state: KernelState, number: int, start_c: float, now_ns: int) -> 
         return None
     return regulator.begin(
         site.electrode,
-        site.lesion,
+        lesion_of(state, number),
         set_point,
         start_c=start_c,
         limit_w=channel.power_limit_w,
@@ -348,7 +434,31 @@ def begin_hold(state: KernelState, number: int, now_ns: int, _value: int) -> Res
 
 def site_result(channel: ChannelState, end_reason: str) -> SiteResult:
     """What was done on the channel's site."""
-    return SiteResult(channel.site, channel.sensory, channel.motor, channel.reference, channel.figures, end_reason)
+    lesions = channel.lesions
+    if channel.figures is not None and not channel.probing:
+        lesions = (*lesions, channel.figures)
+    return SiteResult(channel.site, channel.sensory, channel.motor, channel.reference, lesions, end_reason)
+
+
+def ask_move(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    """Before a further lesion at the site the electrode is moved as planned, and a person has seen where it lies."""
+    site, channel = site_of(state, number), state.channels[number - 1]
+    coming = site.lesions[channel.lesion + 1]
+    text = (
+        f"{site.name}: lesion {channel.lesion + 2} of {len(site.lesions)} after {coming.after}: move the electrode as "
+        "planned and confirm its position by imaging; the impedance is measured then, stimulation is not repeated"
+    )
+    return _ask(state, number, Question.MOVE, (Choice.DONE,), text)
+
+
+def next_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+    channel = state.channels[number - 1]
+    lesions = channel.lesions if channel.figures is None else (*channel.lesions, channel.figures)
+    channel = channel._replace(
+        lesion=channel.lesion + 1, lesions=lesions, figures=None, regulator=None, probed=False, probe_s=0.0
+    )
+    note = Note(Level.INFO, number, "moved", "electrode moved as planned; position confirmed by imaging")
+    return with_channel(state, number, channel), (note,)
 
 
 def finish_site(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:

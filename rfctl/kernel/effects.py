@@ -17,6 +17,13 @@ class Off(NamedTuple):
     reason: str
 
 
+class ChannelOff(NamedTuple):
+    """One channel off, by its own command; the others go on. Where that fails, everything goes off."""
+
+    channel: int
+    reason: str
+
+
 class Grant(NamedTuple):
     """Hand this permit to the link."""
 
@@ -141,6 +148,7 @@ class Finish(NamedTuple):
 
 Effect = (
     Off
+    | ChannelOff
     | Grant
     | Renew
     | MakeDurable

@@ -18,6 +18,7 @@ class Command(StrEnum):
     START_STIMULATION = "start_stimulation"
     SET_AMPLITUDE = "set_amplitude"
     SET_OUTPUT = "set_output"
+    CHANNEL_OFF = "channel_off"
     RENEW = "renew"
     RELEASE = "release"
 
@@ -44,6 +45,7 @@ class Question(StrEnum):
     ANAESTHETIC = "anaesthetic"
     ARM = "arm"
     START = "start"
+    MOVE = "move"
 
 
 class Choice(StrEnum):

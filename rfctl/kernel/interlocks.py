@@ -25,8 +25,8 @@ SET_POINT_STEPS = 2.0
 
 
 def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
-    """When the mean of the phase's last 5 s is complete: impedance check, anaesthetic wait. None in other phases."""
-    if channel.phase is Phase.IMPEDANCE:
+    """When the mean of the phase's last 5 s is complete: impedance checks, anaesthetic wait. None in other phases."""
+    if channel.phase in {Phase.IMPEDANCE, Phase.RECHECK}:
         return channel.since_ns + IMPEDANCE_CHECK_NS
     if channel.phase is Phase.ANAESTHETIC_WAIT:
         return channel.since_ns + round(setup.plan.sites[channel.site].anaesthetic.wait_s * 1e9)
@@ -97,7 +97,23 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         float(reading.fault_bits << 16 | measured.fault_bits),
         1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
         None if channel.regulator is None else _set_point_error_pct(channel.regulator.value, measured.set_point),
+        _neighbour_rise_k(state, number, reading, now_ns) if phase is Phase.PROBE else None,
     )
+
+
+def _neighbour_rise_k(state: KernelState, number: int, reading: Reading, now_ns: int) -> float:
+    """While the channel is probed: how much the warmest of the others has warmed, K, by means of 1 s."""
+    rise = 0.0
+    for other, before_c in enumerate(state.channels[number - 1].probe_c, start=1):
+        channel = state.channels[other - 1]
+        if other == number or channel.site < 0:
+            continue
+        recent = [sample.temperature_c for sample in channel.history if now_ns - sample.now_ns < SLOPE_NS]
+        now_c = (sum(recent) + reading.channels[other - 1].temperature_c) / (len(recent) + 1)
+        if now_c - before_c != now_c - before_c:
+            return math.nan
+        rise = max(rise, now_c - before_c)
+    return rise
 
 
 def _set_point_error_pct(commanded: float, held: float) -> float | None:
@@ -155,9 +171,11 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
         return row.offset
     if channel.site < 0:
         return math.nan
+    if row.basis is Basis.DISPLAY_STEP:
+        return max(row.factor * max(setup.resolution_k, default=0.0), row.offset)
     site = setup.plan.sites[channel.site]
     if row.basis is Basis.SET_TEMPERATURE:
-        return row.factor * site.lesion.set_temperature_c + row.offset
+        return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:
         return row.factor * site.electrode.power_cap_w + row.offset
     return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset
@@ -225,7 +243,9 @@ def verdict(row: Row, channel: int, measured: float, limit: float, now_ns: int) 
     text = row.text.format(
         measured=f"{measured:.4g}", limit=f"{limit:.4g}", window=_window_text(row.window), channel=channel
     )
-    return Trip(row.code, row.hazard, channel, measured, limit, row.unit, now_ns, text, row.action, row.origin)
+    return Trip(
+        row.code, row.hazard, channel, measured, limit, row.unit, now_ns, text, row.action, row.origin, row.stops_all
+    )
 
 
 def _window_text(window: Window) -> str:

@@ -39,6 +39,17 @@ PERMIT_NS = 300_000_000
 ARM_TOKEN_NS = 4_500_000_000
 """The token is valid 5 s; the last half second is not used, so that a fire on the wire still finds it valid."""
 REMOVE_BELOW_C = 45.0
+PROBE_POWER_W = 1.0
+"""In the tissue, of each channel alone, before several heat together."""
+PROBE_RISE_K = 2.0
+PROBE_S = 10.0
+NEIGHBOUR_RISE_K = 0.7
+NEIGHBOUR_STEPS = 1.2
+"""A channel that only looks on while another is probed warms by less than so many K, or display steps."""
+
+
+MEASURING = frozenset({Phase.IMPEDANCE, Phase.ANAESTHETIC_WAIT, Phase.RECHECK})
+"""Phases whose last 5 s give a mean of the impedance."""
 
 
 class Quantity(StrEnum):
@@ -62,6 +73,7 @@ class Quantity(StrEnum):
     COUNTER_AGE = "counter_age_s"
     LEASE_LOST = "lease_lost"
     SET_POINT_ERROR = "set_point_error_pct"
+    NEIGHBOUR_RISE = "neighbour_rise_k"
 
 
 class Basis(StrEnum):
@@ -71,6 +83,8 @@ class Basis(StrEnum):
     SET_TEMPERATURE = "set temperature"
     POWER_CAP = "power cap of the electrode"
     DURATION = "planned duration"
+    DISPLAY_STEP = "display step"
+    """Of the temperature: the offset, or so many steps where that is more."""
 
 
 class Side(StrEnum):
@@ -136,6 +150,8 @@ class Row(NamedTuple):
         unit: Unit of value and limit, UCUM.
         text: What a person reads; ``{measured}``, ``{limit}``, ``{window}`` and ``{channel}`` are filled in.
         setting: What governs the limit.
+        stops_all: It ends the procedure even where a plan lets the other channels go on. A cause in the device always
+            does.
     """
 
     code: str
@@ -152,6 +168,7 @@ class Row(NamedTuple):
     unit: str
     text: str
     setting: str
+    stops_all: bool = False
 
 
 ROWS: tuple[Row, ...] = (
@@ -243,14 +260,14 @@ ROWS: tuple[Row, ...] = (
         "{window}", "limits: power cap",
     ),
     Row(
-        "impedance_start_high", "HZ-10", frozenset({Phase.IMPEDANCE, Phase.ANAESTHETIC_WAIT}), Quantity.IMPEDANCE_MEAN,
-        Side.ABOVE, Basis.ABSOLUTE, 0, 1000.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
+        "impedance_start_high", "HZ-10", MEASURING, Quantity.IMPEDANCE_MEAN, Side.ABOVE,
+        Basis.ABSOLUTE, 0, 1000.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
         "channel {channel}: impedance {measured} ohm is above {limit} ohm; check electrode, cable and dispersive "
         "electrode", "limits: impedance, start",
     ),
     Row(
-        "impedance_start_low", "HZ-11", frozenset({Phase.IMPEDANCE}), Quantity.IMPEDANCE_MEAN, Side.BELOW,
-        Basis.ABSOLUTE, 0, 50.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
+        "impedance_start_low", "HZ-11", frozenset({Phase.IMPEDANCE, Phase.RECHECK}), Quantity.IMPEDANCE_MEAN,
+        Side.BELOW, Basis.ABSOLUTE, 0, 50.0, AT_ONCE, Action.REFUSE, Origin.PROCESS, "Ohm",
         "channel {channel}: impedance {measured} ohm is below {limit} ohm; look for contact of cannula and cable",
         "limits: impedance, start",
     ),
@@ -287,6 +304,18 @@ ROWS: tuple[Row, ...] = (
         12.0, sustained(200), Action.WARN, Origin.PROCESS, "%",
         "channel {channel}: tissue impedance is {measured} % over its minimum, warned from {limit} %",
         "limits: impedance, running",
+    ),
+    Row(
+        "probe_duration", "HZ-52", frozenset({Phase.PROBE}), Quantity.RF_ON, Side.ABOVE, Basis.ABSOLUTE, 0, PROBE_S,
+        AT_ONCE, Action.TRIP, Origin.PROCESS, "s",
+        "channel {channel}: probed for {measured} s, limit {limit} s, and its own tip is not 2 K warmer; check the "
+        "cables and whether the electrode sits in its cannula", "limits: cable swap",
+    ),
+    Row(
+        "cable_swap", "HZ-52", frozenset({Phase.PROBE}), Quantity.NEIGHBOUR_RISE, Side.ABOVE, Basis.DISPLAY_STEP,
+        NEIGHBOUR_STEPS, NEIGHBOUR_RISE_K, AT_ONCE, Action.TRIP, Origin.PROCESS, "K",
+        "channel {channel} is probed alone and another electrode warms by {measured} K, limit {limit} K: the cables "
+        "may be swapped", "limits: cable swap", stops_all=True,
     ),
     Row(
         "duration", "HZ-29", LESION, Quantity.RF_ON, Side.ABOVE, Basis.DURATION, 1, 0, AT_ONCE, Action.TRIP,

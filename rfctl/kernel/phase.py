@@ -10,6 +10,7 @@ class Phase(StrEnum):
 
     START_OFF = "start: verifying off"
     IDLE = "idle"
+    QUEUED = "waiting for its turn"
     IMPEDANCE = "impedance check"
     SENSORY_NEXT = "sensory check next"
     SENSORY_INTENT = "sensory check: writing the intent"
@@ -27,6 +28,7 @@ class Phase(StrEnum):
     ANAESTHETIC_NEXT = "anaesthetic next"
     ANAESTHETIC = "anaesthetic"
     ANAESTHETIC_WAIT = "anaesthetic wait"
+    LESION_READY = "ready for its lesion"
     ARM_READY = "ready to arm"
     LESION_INTENT = "arming: writing the intent"
     CONFIGURING = "arming: writing the set points"
@@ -34,11 +36,17 @@ class Phase(StrEnum):
     ARMED = "armed"
     DISARM_OFF = "disarmed: verifying off"
     FIRING = "starting RF"
+    PROBE = "probe"
+    PROBE_OFF = "probe: verifying off"
     RAMP = "ramp"
     HOLD = "hold"
     LESION_OFF = "lesion: verifying off"
     COOLING = "cooling"
+    MOVE = "move the electrode for its next lesion"
+    RECHECK = "impedance check after the move"
     DONE = "done"
+    DROP_OFF = "dropped: verifying off"
+    DROPPED = "dropped"
     ENDED = "ended"
 
     __hash__ = str.__hash__  # phases are looked up in sets in every sample, and Enum's own hash is a Python function
@@ -47,8 +55,8 @@ class Phase(StrEnum):
 ALL = frozenset(Phase)
 STIMULATION = frozenset({Phase.SENSORY, Phase.MOTOR})
 STIMULATION_STARTING = frozenset({Phase.SENSORY_SETUP, Phase.MOTOR_SETUP})
-LESION = frozenset({Phase.FIRING, Phase.RAMP, Phase.HOLD})
-HEATING = frozenset({Phase.RAMP, Phase.HOLD})
+LESION = frozenset({Phase.FIRING, Phase.PROBE, Phase.RAMP, Phase.HOLD})
+HEATING = frozenset({Phase.PROBE, Phase.RAMP, Phase.HOLD})
 ENERGISED = STIMULATION | STIMULATION_STARTING | LESION
 OFF_VERIFYING = frozenset(
     {
@@ -57,12 +65,37 @@ OFF_VERIFYING = frozenset(
         Phase.MOTOR_OFF,
         Phase.REPOSITION_OFF,
         Phase.DISARM_OFF,
+        Phase.PROBE_OFF,
         Phase.LESION_OFF,
+        Phase.DROP_OFF,
     }
 )
+CHECKING = frozenset(
+    {
+        Phase.IMPEDANCE,
+        Phase.SENSORY_NEXT,
+        Phase.SENSORY_INTENT,
+        Phase.SENSORY_SETUP,
+        Phase.SENSORY,
+        Phase.SENSORY_OFF,
+        Phase.SENSORY_HIGH,
+        Phase.MOTOR_NEXT,
+        Phase.MOTOR_INTENT,
+        Phase.MOTOR_SETUP,
+        Phase.MOTOR,
+        Phase.MOTOR_OFF,
+        Phase.REPOSITION_OFF,
+        Phase.REPOSITION,
+    }
+)
+"""Phases of the checks; one channel at a time is in them."""
+ARMING = frozenset({Phase.LESION_INTENT, Phase.CONFIGURING, Phase.ARMING, Phase.ARMED})
+"""From the person's word to the last moment before RF."""
 PERMITTED = ENERGISED | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
 """Phases in which each decision renews permit and lease."""
-ON_SITE = ALL - {Phase.START_OFF, Phase.IDLE, Phase.DONE, Phase.ENDED}
+OVER = frozenset({Phase.DONE, Phase.DROPPED})
+"""Nothing more happens at the site."""
+ON_SITE = ALL - OVER - {Phase.START_OFF, Phase.IDLE, Phase.QUEUED, Phase.DROP_OFF, Phase.ENDED}
 """Phases in which the channel's electrode is in use, so that its signals must make sense."""
 WITHOUT_RF = ALL - LESION - OFF_VERIFYING - {Phase.ENDED}
 """Phases in which RF has no business to be on. After the end, verifying off has its own row."""

@@ -28,6 +28,8 @@ class Setup:
         rated_power_w: Rated power of a channel, W.
         simulated: The generator is a simulator.
         set_point: What the station sets to control the temperature itself; None where the generator controls it.
+        channel_off: The generator can turn one channel off and let the others go on.
+        resolution_k: Smallest step of the temperature, K, a channel each; empty: not stated.
         rows: The interlock table.
         channel_rows: For each phase the rows in force on a channel, made ready to be judged.
         generator_rows: The rows on the generator as a whole.
@@ -40,6 +42,8 @@ class Setup:
     rated_power_w: float
     simulated: bool
     set_point: SetPoint | None = None
+    channel_off: bool = False
+    resolution_k: tuple[float, ...] = ()
     rows: tuple[Row, ...] = ROWS
     channel_rows: dict[Phase, tuple[ReadyRow, ...]] = field(init=False, repr=False, compare=False)
     generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
@@ -106,6 +110,7 @@ class Sample(NamedTuple):
     fault_bits: float
     lease_lost: float
     set_point_error_pct: float | None
+    neighbour_rise_k: float | None = None
 
 
 class Mean(NamedTuple):
@@ -179,14 +184,28 @@ class Figures(NamedTuple):
 
 
 class SiteResult(NamedTuple):
-    """What was done at one site."""
+    """What was done at one site.
+
+    Attributes:
+        site: Its index in the plan.
+        sensory: Sensory check; None where it was not come to.
+        motor: Motor check, likewise.
+        reference: Impedance check, likewise.
+        lesions: What each lesion delivered, in order, those that were begun.
+        end_reason: Why nothing more was done.
+    """
 
     site: int
     sensory: CheckResult | None
     motor: CheckResult | None
     reference: Reference | None
-    figures: Figures | None
+    lesions: tuple[Figures, ...]
     end_reason: str
+
+    @property
+    def figures(self) -> Figures | None:
+        """Of its first lesion."""
+        return self.lesions[0] if self.lesions else None
 
 
 class ChannelState(NamedTuple):
@@ -209,6 +228,12 @@ class ChannelState(NamedTuple):
         reference: Result of the impedance check.
         sensory: Result of the sensory check.
         motor: Result of the motor check.
+        lesion: Index of its lesion at the site.
+        lesions: What earlier lesions at the site delivered.
+        probing: The next RF is the probe that comes before joint heating.
+        probed: The probe has shown that this channel heats its own electrode.
+        probe_c: Before the probe, the mean of every channel's last second, degC.
+        probe_s: RF-on time of the probe, which counts as the lesion's, s.
         figures: The running lesion.
         regulator: The station's own temperature control of it; None where the generator controls the temperature.
         warned: Codes that have been warned of in this phase.
@@ -230,6 +255,12 @@ class ChannelState(NamedTuple):
     reference: Reference | None = None
     sensory: CheckResult | None = None
     motor: CheckResult | None = None
+    lesion: int = 0
+    lesions: tuple[Figures, ...] = ()
+    probing: bool = False
+    probed: bool = False
+    probe_c: tuple[float, ...] = ()
+    probe_s: float = 0.0
     figures: Figures | None = None
     regulator: Regulator | None = None
     warned: frozenset[str] = frozenset()
@@ -260,6 +291,7 @@ class Trip(NamedTuple):
         text: What a person reads.
         action: What followed.
         origin: Where the cause lies.
+        stops_all: It ends the procedure, whatever the plan says of a fault of one channel.
     """
 
     code: str
@@ -272,6 +304,7 @@ class Trip(NamedTuple):
     text: str
     action: Action
     origin: Origin
+    stops_all: bool = False
 
 
 class Stage(StrEnum):
@@ -302,6 +335,9 @@ class KernelState(NamedTuple):
         counter_ns: When its sample counter last advanced.
         question: What the operator has been asked and not answered.
         intent: Number of the last intent.
+        group: Channels that are armed and started together; empty while none are.
+        armed_by: Who gave the word to arm them, empty before.
+        started: The word to start them has been given.
         trips: Verdicts so far, the cause first.
         results: Sites that are over.
         outcome: How it will end, once that is known.
@@ -321,6 +357,9 @@ class KernelState(NamedTuple):
     counter_ns: int = 0
     question: Ask | None = None
     intent: int = 0
+    group: tuple[int, ...] = ()
+    armed_by: str = ""
+    started: bool = False
     trips: tuple[Trip, ...] = ()
     results: tuple[SiteResult, ...] = ()
     outcome: Outcome = Outcome.COMPLETE

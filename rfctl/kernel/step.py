@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
-from rfctl.kernel.actions import permit, set_outputs, site_result, with_channel
+from rfctl.kernel.actions import gather, off, permit, set_outputs, site_result, with_channel
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
 from rfctl.kernel.events import (
     Answered,
@@ -20,7 +20,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.guards import site_of
+from rfctl.kernel.guards import lesion_of, under_work
 from rfctl.kernel.interlocks import (
     WINDOW_MAX_NS,
     averaged,
@@ -30,9 +30,10 @@ from rfctl.kernel.interlocks import (
     judge_generator,
 )
 from rfctl.kernel.limits import Action, Origin
-from rfctl.kernel.phase import LESION, PERMITTED, Phase
+from rfctl.kernel.phase import ARMING, LESION, OVER, PERMITTED, Phase
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
 from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
+from rfctl.model.plan import FaultPolicy, OrderOfWork
 from rfctl.model.reading import Reading
 
 OFF_UNVERIFIED_NS = 250_000_000
@@ -41,6 +42,8 @@ CLAIM_PATIENCE_NS = 2_000_000_000
 """How long a claim is repeated: a station that was killed owns the generator until its lease, 1 s at most, runs out."""
 GIVE_UP_NS = 5_000_000_000
 """How long off is commanded and looked for before a procedure ends with OFF NOT CONFIRMED."""
+GROUPED = frozenset({Question.ARM, Question.START})
+"""Questions that one word answers for all channels that heat together."""
 CLOSED_STAGES = frozenset({Stage.ENDING, Stage.RELEASING, Stage.ENDED})
 
 Step = tuple[KernelState, tuple[Effect, ...]]
@@ -164,7 +167,7 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
     if channel.phase is Phase.HOLD and temperature_c == temperature_c:
         held_s += dt_s
         held_k_s += temperature_c * dt_s
-        if abs(temperature_c - site_of(state, number).lesion.set_temperature_c) <= 2.0:
+        if abs(temperature_c - lesion_of(state, number).set_temperature_c) <= 2.0:
             within_s += dt_s
     return figures._replace(
         peak_c=max(figures.peak_c, temperature_c),
@@ -242,26 +245,33 @@ def _transit(state: KernelState, number: int, trigger: str, now_ns: int, value: 
 
 
 def _schedule(state: KernelState, now_ns: int) -> Step:
-    """Site by site: the next site begins when the one before is done; after the last the procedure ends."""
-    for channel in state.channels:
-        if channel.site >= 0 and channel.phase is not Phase.DONE:
-            return state, ()
+    """Which sites are under work: one after the other, or in batch all of them. After the last the procedure ends."""
+    if under_work(state):
+        return gather(state, now_ns)
     channels = tuple(
-        channel._replace(phase=Phase.IDLE, since_ns=now_ns, site=-1) if channel.phase is Phase.DONE else channel
+        channel._replace(phase=Phase.IDLE, since_ns=now_ns, site=-1) if channel.phase in OVER else channel
         for channel in state.channels
     )
-    state = state._replace(channels=channels)
-    index = len(state.results)
-    sites = state.setup.plan.sites
-    if index == len(sites):
+    state = state._replace(channels=channels, group=(), armed_by="", started=False)
+    index, plan = len(state.results), state.setup.plan
+    if index == len(plan.sites):
+        return _all_over(state, now_ns)
+    last = index + 1 if plan.order is OrderOfWork.SITE_BY_SITE else len(plan.sites)
+    for coming in range(index, last):
+        number = plan.sites[coming].channel
+        history = state.channels[number - 1].history
+        fresh = ChannelState(phase=Phase.QUEUED, since_ns=now_ns, site=coming, history=history)
+        state = with_channel(state, number, fresh)
+    return _transit_all(state, now_ns)
+
+
+def _all_over(state: KernelState, now_ns: int) -> Step:
+    dropped = [trip for trip in state.trips if trip.channel]
+    if not dropped:
         return _end(state, Outcome.COMPLETE, 0, "delivered as planned", now_ns)
-    site = sites[index]
-    fresh = ChannelState(
-        phase=Phase.IMPEDANCE, since_ns=now_ns, site=index, history=state.channels[site.channel - 1].history
-    )
-    text = f"{site.name}: channel {site.channel}, {site.electrode.gauge} G {site.electrode.tip_mm:g} mm"
-    note = Note(Level.INFO, site.channel, "site", text)
-    return with_channel(state, site.channel, fresh), (note,)
+    count = len({trip.channel for trip in dropped})
+    of = f"{count} of {len(state.results)} sites" if len(state.results) > 1 else "the site"
+    return _end(state, Outcome.STOPPED, EXIT_STOPPED, f"{of} dropped: {dropped[0].text}", now_ns)
 
 
 # start and people
@@ -300,11 +310,25 @@ def _answered(state: KernelState, event: Answered) -> Step:
             return _end(state, Outcome.REFUSED, EXIT_STOPPED, "the checklist was not confirmed", event.now_ns)
         note = Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}")
         return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), (note,)
-    after, effects = _transit(state, asked.channel, answer(event.choice), event.now_ns, 0)
+    after, effects = _to_group(state, event) if event.question in GROUPED else _to_channel(state, asked.channel, event)
     if not effects:
         text = f"answer {event.choice!s} to {event.question!s} is not possible now and is ignored"
         return state, (Note(Level.WARNING, asked.channel, "answer_ignored", text),)
     return after, effects
+
+
+def _to_channel(state: KernelState, number: int, event: Answered) -> Step:
+    return _transit(state, number, answer(event.choice), event.now_ns, 0)
+
+
+def _to_group(state: KernelState, event: Answered) -> Step:
+    """One word arms, and one word starts, all channels that were gathered."""
+    given = state._replace(armed_by=event.by) if event.question is Question.ARM else state._replace(started=True)
+    effects: tuple[Effect, ...] = ()
+    for number in state.group:
+        given, more = _to_channel(given, number, event)
+        effects = (*effects, *more)
+    return given._replace(question=None) if effects else given, effects
 
 
 def _completed(state: KernelState, event: Completed) -> Step:
@@ -364,16 +388,70 @@ def _take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
             state = with_channel(state, verdict.channel, channel._replace(warned=channel.warned | {verdict.code}))
         else:
             ending.append(verdict)
-    if ending:
-        state, more = _trip(state, ending)
-        return state, (*more, *effects)
+    for verdict in ending:
+        if not _may_drop(state, verdict):
+            state, more = _trip(state, ending)
+            return state, (*more, *effects)
+    for verdict in ending:
+        state, more = _drop(state, verdict)
+        effects = [*more, *effects]
     return state, tuple(effects)
+
+
+def _may_drop(state: KernelState, verdict: Trip) -> bool:
+    """The plan lets the others go on, there are others, and the cause lies at this channel and not in the generator."""
+    dropped = {n for n, channel in enumerate(state.channels, start=1) if channel.phase is Phase.DROP_OFF}
+    others = set(under_work(state)) - dropped - {verdict.channel}
+    return (
+        state.setup.plan.on_fault is FaultPolicy.DROP
+        and state.stage is Stage.TREATING
+        and verdict.channel > 0
+        and verdict.origin is Origin.PROCESS
+        and not verdict.stops_all
+        and state.channels[verdict.channel - 1].site >= 0
+        and (bool(others) or len(state.results) + 1 < len(state.setup.plan.sites))
+    )
+
+
+def _drop(state: KernelState, verdict: Trip) -> Step:
+    """The channel off at once and out of the procedure; the others go on.
+
+    What had been armed together with it and has no RF yet is armed anew.
+    """
+    number, now_ns = verdict.channel, verdict.t_ns
+    channel = state.channels[number - 1]
+    if channel.phase in {Phase.DROP_OFF, *OVER}:
+        return state, ()
+    effects: tuple[Effect, ...] = ()
+    if number in state.group and (channel.phase in ARMING or channel.phase is Phase.ARM_READY):
+        for other in state.group:
+            if other != number and state.channels[other - 1].phase in ARMING | {Phase.ARM_READY}:
+                state, more = _disarm(state, other, now_ns)
+                effects = (*effects, *more)
+        state = state._replace(question=None)
+    if state.question is not None and state.question.channel == number:
+        state = state._replace(question=None)
+    result = site_result(channel, verdict.text)
+    state = with_channel(state, number, channel._replace(phase=Phase.DROP_OFF, since_ns=now_ns, mean=Mean()))
+    state, (turned_off,) = off(state, number, now_ns, 0)
+    state = state._replace(
+        trips=(*state.trips, verdict),
+        results=(*state.results, result),
+        group=tuple(n for n in state.group if n != number),
+    )
+    return state, (turned_off, Note(Level.TRIP, number, verdict.code, verdict.text), *effects)
+
+
+def _disarm(state: KernelState, number: int, now_ns: int) -> Step:
+    channel = state.channels[number - 1]
+    state = with_channel(state, number, channel._replace(phase=Phase.DISARM_OFF, since_ns=now_ns))
+    return off(state, number, now_ns, 0)
 
 
 def _trip(state: KernelState, verdicts: list[Trip]) -> Step:
     """Off first; then the words. The first verdict of the procedure decides how it ends."""
-    known = {trip.code for trip in state.trips}
-    verdicts = [verdict for verdict in verdicts if verdict.code not in known]
+    known = {(trip.code, trip.channel) for trip in state.trips}
+    verdicts = [verdict for verdict in verdicts if (verdict.code, verdict.channel) not in known]
     if not verdicts:
         return state, ()
     cause = verdicts[0]
@@ -398,7 +476,7 @@ def _end(state: KernelState, outcome: Outcome, exit_code: int, ending: str, now_
     unfinished = tuple(
         site_result(channel, ending)
         for channel in state.channels
-        if channel.site >= 0 and channel.phase is not Phase.DONE
+        if channel.site >= 0 and channel.phase not in {Phase.DONE, Phase.DROPPED, Phase.DROP_OFF}
     )
     channels = tuple(
         channel._replace(phase=Phase.ENDED, since_ns=now_ns, site=-1, off_ns=now_ns, amplitude_v=0.0, token=0)

@@ -42,6 +42,7 @@ _T = Transition
 _sure = guards.always
 
 TRANSITIONS: tuple[Transition, ...] = (
+    _T(_P.QUEUED, SAMPLE, guards.turn_has_come, _P.IMPEDANCE, actions.begin_site),
     _T(_P.IMPEDANCE, SAMPLE, guards.impedance_measured, _P.SENSORY_NEXT, actions.take_impedance),
     # sensory check
     _T(_P.SENSORY_NEXT, SAMPLE, guards.sensory_not_used, _P.MOTOR_NEXT, actions.skip_sensory),
@@ -53,7 +54,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.SENSORY, answer(Choice.NOT_FELT), _sure, _P.REPOSITION_OFF, actions.off),
     _T(_P.SENSORY, answer(Choice.REPOSITION), _sure, _P.REPOSITION_OFF, actions.off),
     _T(_P.SENSORY_OFF, SAMPLE, guards.off_and_threshold_met, _P.MOTOR_NEXT, actions.nothing),
-    _T(_P.SENSORY_OFF, SAMPLE, guards.output_is_off, _P.SENSORY_HIGH, actions.ask_sensory_high),
+    _T(_P.SENSORY_OFF, SAMPLE, guards.output_is_off_and_nobody_asked, _P.SENSORY_HIGH, actions.ask_sensory_high),
     _T(_P.SENSORY_HIGH, answer(Choice.ACCEPT), _sure, _P.MOTOR_NEXT, actions.nothing),
     _T(_P.SENSORY_HIGH, answer(Choice.REPOSITION), _sure, _P.REPOSITION, actions.ask_reposition),
     # motor check
@@ -67,26 +68,40 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.MOTOR, answer(Choice.REPOSITION), _sure, _P.REPOSITION_OFF, actions.off),
     _T(_P.MOTOR_OFF, SAMPLE, guards.output_is_off, _P.ANAESTHETIC_NEXT, actions.nothing),
     # reposition: impedance and sensory check come first again
-    _T(_P.REPOSITION_OFF, SAMPLE, guards.output_is_off, _P.REPOSITION, actions.ask_reposition),
+    _T(_P.REPOSITION_OFF, SAMPLE, guards.output_is_off_and_nobody_asked, _P.REPOSITION, actions.ask_reposition),
     _T(_P.REPOSITION, answer(Choice.DONE), _sure, _P.IMPEDANCE, actions.forget_checks),
     # anaesthetic
-    _T(_P.ANAESTHETIC_NEXT, SAMPLE, guards.anaesthetic_not_used, _P.ARM_READY, actions.skip_anaesthetic),
-    _T(_P.ANAESTHETIC_NEXT, SAMPLE, _sure, _P.ANAESTHETIC, actions.ask_anaesthetic),
+    _T(
+        _P.ANAESTHETIC_NEXT, SAMPLE, guards.all_checked_and_no_anaesthetic_used, _P.LESION_READY,
+        actions.skip_anaesthetic,
+    ),
+    _T(_P.ANAESTHETIC_NEXT, SAMPLE, guards.all_checked_and_nobody_asked, _P.ANAESTHETIC, actions.ask_anaesthetic),
     _T(_P.ANAESTHETIC, answer(Choice.GIVEN), _sure, _P.ANAESTHETIC_WAIT, actions.nothing),
-    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.impedance_measured, _P.ARM_READY, actions.take_reference),
-    # lesion: arm and start are two acts
-    _T(_P.ARM_READY, answer(Choice.ARM), _sure, _P.LESION_INTENT, actions.intend_lesion),
+    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.impedance_measured, _P.LESION_READY, actions.take_reference),
+    # lesion: arm and start are two acts, each one word for all channels that heat together
+    _T(_P.ARM_READY, answer(Choice.ARM), guards.arming_turn_has_come, _P.LESION_INTENT, actions.intend_lesion),
+    _T(_P.ARM_READY, SAMPLE, guards.arming_turn_has_come, _P.LESION_INTENT, actions.intend_lesion),
     _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
     _T(_P.CONFIGURING, done(Command.CONFIGURE), _sure, _P.ARMING, actions.arm),
     _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, actions.ask_start),
-    _T(_P.ARMED, answer(Choice.START), guards.may_fire, _P.FIRING, actions.fire),
+    _T(_P.ARMED, answer(Choice.START), guards.group_may_fire, _P.FIRING, actions.fire),
+    _T(_P.ARMED, SAMPLE, guards.started, _P.FIRING, actions.fire),
     _T(_P.ARMED, SAMPLE, guards.token_expired, _P.DISARM_OFF, actions.off),
-    _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.ARM_READY, actions.ask_arm),
+    _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.LESION_READY, actions.nothing),
+    # before joint heating each channel shows, alone and with 1 W, that it heats its own electrode
+    _T(_P.FIRING, done(Command.FIRE), guards.probing, _P.PROBE, actions.nothing),
+    _T(_P.PROBE, SAMPLE, guards.own_tip_warms, _P.PROBE_OFF, actions.off),
+    _T(_P.PROBE_OFF, SAMPLE, guards.output_is_off, _P.LESION_READY, actions.take_probe),
     _T(_P.FIRING, done(Command.FIRE), _sure, _P.RAMP, actions.nothing),
     _T(_P.RAMP, SAMPLE, guards.set_temperature_reached, _P.HOLD, actions.begin_hold),
     _T(_P.HOLD, SAMPLE, guards.hold_is_over, _P.LESION_OFF, actions.off),
     _T(_P.LESION_OFF, SAMPLE, guards.output_is_off, _P.COOLING, actions.nothing),
-    _T(_P.COOLING, SAMPLE, guards.cool_enough, _P.DONE, actions.finish_site),
+    _T(_P.COOLING, SAMPLE, guards.cool_enough_and_last_lesion, _P.DONE, actions.finish_site),
+    # a further lesion at the site: moved as planned, seen on the image, impedance measured; no new stimulation
+    _T(_P.COOLING, SAMPLE, guards.cool_enough_and_another_lesion_planned, _P.MOVE, actions.ask_move),
+    _T(_P.MOVE, answer(Choice.DONE), _sure, _P.RECHECK, actions.next_lesion),
+    _T(_P.RECHECK, SAMPLE, guards.impedance_measured, _P.LESION_READY, actions.take_reference),
+    _T(_P.DROP_OFF, SAMPLE, guards.output_is_off, _P.DROPPED, actions.nothing),
 )  # fmt: skip
 
 BY_PHASE_AND_TRIGGER: dict[tuple[Phase, str], tuple[Transition, ...]] = {}
@@ -115,8 +130,11 @@ def diagram() -> str:
     lines += [
         f"    [*] --> {_P.START_OFF.name}",
         f"    {_P.START_OFF.name} --> {_P.IDLE.name}: every output is off",
-        f"    {_P.IDLE.name} --> {_P.IMPEDANCE.name}: next site",
+        f"    {_P.IDLE.name} --> {_P.QUEUED.name}: next site",
+        f"    {_P.LESION_READY.name} --> {_P.ARM_READY.name}: every site under work is ready",
         f"    {_P.DONE.name} --> {_P.IDLE.name}: site done",
+        f"    {_P.HOLD.name} --> {_P.DROP_OFF.name}: dropped while the others go on",
+        f"    {_P.DROPPED.name} --> {_P.IDLE.name}: site over",
     ]
     for row in TRANSITIONS:
         guard = f" [{condition(row)}]" if condition(row) else ""

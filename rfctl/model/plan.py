@@ -23,6 +23,28 @@ class Medium(StrEnum):
     LOAD = "load"
 
 
+class OrderOfWork(StrEnum):
+    """In which order the sites are worked on."""
+
+    SITE_BY_SITE = "site by site"
+    BATCH = "batch"
+    """All checked, one after the other; all anaesthetised; all heated together."""
+
+
+class FaultPolicy(StrEnum):
+    """What a fault of one channel does to the others. Faults of pad and generator always stop all."""
+
+    STOP_ALL = "stop all"
+    DROP = "drop the channel"
+
+
+class Move(StrEnum):
+    """What is done with the electrode before a further lesion at the same site."""
+
+    ROTATION = "rotation"
+    WITHDRAWAL = "withdrawal"
+
+
 class TimerDefinition(StrEnum):
     """What the hold time counts from."""
 
@@ -79,12 +101,14 @@ class Lesion:
         hold_s: Hold time, s.
         ramp_c_per_s: Ramp rate, degC/s.
         timer: What the hold time counts from.
+        after: What is done with the electrode before it, and confirmed by imaging; None for the first of a site.
     """
 
     set_temperature_c: float
     hold_s: float
     ramp_c_per_s: float
     timer: TimerDefinition
+    after: Move | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +122,7 @@ class Site:
         sensory: Sensory check.
         motor: Motor check.
         anaesthetic: Local anaesthetic.
-        lesion: The lesion.
+        lesions: The lesions, at least one, in order.
     """
 
     name: str
@@ -107,7 +131,7 @@ class Site:
     sensory: StimulationCheck
     motor: StimulationCheck
     anaesthetic: Anaesthetic
-    lesion: Lesion
+    lesions: tuple[Lesion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +143,18 @@ class Plan:
         checklist: Items that a person confirms before anything.
         sites: Sites in order.
         sha256: Hash of the file it was read from.
+        order: In which order they are worked on.
+        on_fault: What a fault of one channel does to the others.
     """
 
     title: str
     checklist: tuple[str, ...]
     sites: tuple[Site, ...]
     sha256: str
+    order: OrderOfWork = OrderOfWork.SITE_BY_SITE
+    on_fault: FaultPolicy = FaultPolicy.STOP_ALL
+
+    @property
+    def heated_together(self) -> int:
+        """Most channels that heat at the same time."""
+        return len(self.sites) if self.order is OrderOfWork.BATCH else min(len(self.sites), 1)

@@ -33,6 +33,7 @@ ALLOWED = {
     "fire": {Intent.ENERGISE},
     "stimulate": {Intent.CONFIG, Intent.ENERGISE},
     "off": {Intent.OFF},
+    "channel_off": {Intent.OFF},
 }
 """What the writes of a sequence may do. The lease has its own rule, so that no sequence renews it."""
 

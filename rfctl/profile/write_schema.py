@@ -148,7 +148,9 @@ Steps = tuple[Step, ...]
 
 
 class Sequences(Strict):
-    """What is done, step by step. ``off`` goes out at once and awaits nothing: the all-channels write comes first."""
+    """What is done, step by step. ``off`` goes out at once and awaits nothing: the all-channels write comes first.
+    ``channel_off`` turns one channel off and leaves the others alone, where a generator can do that.
+    """
 
     claim: Steps
     release: Steps
@@ -157,3 +159,4 @@ class Sequences(Strict):
     fire: Annotated[Steps, Field(min_length=1)]
     stimulate: Steps = ()
     off: Annotated[Steps, Field(min_length=1)]
+    channel_off: Steps = ()

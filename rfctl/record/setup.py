@@ -34,6 +34,8 @@ def members_of(setup: Setup) -> dict[str, Any]:
         "rated_power_w": setup.rated_power_w,
         "simulated": setup.simulated,
         "set_point": setup.set_point,
+        "channel_off": setup.channel_off,
+        "resolution_k": list(setup.resolution_k),
         "rows_sha256": rows_sha256(setup.rows),
     }
 
@@ -61,6 +63,8 @@ def setup_from(members: Mapping[str, Any]) -> Setup:
             rated_power_w=float(members["rated_power_w"]),
             simulated=bool(members["simulated"]),
             set_point=SetPoint(members["set_point"]) if members["set_point"] is not None else None,
+            channel_off=bool(members["channel_off"]),
+            resolution_k=tuple(map(float, members["resolution_k"])),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as problem:
         raise RecordError(f"the set-up cannot be read: {problem}") from None

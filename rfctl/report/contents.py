@@ -9,6 +9,7 @@ import math
 import shlex
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
+from itertools import zip_longest
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rfctl.kernel.state import CheckResult, Figures, KernelState, Reference, SiteResult, Trip
     from rfctl.model.capability import SetPoint
     from rfctl.model.plan import Anaesthetic, Plan, Site, StimulationCheck
+    from rfctl.model.plan import Lesion as PlannedLesion
     from rfctl.record.keys import PublicKey
     from rfctl.report.evidence import Evidence, Lesion
 
@@ -165,19 +167,17 @@ def _summary(evidence: Evidence) -> Rows:
     rows = []
     for result in _results(state):
         site = state.setup.plan.sites[result.site]
-        figures = result.figures
-        lesion = "no RF"
-        if figures is not None:
-            lesion = (
-                f"set {site.lesion.set_temperature_c:g} degC; {figures.within_2c_s:.1f} of {site.lesion.hold_s:g} s "
-                f"within 2 degC, peak {_number(figures.peak_c, 'degC', 1)}"
-            )
+        lesions = [
+            f"set {plan.set_temperature_c:g} degC; {figures.within_2c_s:.1f} of {plan.hold_s:g} s within 2 degC, peak "
+            f"{_number(figures.peak_c, 'degC', 1)}"
+            for plan, figures in zip(site.lesions, result.lesions, strict=False)
+        ]
         rows.append(
             [
                 f"{site.name} (channel {site.channel})",
                 _sensory(site, result.sensory),
                 _motor(site, result.motor),
-                lesion,
+                "; then ".join(lesions) or "no RF",
                 result.end_reason,
             ]
         )
@@ -268,7 +268,6 @@ def _untreated(state: KernelState) -> list[str]:
 
 def _site(evidence: Evidence, state: KernelState, result: SiteResult) -> dict[str, Any]:
     site = state.setup.plan.sites[result.site]
-    lesion = evidence.lesions.get(result.site)
     electrode = site.electrode
     checks = [
         ["electrode", f"{electrode.gauge} G, active tip {electrode.tip_mm:g} mm"],
@@ -281,10 +280,22 @@ def _site(evidence: Evidence, state: KernelState, result: SiteResult) -> dict[st
         "name": site.name,
         "channel": site.channel,
         "checks": checks,
-        "lesion": _lesion(site, result.figures, lesion),
-        "planned": _planned(site, lesion),
+        "lesions": [
+            _delivered(evidence, state, plan, figures, evidence.lesions.get((result.site, index)))
+            for index, (plan, figures) in enumerate(zip_longest(site.lesions, result.lesions))
+        ],
         "end_reason": result.end_reason,
-        "drawing": asdict(lesion_drawing(lesion, state.setup, evidence.moments)) if lesion and lesion.points else None,
+    }
+
+
+def _delivered(
+    evidence: Evidence, state: KernelState, plan: PlannedLesion, figures: Figures | None, lesion: Lesion | None
+) -> dict[str, Any]:
+    drawn = lesion_drawing(lesion, state.setup, evidence.moments) if lesion and lesion.points else None
+    return {
+        "planned": _planned(plan, lesion),
+        "delivered": _lesion(plan, figures, lesion),
+        "drawing": asdict(drawn) if drawn else None,
     }
 
 
@@ -335,9 +346,9 @@ def _anaesthetic(anaesthetic: Anaesthetic, result: SiteResult, evidence: Evidenc
     return f"{anaesthetic.agent}, {anaesthetic.volume_ml:g} mL, {waited}"
 
 
-def _planned(site: Site, lesion: Lesion | None) -> Rows:
-    plan = site.lesion
-    rows = [
+def _planned(plan: PlannedLesion, lesion: Lesion | None) -> Rows:
+    rows = [["before it", f"{plan.after}, confirmed by imaging"]] if plan.after else []
+    rows += [
         ["set temperature", f"{plan.set_temperature_c:g} degC"],
         ["hold time", f"{plan.hold_s:g} s"],
         ["timer definition", f"counted from {plan.timer}"],
@@ -351,10 +362,9 @@ def _planned(site: Site, lesion: Lesion | None) -> Rows:
     return rows
 
 
-def _lesion(site: Site, figures: Figures | None, lesion: Lesion | None) -> Rows:
+def _lesion(plan: PlannedLesion, figures: Figures | None, lesion: Lesion | None) -> Rows:
     if figures is None:
         return []
-    plan = site.lesion
     reached = figures.hold_ns > 0
     mean_c = figures.held_k_s / figures.held_s if figures.held_s else math.nan
     rows = [

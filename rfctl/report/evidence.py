@@ -78,6 +78,7 @@ class Lesion:
 
     Attributes:
         site: Index of the site in the plan.
+        index: Which of the site's lesions, from 0.
         channel: Channel number.
         rf_on_ns: When RF was commanded on.
         points: The samples.
@@ -90,6 +91,7 @@ class Lesion:
     """
 
     site: int
+    index: int
     channel: int
     rf_on_ns: int
     points: list[Point]
@@ -109,7 +111,7 @@ class Evidence:
         identity: Members of the line that says which generator answered; empty when none did.
         verdict: Of verification with the key that was given.
         replayed: What deciding everything again found, with the final state.
-        lesions: By the index of the site in the plan.
+        lesions: By the index of the site in the plan, and which of its lesions.
         moments: What happened, in order.
         temperatures: Time and temperatures, channel 1 first, of every reading that was not stale.
         readings: Number of readings.
@@ -123,7 +125,7 @@ class Evidence:
     identity: Mapping[str, object]
     verdict: Verdict
     replayed: Replayed
-    lesions: Mapping[int, Lesion]
+    lesions: Mapping[tuple[int, int], Lesion]
     moments: tuple[Moment, ...]
     temperatures: tuple[tuple[int, tuple[float, ...]], ...]
     readings: int
@@ -224,7 +226,7 @@ class _Collector:
     def __init__(self) -> None:
         self.header: dict[str, object] = {}
         self.identity: dict[str, object] = {}
-        self.lesions: dict[int, Lesion] = {}
+        self.lesions: dict[tuple[int, int], Lesion] = {}
         self.moments: list[Moment] = []
         self.temperatures: list[tuple[int, tuple[float, ...]]] = []
         self.readings = 0
@@ -352,10 +354,10 @@ class _Collector:
             if before is now:
                 continue
             channel = state.channels[number - 1]
-            if now is Phase.FIRING:
-                lesion = Lesion(channel.site, number, now_ns, list(self._before.get(number, ())))
+            if now is Phase.FIRING and not channel.probing:
+                lesion = Lesion(channel.site, channel.lesion, number, now_ns, list(self._before.get(number, ())))
                 lesion.power_limit_w, lesion.duration_s = channel.power_limit_w, channel.duration_s
-                self._running[number] = self.lesions[channel.site] = lesion
+                self._running[number] = self.lesions[channel.site, channel.lesion] = lesion
             if number in self._running:
                 self._running[number].phases.append((now_ns, now))
             if now in PHASE_WORDS:

@@ -201,7 +201,7 @@ class _Scale:
 
 
 def _panels(lesion: Lesion, setup: Setup) -> tuple[Panel, ...]:
-    set_c = setup.plan.sites[lesion.site].lesion.set_temperature_c
+    set_c = setup.plan.sites[lesion.site].lesions[lesion.index].set_temperature_c
     return (
         Panel(
             "temperature of the tip, degC", 46.0, 20.0, 100.0,
@@ -232,7 +232,7 @@ def _panels(lesion: Lesion, setup: Setup) -> tuple[Panel, ...]:
 
 def _limits(quantity: Quantity, lesion: Lesion, setup: Setup) -> list[Mark]:
     """The trips on this quantity while heating, as the interlock table has them."""
-    channel = ChannelState(site=lesion.site, duration_s=lesion.duration_s)
+    channel = ChannelState(site=lesion.site, lesion=lesion.index, duration_s=lesion.duration_s)
     in_force = [ready.row for ready in setup.channel_rows[Phase.HOLD]]
     rows = [row for row in in_force if row.quantity is quantity and row.action is Action.TRIP]
     return [_limit(row, limit_of(row, setup, channel)) for row in rows]

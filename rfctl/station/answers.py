@@ -104,6 +104,8 @@ class ScriptedOperator:
                 return Choice.ARM
             case Question.START:
                 return Choice.START
+            case Question.MOVE:
+                return Choice.DONE
             case Question.REPOSITION:
                 return None
 

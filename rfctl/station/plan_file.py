@@ -11,7 +11,18 @@ from rfctl.errors import ConfigError
 from rfctl.kernel import limits
 from rfctl.model import shipped, strict_toml
 from rfctl.model.electrode import find_electrode
-from rfctl.model.plan import Anaesthetic, Lesion, Plan, Site, StimulationCheck, TimerDefinition, Use
+from rfctl.model.plan import (
+    Anaesthetic,
+    FaultPolicy,
+    Lesion,
+    Move,
+    OrderOfWork,
+    Plan,
+    Site,
+    StimulationCheck,
+    TimerDefinition,
+    Use,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,6 +33,8 @@ class PlanSection(strict_toml.Strict):
 
     title: str = Field(min_length=1)
     checklist: list[str] = Field(min_length=1)
+    order: Literal["site by site", "batch"] = "site by site"
+    on_fault: Literal["stop all", "drop the channel"] = "stop all"
 
 
 class ElectrodeSection(strict_toml.Strict):
@@ -102,6 +115,12 @@ class LesionSection(strict_toml.Strict):
         return mode
 
 
+class FurtherLesionSection(LesionSection):
+    """``[[site.further]]``: a lesion after the first, which had the electrode moved as planned."""
+
+    after: Literal["rotation", "withdrawal"]
+
+
 class SiteSection(strict_toml.Strict):
     """``[[site]]``."""
 
@@ -113,6 +132,7 @@ class SiteSection(strict_toml.Strict):
     motor: MotorSection = MotorSection()
     anaesthetic: AnaestheticSection
     lesion: LesionSection
+    further: list[FurtherLesionSection] = Field(default=[], max_length=5)
 
 
 class PresetSection(strict_toml.Strict):
@@ -156,7 +176,26 @@ def load(name_or_path: str) -> Plan:
         sites = tuple(_site(section) for section in file.site)
     except ConfigError as problem:
         raise ConfigError(problem.what, where=str(path), remedy=problem.remedy) from None
-    return Plan(file.plan.title, tuple(file.plan.checklist), sites, digest.hexdigest())
+    order = OrderOfWork(file.plan.order)
+    if order is OrderOfWork.BATCH:
+        _require_own_channels(sites, str(path))
+    return Plan(
+        file.plan.title, tuple(file.plan.checklist), sites, digest.hexdigest(), order, FaultPolicy(file.plan.on_fault)
+    )
+
+
+def _require_own_channels(sites: tuple[Site, ...], where: str) -> None:
+    """In batch every electrode stays where it was checked until it heats."""
+    first: dict[int, str] = {}
+    for site in sites:
+        other = first.setdefault(site.channel, site.name)
+        if other != site.name:
+            raise ConfigError(
+                f"sites {other!r} and {site.name!r} are both on channel {site.channel}; in batch each electrode "
+                "stays in place from its check to its lesion",
+                where=where,
+                remedy="Give each site a channel of its own, or set plan.order = 'site by site'.",
+            )
 
 
 def load_preset(path: Path) -> dict[str, Any]:
@@ -179,14 +218,18 @@ def _fill(site: dict[str, Any], preset: Path, digest: hashlib._Hash) -> None:
             site[name] = {**table, **own}
 
 
-def _site(section: SiteSection) -> Site:
-    lesion = section.lesion
+def _lesion(section: SiteSection, lesion: LesionSection) -> Lesion:
     if section.electrode.gauge <= 16 and lesion.set_temperature_c >= 90.0 and lesion.ramp_c_per_s > 2.0:
         raise ConfigError(
             f"site {section.name!r}: lesion.ramp_c_per_s is {lesion.ramp_c_per_s:g}; a 16 G electrode at 90 degC ramps "
             f"at most 2 K/s",
             remedy="Lower the ramp rate.",
         )
+    after = Move(lesion.after) if isinstance(lesion, FurtherLesionSection) else None
+    return Lesion(lesion.set_temperature_c, lesion.hold_s, lesion.ramp_c_per_s, TimerDefinition(lesion.timer), after)
+
+
+def _site(section: SiteSection) -> Site:
     return Site(
         name=section.name,
         channel=section.channel,
@@ -200,7 +243,7 @@ def _site(section: SiteSection) -> Site:
             section.anaesthetic.volume_ml,
             section.anaesthetic.wait_s,
         ),
-        lesion=Lesion(lesion.set_temperature_c, lesion.hold_s, lesion.ramp_c_per_s, TimerDefinition(lesion.timer)),
+        lesions=tuple(_lesion(section, lesion) for lesion in (section.lesion, *section.further)),
     )
 
 

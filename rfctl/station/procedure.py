@@ -21,6 +21,7 @@ from rfctl.errors import (
 from rfctl.kernel import journal
 from rfctl.kernel.effects import (
     Arm,
+    ChannelOff,
     Claim,
     Configure,
     ConfigureSetPoint,
@@ -244,7 +245,7 @@ class Procedure:
             "decision",
             event.now_ns,
             {"event": journal.event_values(event), "effects": [journal.effect_values(effect) for effect in effects]},
-            significant=any(isinstance(effect, Off | Finish) for effect in effects),
+            significant=any(isinstance(effect, Off | ChannelOff | Finish) for effect in effects),
         )
 
     def _make_durable(self, intent: int) -> None:
@@ -299,6 +300,8 @@ class Procedure:
                 await generator.release()
             case Renew():
                 await generator.renew()
+            case ChannelOff():
+                await generator.channel_off(effect.channel)
             case Configure():
                 await generator.configure_lesion(effect.channel, effect.settings)
             case Arm():
@@ -320,6 +323,7 @@ class Procedure:
 
 
 _COMMANDS: dict[type, Command] = {
+    ChannelOff: Command.CHANNEL_OFF,
     Claim: Command.CLAIM,
     Release: Command.RELEASE,
     Renew: Command.RENEW,
@@ -331,7 +335,7 @@ _COMMANDS: dict[type, Command] = {
     ConfigureSetPoint: Command.CONFIGURE,
     SetOutput: Command.SET_OUTPUT,
 }
-UNHEARD = frozenset({Command.RENEW, Command.SET_AMPLITUDE, Command.SET_OUTPUT})
+UNHEARD = frozenset({Command.RENEW, Command.CHANNEL_OFF, Command.SET_AMPLITUDE, Command.SET_OUTPUT})
 """Commands whose going well is no event: the next sample shows it."""
 
 

@@ -262,7 +262,13 @@ def _setup(order: Order, connection: Connection) -> Setup:
     if order.plan.sites:  # nothing planned, nothing to control
         set_point = choose(order.station.temperature_control, identity.capabilities, order.station.id)
     if set_point is not None:
-        connection.require_fast_enough_to_set(1)  # sites are heated one after the other
+        connection.require_fast_enough_to_set(order.plan.heated_together)
+    if order.plan.heated_together > 1 and not identity.channel_off:
+        raise ConfigError(
+            f"the plan heats {order.plan.heated_together} channels together, and {identity.model} cannot turn one off "
+            "while the others go on",
+            remedy="Set plan.order = 'site by site', or state sequence.channel_off in the generator's profile.",
+        )
     return Setup(
         plan=order.plan,
         medium=order.station.medium,
@@ -271,6 +277,8 @@ def _setup(order: Order, connection: Connection) -> Setup:
         rated_power_w=identity.rated_power_w,
         simulated=identity.simulated,
         set_point=set_point,
+        channel_off=identity.channel_off,
+        resolution_k=tuple(trait.temperature_resolution_k for trait in identity.traits),
     )
 
 

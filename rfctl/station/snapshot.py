@@ -360,7 +360,7 @@ def _channel(state: KernelState, number: int, curve: tuple[CurvePoint, ...]) -> 
         phase=str(channel.phase),
         end_reason=result.end_reason if result is not None else None,
         temperature_c=_known(measured.temperature_c) if measured is not None else None,
-        set_temperature_c=site.lesion.set_temperature_c if site is not None else None,
+        set_temperature_c=site.lesions[channel.lesion].set_temperature_c if site is not None else None,
         impedance_ohm=_known(measured.impedance_ohm) if measured is not None else None,
         power_w=_known(measured.power_w) if measured is not None else None,
         rf_on=measured.rf_on if measured is not None else None,
@@ -415,7 +415,7 @@ def _progress(
         return Progress(f"cooling below {REMOVE_BELOW_C:g} degC", in_phase_s, None, None)
     if phase not in LESION or figures is None:
         return None
-    lesion = setup.plan.sites[channel.site].lesion
+    lesion = setup.plan.sites[channel.site].lesions[channel.lesion]
     on_s = max(received_ns - figures.rf_on_ns, 0) / NS_PER_S
     if phase is Phase.HOLD:
         from_rf_on = lesion.timer is TimerDefinition.RF_ON

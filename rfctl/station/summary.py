@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rfctl.kernel.state import CheckResult, KernelState, SiteResult, Trip
-    from rfctl.model.plan import Site, StimulationCheck
+    from rfctl.kernel.state import CheckResult, Figures, KernelState, SiteResult, Trip
+    from rfctl.model.plan import Lesion, Site, StimulationCheck
 
 OPTIONAL = ("report", "telemetry_published", "telemetry_received", "mqtt", "temperature_control", "set_point")
 """Keys of the document that stay null where there is no such part: no report, no broker, no subscriber."""
@@ -62,18 +63,36 @@ def _check(result: CheckResult | None, plan: StimulationCheck, amplitude: str) -
 def _site(site: Site, result: SiteResult) -> dict[str, Any]:
     sensory = _check(result.sensory, site.sensory, "threshold")
     motor = _check(result.motor, site.motor, "negative_to")
-    figures, reference, lesion = result.figures, result.reference, site.lesion
-    delivered: dict[str, Any] = dict.fromkeys(
-        (
-            "peak_temperature_c",
-            "mean_hold_temperature_c",
-            "seconds_within_2c",
-            "overshoot_c",
-            "ramp_s",
-            "energy_j",
-            "generator_energy_j",
-        )
-    )
+    reference = result.reference
+    lesions = [_lesion(plan, figures) for plan, figures in zip_longest(site.lesions, result.lesions)]
+    return {
+        "site": site.name,
+        "channel": site.channel,
+        "sensory": sensory,
+        "motor": motor,
+        "sensory_threshold_v": sensory["threshold"],
+        "motor_negative_to_v": motor["negative_to"],
+        **lesions[0],
+        "lesions": lesions,
+        "impedance_start_ohm": _rounded(reference.impedance_ohm, 1) if reference else None,
+        "end_reason": result.end_reason,
+    }
+
+
+DELIVERED = (
+    "peak_temperature_c",
+    "mean_hold_temperature_c",
+    "seconds_within_2c",
+    "overshoot_c",
+    "ramp_s",
+    "energy_j",
+    "generator_energy_j",
+)
+
+
+def _lesion(lesion: Lesion, figures: Figures | None) -> dict[str, Any]:
+    """What was planned, and what was delivered as far as it was begun."""
+    delivered: dict[str, Any] = dict.fromkeys(DELIVERED)
     if figures is not None:
         delivered |= {
             "peak_temperature_c": _rounded(figures.peak_c, 2),
@@ -85,16 +104,9 @@ def _site(site: Site, result: SiteResult) -> dict[str, Any]:
             "generator_energy_j": _rounded(figures.generator_energy_j, 1),
         }
     return {
-        "site": site.name,
-        "channel": site.channel,
-        "sensory": sensory,
-        "motor": motor,
-        "sensory_threshold_v": sensory["threshold"],
-        "motor_negative_to_v": motor["negative_to"],
         "set_temperature_c": lesion.set_temperature_c,
         "hold_s": lesion.hold_s,
+        "after": lesion.after,
         **delivered,
-        "impedance_start_ohm": _rounded(reference.impedance_ohm, 1) if reference else None,
         "timer_definition": str(lesion.timer),
-        "end_reason": result.end_reason,
     }

@@ -189,6 +189,7 @@ class KernelMachine(RuleBasedStateMachine):
         for effect in decision.effects:
             self.energy_only_where_allowed(decision, effect)
         self.outputs_exclude_each_other(decision)
+        self.only_a_person_gives_the_word_to_start(decision)
         self.the_end_is_honest(decision)
 
     def off_comes_with_its_cause(self, decision: Decision) -> None:
@@ -241,12 +242,17 @@ class KernelMachine(RuleBasedStateMachine):
                 assert isinstance(decision.event, Sampled)
                 assert 0.0 <= effect.value <= intended.envelope.voltage_v_rms
             case Fire():
-                assert isinstance(decision.event, Answered)
-                assert decision.event.choice is Choice.START
+                by_hand = isinstance(decision.event, Answered) and decision.event.choice is Choice.START
+                assert by_hand or (decision.before.started and channel.probing), "one word starts all probes"
                 assert effect.token != 0
                 assert decision.event.now_ns - decision.before.received_ns <= limits.PERMIT_NS
             case _:
                 pass
+
+    def only_a_person_gives_the_word_to_start(self, decision: Decision) -> None:
+        if decision.after.started and not decision.before.started:
+            assert isinstance(decision.event, Answered)
+            assert decision.event.choice is Choice.START
 
     def outputs_exclude_each_other(self, decision: Decision) -> None:
         phases = [channel.phase for channel in decision.after.channels]

@@ -34,7 +34,7 @@ from rfctl.kernel.events import (
 )
 from rfctl.kernel.phase import OFF_VERIFYING, ON_SITE, PERMITTED, Phase
 from rfctl.kernel.state import Stage
-from tests.unit.kernel.bench import REACHABLE, Bench, Person, at, at_stage, setup_of
+from tests.unit.kernel.bench import REACHABLE, Bench, Person, at, at_stage
 
 ENERGISING = (Grant, Claim, Configure, Arm, Fire, StartStimulation, SetAmplitude)
 OPEN_STAGES = (Stage.STARTING, Stage.CLAIMING, Stage.CHECKLIST, Stage.TREATING)
@@ -64,7 +64,8 @@ def deliver_everything_late(bench: Bench) -> None:
 @pytest.mark.parametrize("phase", OPEN_PHASES, ids=lambda phase: phase.name)
 def test_a_stop_gives_off_in_the_same_step_from_every_phase(phase: Phase) -> None:
     bench = at(phase)
-    under_work = bench.channel.site >= 0
+    under_work = sum(channel.site >= 0 and channel.phase is not Phase.DONE for channel in bench.state.channels)
+    done = [result.end_reason for result in bench.state.results]
     (off,) = bench.stop("surgeon")
     after = len(bench.decisions)
     assert off == Off("stopped by surgeon")
@@ -73,7 +74,7 @@ def test_a_stop_gives_off_in_the_same_step_from_every_phase(phase: Phase) -> Non
     bench.finished()
     assert bench.finish == Finish(Outcome.STOPPED, 3, off_verified=True, text="stopped by surgeon")
     assert energised_after(bench, after) == []
-    assert [r.end_reason for r in bench.state.results] == ["stopped by surgeon"] * under_work
+    assert [r.end_reason for r in bench.state.results] == done + ["stopped by surgeon"] * under_work
 
 
 @pytest.mark.parametrize("stage", OPEN_STAGES)
@@ -173,7 +174,9 @@ def test_the_dose_stays_known_when_a_reading_has_no_number() -> None:
 # off, verified or not
 
 
-@pytest.mark.parametrize("phase", sorted(OFF_VERIFYING - {Phase.START_OFF}), ids=lambda phase: phase.name)
+@pytest.mark.parametrize(
+    "phase", sorted(OFF_VERIFYING - {Phase.START_OFF, Phase.DROP_OFF}), ids=lambda phase: phase.name
+)
 def test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed(phase: Phase) -> None:
     bench = at(phase)
     bench.alter(bench.active, rf_on=True)
@@ -382,4 +385,4 @@ def test_permits_and_lease_live_only_in_phases_that_may_energise(phase: Phase) -
     effects = bench.sample()
     granted = any(isinstance(effect, Grant) for effect in effects)
     assert granted == (bench.channel.phase in PERMITTED)
-    assert bench.state.setup == setup_of()
+    assert bench.state.setup == at(phase).state.setup

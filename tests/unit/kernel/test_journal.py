@@ -17,6 +17,7 @@ from rfctl.kernel import journal
 from rfctl.kernel.effects import (
     Arm,
     Ask,
+    ChannelOff,
     Claim,
     Configure,
     ConfigureSetPoint,
@@ -97,6 +98,7 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     Renew: st.just(Renew()),
     MakeDurable: st.builds(MakeDurable, COUNTS, CHANNELS, KINDS, ENVELOPES),
     Claim: st.just(Claim()),
+    ChannelOff: st.builds(ChannelOff, CHANNELS, TEXTS),
     Release: st.just(Release()),
     Configure: st.builds(Configure, CHANNELS, st.builds(LesionSettings, NUMBERS, NUMBERS, NUMBERS, NUMBERS)),
     ConfigureSetPoint: st.builds(

@@ -18,7 +18,7 @@ from rfctl.kernel.phase import ENERGISED, Phase
 from rfctl.kernel.state import Stage
 from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
-from tests.unit.kernel.bench import PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
+from tests.unit.kernel.bench import BODY_C, PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
 
 NAN = float("nan")
 HOT_TISSUE_OHM = TISSUE_OHM * 0.71
@@ -124,6 +124,15 @@ def set_point(bench: Bench, pct: float) -> None:
     bench.alter(bench.active, set_point=hold)
 
 
+def neighbour(bench: Bench, rise_k: float) -> None:
+    """The other electrode warms while this channel is probed."""
+    bench.alter(2, temperature_c=BODY_C + rise_k)
+
+
+def nothing(_bench: Bench, _value: float) -> None:
+    """Time passes."""
+
+
 def duration(bench: Bench, _value: float) -> None:
     """The planned duration is over in half a second; RF stays on."""
     channel = bench.channel
@@ -166,6 +175,8 @@ CASES: dict[str, Case] = {
     "impedance_over_minimum": Case(Phase.HOLD, Phase.COOLING, rise, 5, 19.9, 20.1, 90, nan=True),
     "impedance_over_minimum_warning": Case(Phase.HOLD, Phase.COOLING, rise, 5, 11.9, 12.1, 90, nan=True),
     "duration": Case(Phase.FIRING, Phase.ARMED, duration, 1, None, 1),
+    "probe_duration": Case(Phase.PROBE, Phase.RAMP, nothing, 1, None, 1, 230),
+    "cable_swap": Case(Phase.PROBE, Phase.RAMP, neighbour, 1, 0.699, 0.701, nan=True),
     "generator_fault": Case(Phase.SENSORY_SETUP, Phase.ARM_READY, field("fault_bits"), 1, 0, 1),
     "set_point_mismatch": Case(Phase.HOLD, Phase.COOLING, set_point, 2, 4.98, 5.02),
     "rf_stopped": Case(Phase.RAMP, Phase.COOLING, flag(rf_on=False), 2, 0, 1),
@@ -189,8 +200,17 @@ def brought(code: str, phase: Phase) -> Bench:
 def alone(code: str, phase: Phase) -> Bench:
     """A bench in this phase where only this row judges, and nothing moves on by itself."""
     bench = brought(code, phase).with_rows((CHANNEL_ROWS[code],))
+    return left_alone(bench)
+
+
+def left_alone(bench: Bench) -> Bench:
+    """Nobody answers, nothing is carried out, and a probe never finds its tip warm."""
     bench.person = None
     bench.pending.clear()
+    channel = bench.channel
+    if channel.phase is Phase.PROBE and channel.figures is not None:
+        channel = channel._replace(figures=channel.figures._replace(start_c=500.0))
+        bench.state = with_channel(bench.state, bench.active, channel)
     return bench
 
 
@@ -294,9 +314,7 @@ def test_the_row_is_not_in_force_in_another_phase(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, row in CHANNEL_ROWS.items() if row.action is not Action.WARN])
 def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    bench = brought(code, case.phase)
-    bench.person = None
-    bench.pending.clear()
+    bench = left_alone(brought(code, case.phase))
     seen = drive(bench, row, case, case.above)
     trip = bench.state.trips[0]
     effects = bench.decisions[-1].effects
@@ -320,9 +338,7 @@ def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code
 @pytest.mark.parametrize("code", CASES)
 def test_without_the_row_the_same_signal_does_not_end_by_its_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    bench = brought(code, case.phase).with_rows(tuple(other for other in ROWS if other.code != code))
-    bench.person = None
-    bench.pending.clear()
+    bench = left_alone(brought(code, case.phase).with_rows(tuple(other for other in ROWS if other.code != code)))
     drive(bench, row, case, case.above)
     assert not acted(bench, code)
 
@@ -330,9 +346,7 @@ def test_without_the_row_the_same_signal_does_not_end_by_its_code(code: str) -> 
 @pytest.mark.parametrize("code", CASES)
 def test_without_any_row_the_same_signal_ends_nothing(code: str) -> None:
     case = CASES[code]
-    bench = brought(code, case.phase).with_rows(())
-    bench.person = None
-    bench.pending.clear()
+    bench = left_alone(brought(code, case.phase).with_rows(()))
     drive(bench, CHANNEL_ROWS[code], case, case.above)
     assert bench.codes == []
     assert bench.state.stage is not Stage.ENDING

@@ -83,14 +83,14 @@ def test_a_tenth_of_a_volt_is_on_the_grid_whatever_its_float(tmp_path: Path, bef
 def test_a_preset_says_what_the_site_leaves_out(tmp_path: Path, name: str) -> None:
     (site,) = load(tmp_path, with_preset(name)).sites
     tables = plan_file.load_preset(shipped.find("presets", name))
-    assert site.lesion.hold_s == tables["lesion"]["hold_s"]
-    assert site.lesion.set_temperature_c == tables["lesion"]["set_temperature_c"]
+    assert site.lesions[0].hold_s == tables["lesion"]["hold_s"]
+    assert site.lesions[0].set_temperature_c == tables["lesion"]["set_temperature_c"]
     assert (site.sensory.rate_hz, site.motor.rate_hz) == (50, 2)
 
 
 def test_what_the_site_says_itself_goes_before_the_preset(tmp_path: Path) -> None:
     plan = load(tmp_path, with_preset("medial-branch", "lesion = { hold_s = 60 }"))
-    assert (plan.sites[0].lesion.hold_s, plan.sites[0].lesion.set_temperature_c) == (60, 80)
+    assert (plan.sites[0].lesions[0].hold_s, plan.sites[0].lesions[0].set_temperature_c) == (60, 80)
 
 
 def test_the_hash_of_a_plan_covers_its_presets(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_the_hash_of_a_plan_covers_its_presets(tmp_path: Path) -> None:
     before = load(tmp_path, with_preset("mine.toml"))
     preset.write_text(preset.read_text(encoding="utf-8").replace("hold_s = 90", "hold_s = 80"), encoding="utf-8")
     after = load(tmp_path, with_preset("mine.toml"))
-    assert (before.sites[0].lesion.hold_s, after.sites[0].lesion.hold_s) == (90, 80)
+    assert (before.sites[0].lesions[0].hold_s, after.sites[0].lesions[0].hold_s) == (90, 80)
     assert before.sha256 != after.sha256
 
 
