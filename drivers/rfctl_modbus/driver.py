@@ -150,6 +150,12 @@ class ModbusGenerator:
         await self._steps.run("fire", channel=channel, token=token)
 
     async def channel_off(self, channel: int) -> None:
+        if not self._profile.file.sequence.channel_off:
+            raise DeviceError(
+                f"channel {channel} cannot be turned off alone",
+                where=self._where,
+                remedy="State sequence.channel_off in the profile where the generator can; else turn everything off.",
+            )
         await self._steps.run("channel_off", channel=channel)
 
     async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:

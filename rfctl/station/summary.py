@@ -22,7 +22,10 @@ def of_state(state: KernelState) -> dict[str, Any]:
         "off_verified": state.off_verified,
         "temperature_control": "device" if state.setup.set_point is None else "host",
         "set_point": state.setup.set_point,
-        "sites": [_site(state.setup.plan.sites[result.site], result) for result in state.results],
+        "sites": [
+            _site(state.setup.plan.sites[result.site], result)
+            for result in sorted(state.results, key=lambda result: result.site)
+        ],
         "trips": [_trip(trip, state.started_ns) for trip in state.trips],
     }
 

@@ -56,6 +56,23 @@ class TurnsOnAndOff(Hooks):
         assert not rig.peer.delivering()
 
     @in_virtual_time
+    async def test_one_channel_is_turned_off_by_its_own_command_under_no_permit(self, rig: Rig) -> None:
+        if not rig.identity.channel_off:
+            with pytest.raises(DeviceError):
+                await rig.driver.channel_off(CHANNEL)
+            return
+        await rig.start_rf()
+        rig.recorder.begin()
+        rig.link.withdraw()
+        await rig.driver.channel_off(CHANNEL)
+        for exchange in rig.recorder.exchanges:
+            (action,) = rig.driver.table().classify(exchange.pdu).actions
+            assert (action.act.intent, action.target.channel) == (Intent.OFF, CHANNEL)
+        await asyncio.sleep(OFF_WITHIN_S)
+        assert not rig.peer.delivering()
+        assert not await rig.shows_output()
+
+    @in_virtual_time
     async def test_a_token_fires_once(self, rig: Rig) -> None:
         await rig.start_rf()
         used = rig.token

@@ -161,6 +161,9 @@ class AcmeRf:
         self._require(channel)
         await self._write("fire", answer_to(token), Intent.ENERGISE)
 
+    async def channel_off(self, channel):
+        raise _cannot(f"channel {channel} off alone")
+
     async def start_stimulation(self, channel, settings):
         self._require(channel)
         if settings.unit != "V":
