@@ -172,13 +172,14 @@ def test_what_is_drawn_lies_on_the_paper_and_its_words_stand_apart(complete: End
     for ended in (complete, tripped):
         key = keys.load_public_key(ended.key)
         for site in contents(gather(ended.record, key), ended.record, ended.key, key)["sites"]:
-            drawing = site["drawing"]
-            for curve, _ in drawing["curves"]:
-                assert all(0.0 <= x <= WIDTH_MM and 0.0 <= y <= drawing["height_mm"] for x, y in curve)
-            labels = sorted(y for _, y, _, style, _ in drawing["words"] if style == "label")
-            markers = sorted(x for x, _, _, _ in drawing["markers"])
-            assert all(after - before >= LABEL_GAP_MM - 0.02 for before, after in pairwise(labels))
-            assert all(after - before >= MARKER_GAP_MM - 0.02 for before, after in pairwise(markers))
+            for lesion in site["lesions"]:
+                drawing = lesion["drawing"]
+                for curve, _ in drawing["curves"]:
+                    assert all(0.0 <= x <= WIDTH_MM and 0.0 <= y <= drawing["height_mm"] for x, y in curve)
+                labels = sorted(y for _, y, _, style, _ in drawing["words"] if style == "label")
+                markers = sorted(x for x, _, _, _ in drawing["markers"])
+                assert all(after - before >= LABEL_GAP_MM - 0.02 for before, after in pairwise(labels))
+                assert all(after - before >= MARKER_GAP_MM - 0.02 for before, after in pairwise(markers))
 
 
 # other endings
