@@ -26,6 +26,12 @@ class Electrode:
         impedance_ohm: Z0, impedance of the tissue alone at 37 degC, ohm.
         step_response: (s, K/W), by rising time: rise of the thermocouple so long after a step of the power in the
             tissue, which without power is where it was. Half a second is among the times.
+        step_time_constants_s: Time constants of the poles that the step response was fitted with, s; the same for
+            every electrode.
+        step_poles_k_per_w: K/W of each of them: the response after t is the sum of pole x (1 - exp(-t / time
+            constant)), within 2 % from 0.3 s on. A rise x of one pole therefore follows a power P held for dt by
+            x += (pole x P - x) x (1 - exp(-dt / time constant)), and the sum of them predicts the thermocouple.
+            Some are negative: the first moment passes before the thermocouple answers.
     """
 
     gauge: int
@@ -35,6 +41,8 @@ class Electrode:
     probe_energy_j: float
     impedance_ohm: float
     step_response: tuple[tuple[float, float], ...]
+    step_time_constants_s: tuple[float, ...]
+    step_poles_k_per_w: tuple[float, ...]
 
     @property
     def half_second_k_per_w(self) -> float:
@@ -45,8 +53,9 @@ class Electrode:
 @cache
 def electrode_table() -> dict[tuple[int, float], Electrode]:
     """The shipped table by (gauge, tip_mm)."""
-    rows = tomllib.loads(TABLE.read_text(encoding="utf-8"))["electrode"]
-    return {(row["gauge"], row["tip_mm"]): _electrode(row) for row in rows}
+    table = tomllib.loads(TABLE.read_text(encoding="utf-8"))
+    time_constants_s = tuple(table["step_time_constants_s"])
+    return {(row["gauge"], row["tip_mm"]): _electrode(row, time_constants_s) for row in table["electrode"]}
 
 
 def find_electrode(gauge: int, tip_mm: float) -> Electrode:
@@ -65,6 +74,7 @@ def find_electrode(gauge: int, tip_mm: float) -> Electrode:
         ) from None
 
 
-def _electrode(row: dict[str, Any]) -> Electrode:
+def _electrode(row: dict[str, Any], time_constants_s: tuple[float, ...]) -> Electrode:
     response = tuple((after_s, rise) for after_s, rise in row.pop("step_response"))
-    return Electrode(**row, step_response=response)
+    poles = tuple(row.pop("step_poles_k_per_w"))
+    return Electrode(**row, step_response=response, step_time_constants_s=time_constants_s, step_poles_k_per_w=poles)

@@ -12,6 +12,7 @@ from itertools import pairwise
 from math import exp
 
 import click
+import numpy as np
 
 from rfctl_sim.field.needle import NeedleField
 
@@ -24,6 +25,10 @@ PROBE_OVER_RISE, PROBE_RISE_K = 2.5, 2.0
 # From the first sample after RF on to the longest RF on; between two of them the response goes nearly straight over
 # the logarithm of the time.
 STEP_RESPONSE_S = (0.1, 0.2, 0.3, 0.5, 0.66, 1, 1.5, 2, 3, 5, 7, 10, 15, 20, 30, 45, 60, 90, 120, 180, 300, 480, 720)
+
+# What the response is fitted with, so that a prediction costs one number a pole: three in a decade, and the same for
+# every electrode. The fit's relative error stays below 1 % from 0.3 s on (0008-electrode-table.md).
+STEP_TIME_CONSTANTS_S = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 # The slowest that the time budget of a procedure allows for.
 THERMOCOUPLE_LAG_S = 0.3
@@ -54,6 +59,7 @@ class Row:
     probe_energy_j: float
     impedance_ohm: float
     step_response: tuple[tuple[float, float], ...]
+    step_poles_k_per_w: tuple[float, ...]
 
     def as_toml(self) -> str:
         """One table of the file; three or four digits say all that the model knows."""
@@ -68,6 +74,7 @@ class Row:
             "step_response = [",
             *("  " + " ".join(pairs[first : first + IN_A_LINE]) for first in range(0, len(pairs), IN_A_LINE)),
             "]",
+            f"step_poles_k_per_w = [{', '.join(f'{pole:.4g}' for pole in self.step_poles_k_per_w)}]",
         ]
         return "\n".join(["[[electrode]]", *lines, ""])
 
@@ -80,6 +87,7 @@ def compute(gauge: int, tip_mm: float) -> Row:
         tip_mm: Length of the active tip, mm.
     """
     peak_w, hold_w = ramp_and_hold(gauge, tip_mm)
+    response = step_response(gauge, tip_mm)
     return Row(
         gauge,
         tip_mm,
@@ -87,7 +95,8 @@ def compute(gauge: int, tip_mm: float) -> Row:
         CAP_OVER_PEAK * peak_w,
         PROBE_OVER_RISE * rise_energy_j(gauge, tip_mm, CAP_OVER_PEAK * peak_w),
         NeedleField(gauge, tip_mm, REST_C, fineness=FINENESS).impedance_ohm,
-        step_response(gauge, tip_mm),
+        response,
+        step_poles(response),
     )
 
 
@@ -125,10 +134,21 @@ def step_response(gauge: int, tip_mm: float) -> tuple[tuple[float, float], ...]:
     return tuple(rises)
 
 
+def step_poles(response: tuple[tuple[float, float], ...]) -> tuple[float, ...]:
+    """The K/W of each of STEP_TIME_CONSTANTS_S whose sum is nearest to a step response, in relative terms.
+
+    The fastest comes out negative: heat needs a moment to reach the thermocouple.
+    """
+    after_s, rise = np.array(response).T
+    shapes = 1.0 - np.exp(-after_s[:, None] / np.array(STEP_TIME_CONSTANTS_S))
+    poles = np.linalg.lstsq(shapes / rise[:, None], np.ones_like(rise), rcond=None)[0]
+    return tuple(poles.tolist())
+
+
 def main() -> None:
     """Print the file."""
     rows = [compute(gauge, tip_mm).as_toml() for gauge in GAUGES for tip_mm in TIPS_MM]
-    click.echo("\n".join([HEAD, *rows]), nl=False)
+    click.echo("\n".join([HEAD, f"step_time_constants_s = {list(STEP_TIME_CONSTANTS_S)}\n", *rows]), nl=False)
 
 
 if __name__ == "__main__":
