@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-PACE = 7.3
+PACE = 10.0
 """Virtual seconds a second: the 439 s of the procedure take a minute and can be watched."""
 STATION = "demo"
 PLAN = "demo"

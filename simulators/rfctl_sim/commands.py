@@ -56,7 +56,9 @@ sim.add_command(relay)
     "--setup", default="tissue-37", show_default=True, metavar="NAME|FILE", help="What it stands in: rfctl sim setups."
 )
 @click.option("--faults", metavar="NAME|FILE", help="What goes wrong, and when: rfctl sim faults.")
-@click.option("--tissue", metavar="poles", help="How tissue is computed; as the set-up says.")
+@click.option(
+    "--tissue", metavar="field|poles", help="How tissue is computed; as the set-up says, by default the field."
+)
 @click.option(
     "--speed",
     default=1.0,

@@ -25,8 +25,8 @@ DEFAULT = "tissue-37"
 
 GAUGES = (16, 17, 18, 20, 22, 23)
 
-TissueModel = Literal["poles", "load"]
-TISSUES: tuple[TissueModel, ...] = ("poles", "load")
+TissueModel = Literal["field", "poles", "load"]
+TISSUES: tuple[TissueModel, ...] = ("field", "poles", "load")
 
 
 class _Section(BaseModel):
@@ -100,7 +100,8 @@ class Setup(_Section):
     Attributes:
         title: In one line.
         medium: What the electrodes stand in, as station files call it.
-        tissue: How that is computed: by three poles (18 G, 10 mm, quick), or a resistor.
+        tissue: How that is computed: by the field around each electrode, by three poles (18 G, 10 mm, quick), or a
+            resistor.
         start_c: Temperature of the medium, degC.
         series_ohm: Body, pad and leads: takes voltage and heats nothing near the tip, ohm.
         load_ohm: The resistor of a load, ohm.
@@ -115,7 +116,7 @@ class Setup(_Section):
 
     title: str = Field(min_length=1)
     medium: Literal["tissue", "phantom", "load"] = "tissue"
-    tissue: TissueModel = "poles"
+    tissue: TissueModel = "field"
     start_c: float = Field(default=BODY_TEMPERATURE_C, ge=5.0, le=45.0)
     series_ohm: float = Field(default=100.0, ge=0.0, le=500.0)
     load_ohm: float = Field(default=200.0, ge=1.0, le=10_000.0)
@@ -143,7 +144,12 @@ class Setup(_Section):
         """What surrounds the electrode of a channel, at rest."""
         if self.tissue == "load":
             return LoadResistor(self.load_ohm, self.start_c)
-        return ThreePoleTissue(rest_c=self.start_c)
+        if self.tissue == "poles":
+            return ThreePoleTissue(rest_c=self.start_c)
+        from rfctl_sim.field.electrode import ElectrodeTissue
+
+        electrode = self.electrode_of(channel)
+        return ElectrodeTissue(electrode.gauge, electrode.tip_mm, self.start_c)
 
 
 def load(name_or_path: str = DEFAULT, tissue: str | None = None) -> Setup:
@@ -186,7 +192,7 @@ def with_tissue(setup: Setup, tissue: str, *, where: str = "") -> Setup:
         raise ConfigError(
             f"tissue {tissue!r} for the medium {setup.medium}",
             where=where,
-            remedy="A load is computed as load, a tissue or phantom as poles.",
+            remedy="A load is computed as load, a tissue or phantom as field or poles.",
         )
     return setup.model_copy(update={"tissue": tissue})
 

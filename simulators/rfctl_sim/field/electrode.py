@@ -12,9 +12,12 @@ from math import exp, log
 
 import numpy as np
 
+from rfctl_sim.field.disturbance import beside_the_tip, fluid_gain, fluid_profile
 from rfctl_sim.field.heat import GAMMA
 from rfctl_sim.field.matter import Matter
+from rfctl_sim.field.mesh import Array
 from rfctl_sim.field.needle import NeedleField
+from rfctl_sim.tissue import FLUID_DECAY_S, FLUID_GONE, FLUID_MOST
 
 # The field moves on by this while power flows.
 SPAN_S = 0.1
@@ -54,10 +57,12 @@ class ElectrodeTissue:
     """
 
     __slots__ = (
+        "_beside",
         "_drained",
         "_early",
         "_elapsed_s",
         "_energy_j",
+        "_fluid_share",
         "_gain",
         "_kernel",
         "_knot_s",
@@ -80,6 +85,8 @@ class ElectrodeTissue:
     ) -> None:
         self.field = field = NeedleField(gauge, tip_mm, rest_c, matter)
         self._kernel, self._rest_gain = _short_response(field)
+        self._beside: dict[float, tuple[Array, Array]] = {}
+        self._fluid_share = 0.0
         self.at_rest = True
         self._span_s = SPAN_S
         self._elapsed_s = self._energy_j = 0.0
@@ -88,6 +95,78 @@ class ElectrodeTissue:
         self._unit_ohm = field.impedance_ohm
         self._begin((field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)), 0.0)
         self._look()
+
+    @property
+    def warmed_k(self) -> float:
+        """Rise that neighbouring electrodes cause at this one, K. Whoever knows the neighbours sets it."""
+        return self.field.background_k
+
+    @warmed_k.setter
+    def warmed_k(self, rise_k: float) -> None:
+        if rise_k != self.field.background_k:
+            self._disturb()
+            self.field.background_k = rise_k
+
+    def rise_at_k(self, distance_mm: float) -> float:
+        """What this electrode's own power has warmed the tissue at a distance, beside the middle of the tip, K."""
+        if distance_mm not in self._beside:
+            self._beside[distance_mm] = beside_the_tip(self.field.mesh, distance_mm)
+        cells, weights = self._beside[distance_mm]
+        return float(weights @ self.field.rise.ravel()[cells])
+
+    def inject(self, share: float) -> None:
+        """Fluid is injected at the tip: it takes ``share``, 0 to 0.6, of the impedance, and spreads from then on."""
+        self._disturb()
+        field, share = self.field, min(share, FLUID_MOST)
+        field.fluid = None
+        if share > 0.0:
+            profile = fluid_profile(field.mesh)
+            field.fluid = fluid_gain(field.mesh, profile, field.sigma(), share) * profile
+        field.follow()
+        self._fluid_share = share
+        self._restart()
+
+    def move(self, distance_mm: float) -> None:
+        """The electrode is pushed on by so much, mm: heat and fluid stay where they were."""
+        self._disturb()
+        self.field.pushed_on(distance_mm)
+        self._restart()
+
+    def cool(self, conductance_w_per_k: float, coolant_c: float) -> None:
+        """From now on coolant of that temperature takes this from each kelvin of the tip above it; 0 for none."""
+        self._disturb()
+        self.field.coolant = (conductance_w_per_k, coolant_c)
+        self._restart()
+
+    def _disturb(self) -> None:
+        """Something from outside is about to change the field: bring it to this moment."""
+        if not self.at_rest:
+            self._end(0.0)
+        self.at_rest = False
+        self._span_s = SPAN_S
+
+    def _restart(self) -> None:
+        """Show what the field says after a change from outside."""
+        field = self.field
+        self._unit_ohm = 0.0
+        self._begin((field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)), 0.0)
+        self._look()
+
+    @property
+    def _disturbed(self) -> bool:
+        """Something from outside acts without power."""
+        return bool(self.field.background_k or self.field.coolant[0]) or self.field.fluid is not None
+
+    def _spread(self, elapsed_s: float) -> None:
+        """Fluid spreads and is taken up."""
+        field = self.field
+        if field.fluid is None:
+            return
+        self._fluid_share *= exp(-elapsed_s / FLUID_DECAY_S)
+        if self._fluid_share < FLUID_GONE:
+            field.fluid = None
+        else:
+            field.fluid *= exp(-elapsed_s / FLUID_DECAY_S)
 
     def advance(self, dt_s: float, power_w: float) -> None:
         """Let ``dt_s`` seconds pass with ``power_w`` watts, the mean over that time, going into the tissue."""
@@ -159,13 +238,14 @@ class ElectrodeTissue:
             mean_w = self._energy_j / elapsed_s
             if mean_w:
                 flat += mean_w * (self._unit if whole else field.unit_response(elapsed_s))
+            self._spread(elapsed_s)
             field.arrive(flat, lost_j, elapsed_s, mean_w)
             change_k = abs(field.tip_temperature_c - before_c)
-            if power_w or mean_w or not whole or change_k > QUIET_K:
+            if power_w or mean_w or not whole or change_k > QUIET_K or field.coolant[0]:
                 self._span_s = SPAN_S
             elif change_k < QUIET_K / 3.0:
                 self._span_s = min(2.0 * self._span_s, LONGEST_SPAN_S)
-            if power_w == 0.0 and float(field.rise.max()) < REST_K:
+            if power_w == 0.0 and not self._disturbed and float(np.abs(field.rise).max()) < REST_K:
                 field.rest()
                 self.at_rest = True
                 self._span_s = SPAN_S

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rfctl_sim.field.current import Current
+from rfctl_sim.field.disturbance import active_metal, drawn_w, shifted
 from rfctl_sim.field.heat import Heat
 from rfctl_sim.field.matter import (
     GAS_CONSTANT,
@@ -38,7 +39,7 @@ class Energy:
     Attributes:
         delivered: Into the tissue, by the current.
         boundary: Out at the far boundary.
-        perfused: Carried away by blood.
+        perfused: Carried away by blood and coolant.
     """
 
     delivered: float = 0.0
@@ -58,6 +59,8 @@ class NeedleField:
         watts_each: Into each cell, of 1 W (flat).
         peak_rise: The running maximum of it, K (s, r).
         damage: Arrhenius integral of the tissue cells; 1 is 63 % denatured (s, r beyond the metal).
+        fluid: By how much injected fluid raises the conductivity of each tissue cell; None without any.
+        coolant: Conductance from the active tip's metal to what flows through it, W/K, and its temperature, degC.
         energy: Its balance.
         solves: How often the current was solved.
     """
@@ -82,6 +85,10 @@ class NeedleField:
         rows, columns = self.mesh.shape
         self.damage = np.zeros((rows, columns - self.mesh.metal))
         self.energy = Energy()
+        self.fluid: Array | None = None
+        self.coolant = (0.0, rest_c)
+        self._cooled = active_metal(self.mesh).ravel()
+        self._cooled_j_per_k = self._heat.capacity[self._cooled]
         self._latent: Array | None = None
         self._boiling_j = matter.latent_heat * self.mesh.volume_m3[self._tissue]
         self._thermocouple = _thermocouple(self.mesh)
@@ -123,6 +130,8 @@ class NeedleField:
         matter = self.matter
         temperature = self.rise[self._tissue] + (self.rest_c + self.background_k)
         sigma: Array = matter.sigma_37 * (1.0 + matter.sigma_per_k * (temperature - 37.0))
+        if self.fluid is not None:
+            sigma *= 1.0 + self.fluid
         if self._latent is not None:
             dried = np.clip((temperature - matter.boiling_c) / DRYING_K, 0.0, 1.0)
             sigma *= matter.dry_conductivity**dried
@@ -187,6 +196,26 @@ class NeedleField:
         weights[self._tissue] = self._source * (slope / self.sigma())
         return weights.ravel()
 
+    def pushed_on(self, distance_mm: float) -> None:
+        """The needle is pushed on by ``distance_mm``: heat, damage and fluid stay in the tissue where they were."""
+        mesh, tissue = self.mesh, self._tissue
+        before_j = self.stored_j
+        self.rise[tissue] = shifted(mesh, self.rise[tissue], distance_mm)
+        self.peak_rise[tissue] = shifted(mesh, self.peak_rise[tissue], distance_mm)
+        self.damage = shifted(mesh, self.damage, distance_mm)
+        self._latent = None
+        if self.fluid is not None:
+            self.fluid = shifted(mesh, self.fluid, distance_mm)
+        self.energy.boundary += before_j - self.stored_j
+        self.follow()
+
+    def follow(self) -> None:
+        """Conductivity was changed from outside: solve for the current again."""
+        self._current.solve(self.sigma())
+        self.solves += 1
+        self._source[:] = self._current.share
+        self.impedance_ohm = self._current.resistance_ohm
+
     def rest(self) -> None:
         """Let what is left of the heat go: everything has the temperature of rest again."""
         self.energy.boundary += self.stored_j
@@ -199,10 +228,11 @@ class NeedleField:
         return float(self._thermocouple @ rise)
 
     def _losses(self, dt_s: float) -> Array | None:
-        """What blood takes from each cell, as watts (negative)."""
+        """What blood and coolant take from each cell, as watts (negative)."""
         matter = self.matter
+        cooled = self._cooling(dt_s) if self.coolant[0] else None
         if matter.perfusion == 0.0:
-            return None
+            return cooled
         rise = self.rise[self._tissue]
         warm = np.clip((rise + (self.rest_c + self.background_k - WARM_FROM_C)) / (WARM_AT_C - WARM_FROM_C), 0.0, 1.0)
         flow = matter.perfusion * (1.0 + (matter.warm_perfusion - 1.0) * warm) * np.exp(-self.damage)
@@ -212,7 +242,21 @@ class NeedleField:
         self.energy.perfused += dt_s * float(taken.sum())
         watts = np.zeros(self.mesh.shape)
         watts[self._tissue] = -taken
-        return watts.ravel()
+        return watts.ravel() if cooled is None else watts.ravel() + cooled
+
+    def _cooling(self, dt_s: float) -> Array:
+        """What the coolant takes from the metal of the tip, as watts (negative, flat)."""
+        conductance, coolant_c = self.coolant
+        capacity = self._cooled_j_per_k
+        whole = float(capacity.sum())
+        above_k = float(capacity @ self.rise.ravel()[self._cooled]) / whole + (
+            self.rest_c + self.background_k - coolant_c
+        )
+        taken_w = drawn_w(conductance, whole, above_k, dt_s)
+        self.energy.perfused += dt_s * taken_w
+        watts = np.zeros(self.rise.size)
+        watts[self._cooled] = -taken_w / whole * capacity
+        return watts
 
     def _boil(self) -> None:
         """Move heat between warmth and vapour where tissue is near boiling, so that both agree."""
