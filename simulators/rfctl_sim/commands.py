@@ -8,7 +8,7 @@ import click
 
 from rfctl.clock import FASTEST, SLOWEST
 from rfctl_sim.faults_command import faults
-from rfctl_sim.relay_command import relay
+from rfctl_sim.relay_command import VARIANTS, relay
 from rfctl_sim.setups_command import setups
 
 EXAMPLES = """\b
@@ -19,6 +19,7 @@ Example: rfctl sim serve --link tcp:127.0.0.1:5020 --backdoor 127.0.0.1:5021
          rfctl sim serve --link linetcp:127.0.0.1:5030
          rfctl sim serve --link tcp:127.0.0.1:5020 --fleet 64
          rfctl sim serve --link tcp:127.0.0.1:5020 --speed 10
+         rfctl sim serve --link tcp:127.0.0.1:5020 --relay pty:/tmp/relay
          rfctl sim serve --link tcp:127.0.0.1:5020 --setup pulsed
          rfctl sim serve --link tcp:127.0.0.1:5020 --faults noisy-wire
 """
@@ -51,6 +52,18 @@ sim.add_command(relay)
 @click.option("--channels", type=int, help="Channels of each generator: 1 to 4 of the reference (2), else as built.")
 @click.option("--units", default=1, show_default=True, help="Generators on the wire, with unit identifiers from 1 on.")
 @click.option("--backdoor", metavar="HOST:PORT", help="HTTP on loopback: what is true, faults, panel; ?unit=N.")
+@click.option(
+    "--relay",
+    metavar="pty:PATH|rtutcp:HOST:PORT",
+    help="A relay board in the enable loop: its first contact must be closed for any output. docs/relay.md",
+)
+@click.option(
+    "--relay-variant",
+    default="retriggers",
+    show_default=True,
+    type=click.Choice(VARIANTS),
+    help="What a second flash-on does on that board.",
+)
 @click.option("--seed", default=0, show_default=True, help="Same seed, same noise.")
 @click.option(
     "--setup", default="tissue-37", show_default=True, metavar="NAME|FILE", help="What it stands in: rfctl sim setups."

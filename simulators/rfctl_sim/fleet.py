@@ -31,6 +31,8 @@ async def start_fleet(
     Raises:
         ConfigError: One of them cannot be served; none is then.
     """
+    if options.get("relay") is not None:
+        raise ConfigError(f"a fleet of {count} with a relay board", remedy="Give --relay to one generator.")
     if address.partition(":")[0] not in SCHEMES:
         raise ConfigError(
             f"a fleet of {count} behind {address}",

@@ -92,6 +92,7 @@ class RelayBoard:
         tick_ns: What one unit of a flash-on is.
         changes: Every movement of a contact.
         writes: Every write that was understood, as it came.
+        moved: Told of every movement of a contact.
     """
 
     def __init__(self, clock: Clock, *, variant: Variant = Variant.RETRIGGERS, unit: int = 1, baud: int = BAUD) -> None:
@@ -100,6 +101,7 @@ class RelayBoard:
         self.tick_ns = TICK_NS
         self.changes: list[Change] = []
         self.writes: list[bytes] = []
+        self.moved: Callable[[Change], None] = lambda _: None
         self._clock = clock
         self._unit = unit
         self._baud = baud
@@ -221,7 +223,9 @@ class RelayBoard:
         if relay.closed is closed or (Fault.STUCK_OPEN if closed else Fault.WELDED) in self.faults:
             return
         relay.closed = closed
-        self.changes.append(Change(self._clock.monotonic_ns(), number, closed))
+        change = Change(self._clock.monotonic_ns(), number, closed)
+        self.changes.append(change)
+        self.moved(change)
 
     def _after(self, delay_ns: int, do: Callable[[], None]) -> asyncio.TimerHandle:
         at_ns = self._clock.monotonic_ns() + delay_ns

@@ -53,6 +53,7 @@ def _listening(
     listening = {
         "link": first.address,
         "backdoor": first.backdoor_address,
+        "relay": first.relay_address,
         "generator": options["generator"],
         "channels": first.channels,
         "units": options["units"],
@@ -72,6 +73,8 @@ def _tell(simulator: Simulator, options: dict[str, Any], clock: ScaledClock) -> 
         f"Simulated generator {options['generator']} (no device), {several}{simulator.channels} channels, "
         f"on {simulator.address}{speed}"
     )
+    if simulator.relay_address is not None:
+        click.echo(f"Relay board in the enable loop: {simulator.relay_address}")
     if simulator.backdoor_address is not None:
         click.echo(
             f"Back door: {simulator.backdoor_address} "

@@ -24,6 +24,7 @@ from rfctl_sim.modbus_rtu_tcp import RtuServer
 from rfctl_sim.modbus_tcp import ModbusServer
 from rfctl_sim.panel import Panel
 from rfctl_sim.pty_end import BAUD
+from rfctl_sim.relay_board import Change, RelayBoard, Variant
 from rfctl_sim.requests import Requests
 from rfctl_sim.wire import WireLog
 
@@ -126,8 +127,10 @@ class Simulator:
         setup: Setup,
         address: str,
         baud: int,
+        relay: RelayBoard | None,
     ) -> None:
         self._clock = clock
+        self._relay = relay
         self.wire = WireLog(clock.monotonic_ns())
         self._machines = {
             number: Machine(generator, channels, seed + number - 1, setup, clock) for number in range(1, units + 1)
@@ -147,6 +150,7 @@ class Simulator:
                 self._face,
                 clock,
                 machine.writable,
+                relay=relay,
                 alarm=machine.set_alarm,
             )
 
@@ -159,6 +163,11 @@ class Simulator:
     def backdoor_address(self) -> str | None:
         """URL of the back door; None without one."""
         return self._backdoor.address if self._backdoor is not None else None
+
+    @property
+    def relay_address(self) -> str | None:
+        """Where the relay board in its enable loop listens; None without one."""
+        return self._relay.address if self._relay is not None else None
 
     @property
     def channels(self) -> int:
@@ -250,8 +259,18 @@ class Simulator:
         self._clock.set_speed(float(speed))
         self._keep_going()
 
-    async def open(self, backdoor: str | None) -> None:
+    def _loop_moved(self, change: Change) -> None:
+        """The first contact of the relay board is the enable loop of every unit."""
+        if change.relay == 0:
+            for unit in self._machines:
+                self.at_the_machine({"enable_loop": "closed" if change.closed else "open"}, unit)
+
+    async def open(self, backdoor: str | None, relay: str | None) -> None:
         """Open the faces and let time run."""
+        if self._relay is not None and relay is not None:
+            self._loop_moved(Change(self._clock.monotonic_ns(), 0, closed=False))
+            self._relay.moved = self._loop_moved
+            await self._relay.open(relay)
         await self._face.open(self._asked_address)
         if backdoor is not None:
             self._backdoor = BackDoor(self)
@@ -265,6 +284,8 @@ class Simulator:
         for machine in self._machines.values():
             machine.stop_alarm()
         await self._face.close()
+        if self._relay is not None:
+            await self._relay.close()
         if self._backdoor is not None:
             await self._backdoor.close()
 
@@ -315,6 +336,8 @@ async def start(
     setup: str = setups.DEFAULT,
     tissue: str | None = None,
     faults: str | None = None,
+    relay: str | None = None,
+    relay_variant: str = "retriggers",
 ) -> Simulator:
     """Switch simulated generators on; close them at the end.
 
@@ -332,6 +355,9 @@ async def start(
         setup: What stands around it: a shipped set-up, or the path of one's own.
         tissue: How tissue is computed, where it is to be another way than the set-up says: field, or poles (quick).
         faults: What goes wrong from now on: a shipped file of faults, or the path of one's own.
+        relay: Where a relay board listens whose first contact is the enable loop, open until it is closed:
+            ``pty:PATH`` or ``rtutcp:HOST:PORT``; no board and a closed loop when not given.
+        relay_variant: What a second flash-on does on that board, as rfctl_sim.relay_board.Variant names it.
 
     Raises:
         ConfigError: An address, a machine, a set-up, faults or a number of channels or units that cannot be served.
@@ -339,9 +365,10 @@ async def start(
     if not 1 <= units <= MOST_UNITS:
         raise ConfigError(f"{units} units", remedy=f"A line carries 1 to {MOST_UNITS}.")
     around = setups.load(setup, tissue)
-    simulator = Simulator(clock, generator, channels, units, seed, around, address, baud)
+    board = None if relay is None else RelayBoard(clock, variant=Variant(relay_variant))
+    simulator = Simulator(clock, generator, channels, units, seed, around, address, baud, board)
     try:
-        await simulator.open(backdoor)
+        await simulator.open(backdoor, relay)
         if faults is not None:
             simulator.start_faults(faults)
     except BaseException:

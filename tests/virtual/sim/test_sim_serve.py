@@ -28,7 +28,7 @@ async def serve(*arguments):
 async def test_it_says_in_one_json_line_where_it_listens_and_ends_well_on_a_signal(number):
     process = await serve("--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--channels", "4", "--json")
     said = json.loads(await asyncio.wait_for(process.stdout.readline(), 20))
-    assert set(said) == {"link", "backdoor", "generator", "channels", "units", "setup", "speed", "pid"}
+    assert set(said) == {"link", "backdoor", "relay", "generator", "channels", "units", "setup", "speed", "pid"}
     assert (said["channels"], said["pid"]) == (4, process.pid)
     assert said["backdoor"].startswith("http://127.0.0.1:")
     reader, writer = await asyncio.open_connection("127.0.0.1", int(said["link"].rpartition(":")[2]))

@@ -45,3 +45,16 @@ def test_asked_every_20_ms_the_electrode_tells_what_the_field_does_and_keeps_eve
     field = tissue.field
     assert field.energy.delivered == pytest.approx(25.0 * 0.2 + 4.0 * 9.8)
     assert field.energy.delivered == pytest.approx(field.stored_j + field.energy.boundary, rel=1e-4)
+
+
+@pytest.mark.parametrize(("series_ohm", "least_c", "most_c"), [(0.0, 48.0, 51.0), (100.0, 39.0, 42.0)])
+def test_pulses_of_45_v_peak_give_the_published_mean_at_the_tip(series_ohm, least_c, most_c):
+    tissue = ElectrodeTissue(22, 10, 37.0)
+    temperatures = []
+    for tick in range(12_000):
+        current_a = 45.0 / 2.0**0.5 / (tissue.impedance_ohm + series_ohm)
+        tissue.advance(0.01, current_a * current_a * tissue.impedance_ohm if tick % 50 < 2 else 0.0)
+        temperatures.append(tissue.tip_temperature_c)
+    mean_c = sum(temperatures[6000:]) / 6000
+    assert least_c < mean_c < most_c
+    assert tissue.tissue_max_c > mean_c
