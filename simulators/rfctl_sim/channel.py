@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rfctl_sim.events import EventLog
     from rfctl_sim.setups import Setup
+    from rfctl_sim.tissue import Tissue
 
 IMPEDANCE_NOISE = 0.002
 
@@ -91,6 +92,12 @@ class Channel:
         self.tissue = setup.new_tissue(self.number)
         self.stage.place(self.tissue, setup.series_ohm)
         self._surround(setup)
+
+    def surround(self, tissue: Tissue) -> None:
+        """Another tissue around the same electrode. Nothing may be on."""
+        self.tissue = tissue
+        self.stage.place(tissue, self.stage.series_ohm)
+        self.measure(self.last.sample)
 
     def _surround(self, setup: Setup) -> None:
         self.electrode = setup.electrode_of(self.number)

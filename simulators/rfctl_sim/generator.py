@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError
+from rfctl_sim.bipolar import BipolarTissue, mutual_ohm
 from rfctl_sim.channel import Channel
 from rfctl_sim.control import NEVER_NS
 from rfctl_sim.events import EventLog
@@ -74,6 +75,7 @@ class Generator:
             for number in range(1, channels + 1)
         ]
         self.pad = Pad(setup.pad.monitored, setup.pad.contact_ohm)
+        self._pair()
         self._neighbours = Neighbours.of(setup, self.channels)
         self.inputs = Inputs()
         self.seed = seed
@@ -101,9 +103,22 @@ class Generator:
         for channel in self.channels:
             channel.place(setup)
             channel.measure(self.firmware.sample_counter(now_ns))
+        self._pair()
         self.firmware.notice_electrodes()
         self._neighbours = Neighbours.of(setup, self.channels)
         self.events.add(now_ns, "setup", title=setup.title)
+
+    def _pair(self) -> None:
+        """In a bipolar set-up the current of channel 1 returns through the electrode of channel 2."""
+        setup = self.setup
+        if not setup.bipolar:
+            return
+        if len(self.channels) < 2 or setup.spacing_mm is None:
+            raise ConfigError("a bipolar set-up on one channel", remedy="A pair needs two: --channels 2.")
+        first, second = self.channels[0], self.channels[1]
+        pair = BipolarTissue(first.tissue, second.tissue, mutual_ohm(setup, first.tissue))
+        first.surround(pair)
+        second.surround(pair.back)
 
     @property
     def time_scale(self) -> float:

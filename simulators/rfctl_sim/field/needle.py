@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rfctl_sim.field.current import Current
-from rfctl_sim.field.disturbance import active_metal, drawn_w, shifted
+from rfctl_sim.field.disturbance import active_metal, beside_the_tip, drawn_w, shifted
 from rfctl_sim.field.heat import Heat
 from rfctl_sim.field.matter import (
     GAS_CONSTANT,
@@ -118,6 +118,13 @@ class NeedleField:
     def peak_c(self) -> Array:
         """Running maximum of each cell, degC (s, r)."""
         return self.rest_c + self.peak_rise
+
+    def mutual_ohm(self, spacing_mm: float) -> float:
+        """What 1 A of this electrode raises in the tissue at a distance, beside the middle of the tip, ohm."""
+        cells, weights = beside_the_tip(self.mesh, spacing_mm)
+        rows, columns = np.divmod(cells, self.mesh.shape[1])
+        per_volt = float(weights @ self._current.potential[rows, columns - self.mesh.metal])
+        return per_volt * self._current.resistance_ohm
 
     @property
     def stored_j(self) -> float:

@@ -12,7 +12,7 @@ from rfctl_sim import setups
 from rfctl_sim.commands import sim
 from rfctl_sim.thermocouple import Thermocouple
 
-SHIPPED = {"bench-load", "tissue-37", "phantom-22", "cooled", "pulsed", "pad-loose", "cold-start"}
+SHIPPED = {"bench-load", "bipolar", "tissue-37", "phantom-22", "cooled", "pulsed", "pad-loose", "cold-start"}
 
 
 def test_the_shipped_set_ups_are_listed_and_all_are_accepted():
