@@ -1,8 +1,8 @@
 """Two electrodes as a bipolar pair: the current of one returns through the other, and no pad takes part.
 
 An approximation, for each electrode's field is computed as if it were alone. Resistance is that of both in series less
-twice what each raises at the other; each is warmed by the current as it would be alone, and the heat of both adds up. In
-truth the far fields cancel, and what lies between the two gets more: decision 0009 has how much that matters.
+twice what each raises at the other; each is warmed by the current as it would be alone, and the heat of both adds up.
+In truth the far fields cancel, and what lies between the two gets more: decision 0009 has how much that matters.
 """
 
 from __future__ import annotations
