@@ -30,9 +30,10 @@ class Tree:
 
     __slots__ = ("_peaks", "size")
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._peaks: list[bytes] = []
+    def __init__(self, size: int = 0, peaks: Sequence[bytes] = ()) -> None:
+        """Go on behind ``size`` leaves, given the roots of the perfect subtrees that they make up, largest first."""
+        self.size = size
+        self._peaks = list(peaks)
 
     def append(self, leaf: bytes) -> None:
         """Add the hash of one more record."""

@@ -17,6 +17,7 @@ MAX_SIGNATURES = 16
 
 _NAME = re.compile(r"[!-*,-~]{1,140}")
 _SIGNATURE = re.compile("\N{EM DASH} ([!-*,-~]{1,140}) ([A-Za-z0-9+/]{4,200}={0,2})")
+_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -101,7 +102,7 @@ def parse_note(raw: bytes) -> Note:
         note = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise BadNote("the note is not UTF-8") from None
-    if any(character < " " and character != "\n" for character in note):
+    if _CONTROL.search(note):
         raise BadNote("a control character is in the note")
     text, blank, tail = note.rpartition("\n\n")
     if not (blank and text and tail.endswith("\n")):
