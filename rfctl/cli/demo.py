@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 PACE = 10.0
-"""Virtual seconds a second: the 439 s of the procedure take a minute and can be watched."""
+"""Virtual seconds a second: the ten minutes of the procedure take a minute and can be watched."""
 STATION = "demo"
 PLAN = "demo"
 ANSWERS = "demo-answers"
@@ -18,10 +18,13 @@ ANSWERS = "demo-answers"
 @click.option("--fast", is_flag=True, help="Virtual time, as fast as it goes; else paced to about a minute.")
 @click.option("--pace", type=click.FloatRange(min=0.1, max=100.0), help=f"Seconds a second; default {PACE:g}.")
 @click.option("--link", type=click.Choice(["tcp", "rtu"]), default="tcp", help="A socket, or a serial line on a pty.")
+@click.option(
+    "--tissue", type=click.Choice(["field", "poles"]), default="field", help="How it is computed; poles are quicker."
+)
 @click.option("--seed", type=int, default=0, help="Seed of the simulator's noise.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for the record; default ./rfctl-out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
-def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | None, as_json: bool) -> None:
+def demo(*, fast: bool, pace: float | None, link: str, tissue: str, seed: int, out: Path | None, as_json: bool) -> None:
     """One whole procedure on the simulator, over a real socket or a real serial line.
 
     Checklist, two sites on two channels, each with impedance, sensory and motor check, anaesthetic and lesion; the
@@ -45,7 +48,7 @@ def demo(*, fast: bool, pace: float | None, link: str, seed: int, out: Path | No
         raise click.UsageError("--fast is as fast as it goes: leave --pace out")
     station = station_file.load(STATION)
     folder = (out or station.record_folder).resolve()
-    station = replace(station, link=f"{station.link}?link={link}", state_folder=folder / "state")
+    station = replace(station, link=f"{station.link}?link={link}&tissue={tissue}", state_folder=folder / "state")
     plan = plan_file.load(PLAN)
     operator = answers.load(ANSWERS, plan)
     watching = arrange_watching(station, operator, visible=not (fast or as_json))

@@ -81,9 +81,9 @@ async def start_simulation(link: SimulatedLink, clock: Clock, *, channels: int =
         channels: Needed at least.
         seed: The same seed gives the same noise.
     """
-    options: dict[str, Any] = {"channels": channels} if channels > USUAL_CHANNELS else {}
-    if link.generator is not None:
-        options["generator"] = link.generator
+    options: dict[str, Any] = dict(link.options)
+    if channels > USUAL_CHANNELS:
+        options["channels"] = channels
     return await simulator(link.simulator)(clock, address=link.address, seed=seed, **options)
 
 

@@ -14,6 +14,8 @@ FACES = {
     "line": "line:",
 }
 """What ``link=`` says, and the address that the simulator then serves."""
+OPTIONS = {"generator": "kestrel-2", "setup": "phantom-22", "tissue": "poles"}
+"""What else a link may say of the simulator, each with an example."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,31 +26,42 @@ class SimulatedLink:
         simulator: Name of the simulator, as it is installed.
         face: How the station reaches it, a key of FACES.
         generator: Which of its machines it is; None for the one that it is unless told otherwise.
+        setup: What stands around it; None for what does unless told otherwise.
+        tissue: How that is computed; None likewise.
     """
 
     simulator: str
     face: str = "tcp"
     generator: str | None = None
+    setup: str | None = None
+    tissue: str | None = None
 
     @classmethod
     def parse(cls, link: str) -> SimulatedLink:
         """Read a link.
 
         Raises:
-            ValueError: It says something else than link and generator, or says it twice; the text tells what is valid.
+            ValueError: It says something else than link and OPTIONS, or says it twice; the text tells what is valid.
         """
         name, _, query = link.removeprefix(SCHEME).partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
         options = dict(pairs)
         valid = " or ".join(f"link={face}" for face in FACES)
-        if (query and not pairs) or len(options) < len(pairs) or options.keys() - {"link", "generator"}:
-            raise ValueError(f"after sim:NAME? stand {valid}, and generator=NAME, joined by &, not {query!r}")
+        if (query and not pairs) or len(options) < len(pairs) or options.keys() - {"link", *OPTIONS}:
+            others = ", ".join(f"{option}=NAME" for option in OPTIONS)
+            raise ValueError(f"after sim:NAME? stand {valid}, and {others}, joined by &, not {query!r}")
         face = options.get("link", "tcp")
         if face not in FACES:
             raise ValueError(f"after sim:NAME? stands {valid}, not 'link={face}'")
-        if options.get("generator") == "":
-            raise ValueError("generator= names no machine; leave it out, or write for instance generator=kestrel-2")
-        return cls(name, face, options.get("generator"))
+        for option, example in OPTIONS.items():
+            if options.get(option) == "":
+                raise ValueError(f"{option}= names nothing; leave it out, or write for instance {option}={example}")
+        return cls(name, face, *map(options.get, OPTIONS))
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What the simulator is told beside its address, as far as the link says."""
+        return {option: value for option in OPTIONS if (value := getattr(self, option)) is not None}
 
     @property
     def address(self) -> str:

@@ -38,10 +38,10 @@ def loaded(folder: Path, link: str) -> station_file.Station:
             "a link is tcp:HOST:PORT, rtu:PATH, .*, line:PATH, or sim:NAME",
         ),
         ("sim:reference?link=usb", r"link=tcp or link=rtu .*, not 'link=usb'"),
-        ("sim:reference?speed=2", r"stand link=tcp.* and generator=NAME, joined by &, not 'speed=2'"),
+        ("sim:reference?speed=2", r"stand link=tcp.* and generator=NAME, .*, joined by &, not 'speed=2'"),
         ("sim:reference?link=tcp&link=rtu", "joined by &, not 'link=tcp&link=rtu'"),
         ("sim:reference?usb", "not 'usb'"),
-        ("sim:reference?generator=", "generator= names no machine"),
+        ("sim:reference?generator=", "generator= names nothing"),
     ],
 )
 def test_a_link_that_cannot_be_is_refused_with_its_place_in_the_file(tmp_path: Path, link: str, says: str) -> None:
