@@ -26,6 +26,7 @@ COMMANDS = {
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
     "accounts": ("rfctl.cli.accounts:accounts", "Who may do what at a station: names, roles, passwords."),
     "keys": ("rfctl.cli.keys:keys", "Keys of a station's record: root, epochs, what others verify with."),
+    "anchor": ("rfctl.cli.anchor:anchor", "Keep heads of records where their station cannot rewrite them."),
     "ports": ("rfctl.cli.ports:ports", "List the serial ports by names that stay, and who uses them."),
 }
 

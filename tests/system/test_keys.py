@@ -82,8 +82,12 @@ def test_a_root_is_encrypted_and_comes_back_with_its_passphrase_alone(safe: Path
         root_file.load(safe / "root.key", lambda: PASSPHRASE + "!")
 
 
-def test_no_byte_of_a_root_file_can_be_changed(safe: Path) -> None:
+@pytest.mark.parametrize("plain", [False, True], ids=["encrypted", "plain"])
+def test_no_byte_of_a_root_file_can_be_changed(tmp_path: Path, safe: Path, command: Command, plain: bool) -> None:
     path = safe / "root.key"
+    if plain:
+        assert command("init", "bench-1", "--out", tmp_path / "plain", "--plain").exit_code == 0
+        path = tmp_path / "plain" / "root.key"
     content = path.read_bytes()
     good = root_file.load(path, lambda: PASSPHRASE)
     for at in range(len(content)):
