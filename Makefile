@@ -53,6 +53,7 @@ tools:
 	@for tool in $(TOOLS); do \
 		PATH="$$PATH:/usr/sbin" command -v "$${tool%%:*}" > /dev/null && continue; \
 		test -e "$${tool%%:*}" && continue; \
+		test -e "$${tool%%:*}" && continue; \
 		package=$${tool#*:}; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		echo "tests need $${tool%%:*}: installing $$package" >&2; \
 		{ $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$package; } || { \

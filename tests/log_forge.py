@@ -8,15 +8,19 @@ import json
 import struct
 import zlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from rfctl_verify import public_key
 from rfctl_verify.public_key import PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
 ORIGIN = "rfctl/bench-1-3f1c0000-0000-4000-8000-000000000001"
 BOOT = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -225,6 +229,12 @@ class Forge:
         """The newest checkpoint's note."""
         return self.last_note
 
+    @property
+    def last_kind(self) -> str:
+        """Of the newest record; ``closed`` when that closed the segment."""
+        kinds = [json.loads(body)["kind"] for body in self.segments[-1][-2:]]
+        return "closed" if kinds == ["segment_close", "checkpoint"] else kinds[-1]
+
     def content(self) -> dict[str, bytes]:
         """The files of the log."""
         found = {f"{i:08}.seg": b"".join(map(frame, bodies)) for i, bodies in enumerate(self.segments)}
@@ -275,3 +285,41 @@ def golden() -> Forge:
     log.chunk(b"fourth")
     log.close()
     return log
+
+
+def note_in(body: bytes) -> bytes:
+    """The note of a checkpoint record."""
+    return base64.b64decode(json.loads(body)["payload"]["note"])
+
+
+def retired_content(log: Forge, segments: int, size: int, epoch: int) -> dict[str, bytes]:
+    """The log without its first segments, with the stub in their place."""
+    nodes, begin = [], 0
+    for bit in reversed(range(size.bit_length())):
+        if size >> bit & 1:
+            nodes.append(Forge.tree_root(Forge(leaves=log.leaves[begin : begin + (1 << bit)])).hex())
+            begin += 1 << bit
+    notes = [note_in(body) for bodies in log.segments[:segments] for body in bodies if b'"kind":"checkpoint"' in body]
+    members = {
+        "segments": segments,
+        "size": size,
+        "epoch": epoch,
+        "root": Forge.tree_root(Forge(leaves=log.leaves[:size])).hex(),
+        "last_leaf": log.leaves[size - 1].hex(),
+        "last_checkpoint": sha256(notes[-1]).hex(),
+        "nodes": nodes,
+    }
+    content = {name: some for name, some in log.content().items() if int(name[:8]) >= segments}
+    return content | {"retired.json": json.dumps(members, separators=(",", ":")).encode() + b"\n"}
+
+
+class _Remembering:
+    """A public key that checks each good signature once; a bad one raises and is checked again."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.verify = lru_cache(maxsize=None)(public_key.Ed25519PublicKey.from_public_bytes(raw).verify)
+
+
+def remember_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the verifier check each signature of this test once."""
+    monkeypatch.setattr(public_key, "_key", lru_cache(maxsize=None)(_Remembering))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 MAX_NOTE_BYTES = 4096
 _TEXT = re.compile(
-    r"rfctl-epoch-v1\n([!-~]{1,140})\nepoch ([1-9][0-9]{0,14})\nkey ([A-Za-z0-9+/]{43}=)\n"
+    r"rfctl-epoch-v1\n([!-*,-~]{1,140})\nepoch ([1-9][0-9]{0,14})\nkey ([A-Za-z0-9+/]{43}=)\n"
     r"start (any|0|[1-9][0-9]{0,14})\nprev (any|none|[A-Za-z0-9+/]{43}=)\n"
     r"not-before ([0-9TZ:-]{20})\nnot-after (never|[0-9TZ:-]{20})\n"
 )

@@ -59,6 +59,7 @@ RETIRED_FILE = _compiled(
 ORIGIN = re.compile(_ORIGIN)
 
 _TEXT = re.compile(rb'"((?:[^"\\]|\\.)*)"( *:)?')
+_INNERMOST = re.compile(rb"\[\]|\{\}")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -78,7 +79,7 @@ def _check_structure(text: bytes, levels: int) -> None:
         raise NotStrictJson("a member name has a backslash")
     brackets = _TEXT.sub(b"", text).translate(None, _NO_BRACKETS)
     for _ in range(levels):
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
+        brackets = _INNERMOST.sub(b"", brackets)
         if not brackets:
             return
     raise NotStrictJson(f"deeper than {levels} levels")

@@ -303,9 +303,9 @@ class Walk:
         n = self.records
         raw, note = one_signature_note(payload[1].decode("ascii"))
         found, signer = parse_checkpoint(note.text), note.signatures[0]
-        if len(found.extensions) != 1:
+        binding = canonical_base64("".join(found.extensions))
+        if len(found.extensions) != 1 or len(binding) != 32:
             raise modified(n, f"the checkpoint in record {n} has not four lines")
-        binding = canonical_base64(found.extensions[0])
         self._require_origin(n, found.origin, signer.name)
         if signer.key_id != self._epoch_id:
             raise key_invalid(n, f"the checkpoint in record {n} is signed by another key than that of its epoch")

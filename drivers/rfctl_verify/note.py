@@ -18,7 +18,7 @@ MAX_SIGNATURES = 16
 _NAME = re.compile(r"[!-*,-~]{1,140}")
 _SIGNATURE = re.compile("\N{EM DASH} ([!-*,-~]{1,140}) ([A-Za-z0-9+/]{4,200}={0,2})")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f]")
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_SIZE = re.compile(r"0|[1-9][0-9]{0,14}")
 
 
 class BadNote(ValueError):

@@ -11,7 +11,7 @@ import pytest
 from rfctl_verify.heads import read_heads
 from rfctl_verify.verdict import Outcome, Verdict
 from rfctl_verify.verify import verify
-from tests.log_forge import Forge, b64, epoch_key, golden, note, private, sha256, write
+from tests.log_forge import Forge, b64, epoch_key, golden, note, note_in, private, retired_content, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -208,12 +208,6 @@ def test_a_session_that_was_killed_between_its_last_two_records_is_unclean(judge
     assert judge(log).verdict is Outcome.VALID_UNANCHORED
 
 
-def note_in(body: bytes) -> bytes:
-    import base64
-
-    return base64.b64decode(json.loads(body)["payload"]["note"])
-
-
 def test_an_unclosed_segment_must_be_recovered(judge: Callable[..., Verdict]) -> None:
     log = one_session()
     log.begin()
@@ -393,27 +387,6 @@ def test_an_epoch_outside_its_certificates_time_is_an_anomaly(judge: Callable[..
         assert judge(log).verdict is Outcome.CLOCK_ANOMALY, changed
 
 
-def retire(log: Forge, segments: int, size: int, epoch: int) -> dict[str, bytes]:
-    """The log without its first segments."""
-    nodes, begin = [], 0
-    for bit in reversed(range(size.bit_length())):
-        if size >> bit & 1:
-            nodes.append(Forge.tree_root(Forge(leaves=log.leaves[begin : begin + (1 << bit)])).hex())
-            begin += 1 << bit
-    notes = [note_in(body) for bodies in log.segments[:segments] for body in bodies if b'"kind":"checkpoint"' in body]
-    members = {
-        "segments": segments,
-        "size": size,
-        "epoch": epoch,
-        "root": Forge.tree_root(Forge(leaves=log.leaves[:size])).hex(),
-        "last_leaf": log.leaves[size - 1].hex(),
-        "last_checkpoint": sha256(notes[-1]).hex(),
-        "nodes": nodes,
-    }
-    content = {name: some for name, some in log.content().items() if int(name[:8]) >= segments}
-    return content | {"retired.json": json.dumps(members, separators=(",", ":")).encode() + b"\n"}
-
-
 def test_a_log_whose_oldest_segments_were_retired_goes_on_from_the_stub(judge: Callable[..., Verdict]) -> None:
     log = golden()
     log.pass_s(60)
@@ -422,13 +395,13 @@ def test_a_log_whose_oldest_segments_were_retired_goes_on_from_the_stub(judge: C
     log.add("retired", f'{{"segments":2,"size":14,"root":"{root}"}}')
     log.close()
     assert judge(log).verdict is Outcome.VALID_UNANCHORED
-    content = retire(log, 2, 14, 1)
+    content = retired_content(log, 2, 14, 1)
     assert told(judge(log, content)) == ("VALID-UNANCHORED", None), judge(log, content)
     stub = content["retired.json"]
     for wrong in (stub[:-1], stub + b"\n", stub.replace(b'"epoch":1', b'"epoch":2'), stub.replace(b":14,", b":15,")):
         assert judge(log, content | {"retired.json": wrong}).verdict in (Outcome.MODIFIED, Outcome.KEY_INVALID)
     assert told(judge(log, content | {"00000001.seg": b""})) == ("MODIFIED", None)
-    assert told(judge(golden(), retire(golden(), 2, 14, 1))) == ("MODIFIED", None)
+    assert told(judge(golden(), retired_content(golden(), 2, 14, 1))) == ("MODIFIED", None)
 
 
 def test_a_chained_epoch_is_said_to_be(judge: Callable[..., Verdict]) -> None:
