@@ -8,6 +8,7 @@ import click
 
 from rfctl.clock import FASTEST, SLOWEST
 from rfctl_sim.faults_command import faults
+from rfctl_sim.lesion_command import lesion
 from rfctl_sim.relay_command import VARIANTS, relay
 from rfctl_sim.setups_command import setups
 
@@ -92,4 +93,5 @@ def serve(speed: float, fleet: int | None, as_json: bool, link: str, **options: 
 
 
 sim.add_command(setups)
+sim.add_command(lesion)
 sim.add_command(faults)
