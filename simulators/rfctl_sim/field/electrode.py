@@ -2,8 +2,8 @@
 
 The field itself is moved on every 0.1 s. In between, tip, hottest tissue and impedance follow the power by their own
 short-time responses, computed once by the same field in steps of a millisecond, on top of where the field would go
-without power. What the two disagree by when the field arrives fades within some tenths of a second, so that nothing
-jumps; the field alone carries the energy, every joule of it.
+without power. What the two disagree by when the field arrives fades within the next span, so that nothing jumps; the
+field alone carries the energy, every joule of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ from rfctl_sim.tissue import FLUID_DECAY_S, FLUID_GONE, FLUID_MOST
 # The field moves on by this while power flows.
 SPAN_S = 0.1
 
+# And by this where tissue boils.
+BOILING_STEP_S = 0.02
+
 # Without power, by up to this much, as long as the tip changes less than the second within one span.
 LONGEST_SPAN_S = 6.4
 QUIET_K = 0.02
@@ -29,8 +32,9 @@ QUIET_K = 0.02
 # The response to power is tabulated in steps of this.
 TICK_S = 0.001
 
-# A disagreement fades with these time constants: tip and impedance, and the hottest tissue, which is quicker.
-TIP_FADE_S, HOT_FADE_S = 0.3, 0.1
+# A disagreement fades with this time constant. Mostly it is the newest power's, which the field's long step spreads
+# over the span; a span later the field has caught up.
+FADE_S = 0.03
 
 # The response of the whole field to power is computed again when the impedance has changed by this share since.
 SOURCE_CHANGE = 0.01
@@ -58,6 +62,7 @@ class ElectrodeTissue:
 
     __slots__ = (
         "_beside",
+        "_boils",
         "_drained",
         "_early",
         "_elapsed_s",
@@ -88,6 +93,7 @@ class ElectrodeTissue:
         self._beside: dict[float, tuple[Array, Array]] = {}
         self._fluid_share = 0.0
         self.at_rest = True
+        self._boils = False
         self._span_s = SPAN_S
         self._elapsed_s = self._energy_j = 0.0
         self._parts: list[tuple[float, float, float]] = []
@@ -177,6 +183,11 @@ class ElectrodeTissue:
         elif power_w and self._span_s > SPAN_S:
             self._end(power_w)
         while dt_s > 0.0:
+            if self._boils:
+                part_s = min(dt_s, BOILING_STEP_S)
+                self._boil(part_s, power_w)
+                dt_s -= part_s
+                continue
             part_s = min(dt_s, self._span_s - self._elapsed_s)
             self._pour(part_s, power_w)
             dt_s -= part_s
@@ -185,6 +196,19 @@ class ElectrodeTissue:
             if dt_s < ROUNDING_S:
                 break
         self._look()
+
+    def _boil(self, dt_s: float, power_w: float) -> None:
+        """Boiling knows no short-time response: the field itself moves on, until it is over."""
+        field = self.field
+        self._spread(dt_s)
+        field.advance(dt_s, power_w)
+        self._boils = field.boils
+        shown = field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)
+        if self._boils:
+            self._early = self._late = shown, (0.0, 0.0, 0.0)
+        else:
+            self._unit_ohm = 0.0
+            self._begin(shown, power_w)
 
     def _pour(self, dt_s: float, power_w: float) -> None:
         """Take the power of a part of the span."""
@@ -240,6 +264,7 @@ class ElectrodeTissue:
                 flat += mean_w * (self._unit if whole else field.unit_response(elapsed_s))
             self._spread(elapsed_s)
             field.arrive(flat, lost_j, elapsed_s, mean_w)
+            self._boils = field.boils
             change_k = abs(field.tip_temperature_c - before_c)
             if power_w or mean_w or not whole or change_k > QUIET_K or field.coolant[0]:
                 self._span_s = SPAN_S
@@ -269,7 +294,7 @@ class ElectrodeTissue:
         tip_rest, hot_rest, ohm_rest = self._rest_gain
         self._gain = (
             field.at_thermocouple(unit) / tip_rest,
-            float(unit[hottest]) / hot_rest,
+            float(unit[hottest] if power_w else unit.max()) / hot_rest,
             float(weights @ unit) / ohm_rest,
         )
         around_c = field.rest_c + field.background_k
@@ -279,18 +304,19 @@ class ElectrodeTissue:
         ohm = shown[2], log(field.impedance_ohm), -float(weights @ early), -float(weights @ late)
         self._knot_s = GAMMA * span_s
         lines = (
-            _lines(*tip, tip[1] - around_c, span_s, TIP_FADE_S),
-            _lines(*hot, hot[1] - around_c, span_s, HOT_FADE_S),
-            _lines(*ohm, -fall, span_s, TIP_FADE_S),
+            _lines(*tip, tip[1] - around_c, span_s),
+            _lines(*hot, hot[1] - around_c, span_s),
+            _lines(*ohm, -fall, span_s),
         )
-        self._early = tuple(line[0] for line in lines), tuple(line[1] for line in lines)
-        self._late = tuple(line[2] for line in lines), tuple(line[3] for line in lines)
+        values, slopes, late_values, late_slopes = zip(*lines, strict=True)
+        self._early = values, slopes
+        self._late = late_values, late_slopes
         self._parts.clear()
         self._elapsed_s = self._energy_j = 0.0
 
 
 def _lines(
-    shown: float, own: float, early: float, late: float, now: float, span_s: float, fade_s: float
+    shown: float, own: float, early: float, late: float, now: float, span_s: float
 ) -> tuple[float, float, float, float]:
     """One value without power within a span, as two lines that meet at its knot.
 
@@ -301,15 +327,14 @@ def _lines(
         late: The same at the end.
         now: The same at the beginning.
         span_s: Length of the span, s.
-        fade_s: Time constant by which ``shown`` becomes ``own``, s.
 
     Returns:
         Value at 0 and slope of the first line, and of the second.
     """
     knot_s = GAMMA * span_s
     ahead = shown - own
-    at_knot = own + early - now + ahead * exp(-knot_s / fade_s)
-    at_end = own + late - now + ahead * exp(-span_s / fade_s)
+    at_knot = own + early - now + ahead * exp(-knot_s / FADE_S)
+    at_end = own + late - now + ahead * exp(-span_s / FADE_S)
     first = (at_knot - shown) / knot_s
     second = (at_end - at_knot) / (span_s - knot_s)
     return shown, first, at_knot - second * knot_s, second

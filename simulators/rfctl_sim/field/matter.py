@@ -50,9 +50,9 @@ class Matter:
     damage_frequency: float = 7.39e39
     damage_energy: float = 2.577e5
     boiling_c: float = 100.0
-    boiling_width_k: float = 5.0
+    boiling_width_k: float = 1.0
     latent_heat: float = 2.26e6 * 0.74 * 1090.0
-    dry_conductivity: float = 1e-3
+    dry_conductivity: float = 1e-2
 
     @property
     def tissue_heat(self) -> float:

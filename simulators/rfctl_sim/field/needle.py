@@ -29,6 +29,9 @@ WARM_FROM_C, WARM_AT_C = 39.0, 43.0
 # Tissue at rest mends itself; by the constants of Matter alone it would be dead after an hour at 37 degC.
 DAMAGE_FROM_K = 1.0
 
+# So much below counts as about to boil.
+NEARLY_K = 2.0
+
 # Once the water is gone, conductivity falls to that of dry tissue over this much, K.
 DRYING_K = 1.0
 
@@ -109,6 +112,13 @@ class NeedleField:
     def tissue_max_c(self) -> float:
         """Hottest tissue, degC."""
         return self.rest_c + self.background_k + float(self.rise[self._tissue].max())
+
+    @property
+    def boils(self) -> bool:
+        """Some tissue is about to boil, or holds vapour."""
+        if self._latent is not None and self._latent.any():
+            return True
+        return self.tissue_max_c > self.matter.boiling_c - self.matter.boiling_width_k - NEARLY_K
 
     @property
     def temperature_c(self) -> Array:

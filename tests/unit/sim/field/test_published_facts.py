@@ -13,9 +13,8 @@ def test_11_v_rms_across_the_tissue_of_18_g_10_mm_warm_the_tip_as_published():
     for step in range(1, 241):
         field.advance(0.5, 121.0 / field.impedance_ohm)
         risen_k[step / 2] = field.tip_temperature_c - 37.0
-    assert {time_s: risen_k[time_s] for time_s in (1, 5, 10, 30, 60, 120)} == pytest.approx(
-        {1: 2.0, 5: 7.8, 10: 12.0, 30: 20.8, 60: 27.7, 120: 35.6}, rel=0.02, abs=0.5
-    )
+    published_k = {1: 2.0, 5: 7.8, 10: 12.0, 30: 20.8, 60: 27.7, 120: 35.6}
+    assert {time_s: risen_k[time_s] for time_s in published_k} == pytest.approx(published_k, abs=0.7)
     assert 121.0 / field.impedance_ohm == pytest.approx(1.43 * 1.32, rel=0.02)
 
 
@@ -40,7 +39,7 @@ def test_asked_every_20_ms_the_electrode_tells_what_the_field_does_and_keeps_eve
         power_w = 25.0 if tick < 10 else 4.0 if tick < 500 else 0.0
         tissue.advance(0.02, power_w)
         fine.advance(0.02, power_w)
-        assert tissue.tip_temperature_c == pytest.approx(fine.tip_temperature_c, abs=0.6)
+        assert tissue.tip_temperature_c == pytest.approx(fine.tip_temperature_c, abs=0.5)
         assert tissue.impedance_ohm == pytest.approx(fine.impedance_ohm, rel=0.01)
     field = tissue.field
     assert field.energy.delivered == pytest.approx(25.0 * 0.2 + 4.0 * 9.8)
