@@ -12,7 +12,7 @@ from scipy.interpolate import Akima1DInterpolator
 from rfctl_sim.field.mesh import Array, Mesh
 
 # Each interval between two cells is cut into so many; what is left is interpolated in straight lines.
-FINER = 8
+FINER = 4
 
 
 class Tissue:
