@@ -6,11 +6,25 @@ import math
 from operator import mul
 from typing import TYPE_CHECKING
 
-from rfctl.kernel.limits import DURATION_MAX_S, Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.limits import (
+    DURATION_MAX_S,
+    ENERGY_MAX_J,
+    HOLD_RISE_K,
+    REVERSED_AFTER_J,
+    REVERSED_WITHIN_S,
+    RISE_CHECKED_BELOW_SET_K,
+    Action,
+    Basis,
+    Quantity,
+    Row,
+    Side,
+    Window,
+)
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
 if TYPE_CHECKING:
+    from rfctl.model.plan import Site
     from rfctl.model.reading import ChannelReading, Reading
 
 WINDOW_MAX_NS = 1_000_000_000
@@ -98,7 +112,26 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
         None if channel.regulator is None else _set_point_error_pct(channel.regulator.value, measured.set_point),
         _neighbour_rise_k(state, number, reading, now_ns) if phase is Phase.PROBE else None,
+        *_lesion_signals(state, channel, temperature_c, rf_on_s),
     )
+
+
+def _lesion_signals(
+    state: KernelState, channel: ChannelState, temperature_c: float, rf_on_s: float
+) -> tuple[float | None, float | None, float | None]:
+    """Rise after the probe's energy, K, fall since RF on, K, and energy in the tissue, J, where they say something."""
+    figures = channel.figures
+    if figures is None or channel.phase not in LESION:
+        return None, None, None
+    rise_k = temperature_c - figures.start_c
+    energy_j = figures.energy_j
+    if channel.phase is Phase.HOLD:
+        return None, None, energy_j
+    site = state.setup.plan.sites[channel.site]
+    rising = not temperature_c >= site.lesions[channel.lesion].set_temperature_c - RISE_CHECKED_BELOW_SET_K
+    checked = energy_j >= site.electrode.probe_energy_j and rising
+    fell = energy_j >= REVERSED_AFTER_J and rf_on_s <= REVERSED_WITHIN_S
+    return rise_k if checked else None, -rise_k if fell else None, energy_j
 
 
 def _neighbour_rise_k(state: KernelState, number: int, reading: Reading, now_ns: int) -> float:
@@ -174,11 +207,24 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     if row.basis is Basis.DISPLAY_STEP:
         return max(row.factor * max(setup.resolution_k, default=0.0), row.offset)
     site = setup.plan.sites[channel.site]
+    if row.basis in {Basis.RAMP, Basis.ENERGY}:
+        return _limit_of_lesion(row, site, channel)
     if row.basis is Basis.SET_TEMPERATURE:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:
         return row.factor * site.electrode.power_cap_w + row.offset
     return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset
+
+
+def _limit_of_lesion(row: Row, site: Site, channel: ChannelState) -> float:
+    """A limit that follows from the planned lesion and the temperature that it began at."""
+    lesion, electrode = site.lesions[channel.lesion], site.electrode
+    start_c = channel.figures.start_c if channel.figures else math.nan
+    ramp_s = max(lesion.set_temperature_c - start_c, 0.0) / lesion.ramp_c_per_s
+    if row.basis is Basis.RAMP:
+        return row.factor * ramp_s + row.offset
+    held_w = electrode.hold_power_w * (lesion.set_temperature_c - start_c) / HOLD_RISE_K
+    return min(row.factor * (electrode.power_cap_w * ramp_s + 2.0 * held_w * lesion.hold_s), ENERGY_MAX_J)
 
 
 def _beyond(value: float, limit: float, side: Side) -> bool:

@@ -39,6 +39,12 @@ PERMIT_NS = 300_000_000
 ARM_TOKEN_NS = 4_500_000_000
 """The token is valid 5 s; the last half second is not used, so that a fire on the wire still finds it valid."""
 REMOVE_BELOW_C = 45.0
+RISE_CHECKED_BELOW_SET_K = 5.0
+REVERSED_AFTER_J = 2.0
+REVERSED_WITHIN_S = 3.0
+ENERGY_MAX_J = 4000.0
+HOLD_RISE_K = 43.0
+"""From 37 to 80 degC: the rise that the electrode table's hold power belongs to."""
 PROBE_POWER_W = 1.0
 """In the tissue, of each channel alone, before several heat together."""
 PROBE_RISE_K = 2.0
@@ -74,6 +80,9 @@ class Quantity(StrEnum):
     LEASE_LOST = "lease_lost"
     SET_POINT_ERROR = "set_point_error_pct"
     NEIGHBOUR_RISE = "neighbour_rise_k"
+    RISE_AFTER_ENERGY = "rise_after_energy_k"
+    FALLEN = "fallen_k"
+    ENERGY = "energy_j"
 
 
 class Basis(StrEnum):
@@ -83,6 +92,10 @@ class Basis(StrEnum):
     SET_TEMPERATURE = "set temperature"
     POWER_CAP = "power cap of the electrode"
     DURATION = "planned duration"
+    RAMP = "planned ramp"
+    """Its time: from T_start to the set temperature at the planned rate."""
+    ENERGY = "power cap x ramp + 2 x hold power x hold"
+    """Where no model predicts the energy; the power that holds, for the planned rise."""
     DISPLAY_STEP = "display step"
     """Of the temperature: the offset, or so many steps where that is more."""
 
@@ -304,6 +317,29 @@ ROWS: tuple[Row, ...] = (
         12.0, sustained(200), Action.WARN, Origin.PROCESS, "%",
         "channel {channel}: tissue impedance is {measured} % over its minimum, warned from {limit} %",
         "limits: impedance, running",
+    ),
+    Row(
+        "reversed", "HZ-04", frozenset({Phase.PROBE, Phase.RAMP}), Quantity.FALLEN, Side.ABOVE, Basis.ABSOLUTE, 0, 1.0,
+        AT_ONCE, Action.TRIP, Origin.PROCESS, "K",
+        "channel {channel}: the tip reads {measured} K colder since RF is on, limit {limit} K; the thermocouple may be "
+        "reversed", "limits: reversed",
+    ),
+    Row(
+        "rise_missing", "HZ-03", frozenset({Phase.PROBE, Phase.RAMP}), Quantity.RISE_AFTER_ENERGY, Side.BELOW,
+        Basis.ABSOLUTE, 0, PROBE_RISE_K, AT_ONCE, Action.TRIP, Origin.PROCESS, "K",
+        "channel {channel}: the tip is only {measured} K warmer with the energy that must have shown by {limit} K; is "
+        "the thermocouple shorted, or the electrode not seated in its cannula?", "limits: rise check",
+    ),
+    Row(
+        "target_not_reached", "HZ-29", frozenset({Phase.RAMP}), Quantity.RF_ON, Side.ABOVE, Basis.RAMP, 1, 40.0,
+        AT_ONCE, Action.TRIP, Origin.PROCESS, "s",
+        "channel {channel}: set temperature not reached after {measured} s, limit {limit} s",
+        "limits: target not reached",
+    ),
+    Row(
+        "energy", "HZ-30", LESION, Quantity.ENERGY, Side.ABOVE, Basis.ENERGY, 1.5, 0, AT_ONCE, Action.TRIP,
+        Origin.PROCESS, "J",
+        "channel {channel}: {measured} J in the tissue, limit {limit} J", "limits: energy",
     ),
     Row(
         "probe_duration", "HZ-52", frozenset({Phase.PROBE}), Quantity.RF_ON, Side.ABOVE, Basis.ABSOLUTE, 0, PROBE_S,

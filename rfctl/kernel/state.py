@@ -110,7 +110,10 @@ class Sample(NamedTuple):
     fault_bits: float
     lease_lost: float
     set_point_error_pct: float | None
-    neighbour_rise_k: float | None = None
+    neighbour_rise_k: float | None
+    rise_after_energy_k: float | None
+    fallen_k: float | None
+    energy_j: float | None
 
 
 class Mean(NamedTuple):

@@ -20,7 +20,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.guards import lesion_of, under_work
+from rfctl.kernel.guards import lesion_of, site_of, under_work
 from rfctl.kernel.interlocks import (
     WINDOW_MAX_NS,
     averaged,
@@ -171,8 +171,8 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
             within_s += dt_s
     return figures._replace(
         peak_c=max(figures.peak_c, temperature_c),
-        energy_j=figures.energy_j + _known(sample.power_tissue_w) * dt_s,
-        generator_energy_j=figures.generator_energy_j + _known(power_w) * dt_s,
+        energy_j=figures.energy_j + _known(sample.power_tissue_w, site_of(state, number).electrode.power_cap_w) * dt_s,
+        generator_energy_j=figures.generator_energy_j + _known(power_w, channel.power_limit_w) * dt_s,
         held_s=held_s,
         held_k_s=held_k_s,
         within_2c_s=within_s,
@@ -181,9 +181,9 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
     )
 
 
-def _known(power_w: float) -> float:
-    """The power, or nothing where there is no number: what was delivered before must not become unknown with it."""
-    return power_w if power_w == power_w else 0.0
+def _known(power_w: float, most_w: float) -> float:
+    """The power, or the most that it may have been where there is no number."""
+    return power_w if power_w == power_w else most_w
 
 
 def _permits(state: KernelState, now_ns: int, outputs: tuple[Effect, ...]) -> tuple[Effect, ...]:

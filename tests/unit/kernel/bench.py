@@ -175,6 +175,7 @@ class Output:
     stimulating: bool = False
     amplitude_v: float = 0.0
     set_point: float = 0.0
+    power_limit_w: float = math.inf
 
     @property
     def tissue_ohm(self) -> float:
@@ -186,7 +187,8 @@ class Output:
         """Power in the tissue, W."""
         if not self.rf_on:
             return 0.0
-        return HOLD_POWER_W if self.temperature_c >= self.set_temperature_c else RAMP_POWER_W
+        wanted_w = HOLD_POWER_W if self.temperature_c >= self.set_temperature_c else RAMP_POWER_W
+        return min(wanted_w, self.power_limit_w * self.tissue_ohm / (self.tissue_ohm + SERIES_OHM))
 
     def pass_time(self, seconds: float) -> None:
         """Heat towards the set temperature, or cool."""
@@ -442,11 +444,13 @@ class Bench:
             case Configure():
                 output.set_temperature_c = effect.settings.set_temperature_c
                 output.ramp_c_per_s = effect.settings.ramp_c_per_s
+                output.power_limit_w = effect.settings.power_limit_w
                 self._done(Command.CONFIGURE, effect.channel)
             case ConfigureSetPoint():
                 lesion = lesion_of(self.state, effect.channel)
                 output.set_temperature_c, output.ramp_c_per_s = lesion.set_temperature_c, lesion.ramp_c_per_s
                 output.set_point = 0.0
+                output.power_limit_w = effect.settings.power_limit_w
                 self._done(Command.CONFIGURE, effect.channel)
             case SetOutput():
                 output.set_point = effect.value

@@ -133,6 +133,33 @@ def nothing(_bench: Bench, _value: float) -> None:
     """Time passes."""
 
 
+def below_start(bench: Bench, fall_k: float) -> None:
+    bench.alter(bench.active, temperature_c=BODY_C - fall_k)
+
+
+def warmer(bench: Bench, rise_k: float) -> None:
+    bench.alter(bench.active, temperature_c=BODY_C + rise_k)
+
+
+def long_ramp(bench: Bench, _value: float) -> None:
+    """RF has been on for nearly as long as the set temperature may take, and the tip stays where it is."""
+    channel = bench.channel
+    if channel.figures is not None:
+        bench.alter(bench.active, temperature_c=bench.newest(bench.active).temperature_c)
+        on_ns = round(((80.0 - BODY_C) / 4.3 + 40.0 - 0.5) * 1e9)
+        figures = channel.figures._replace(rf_on_ns=bench.now_ns - on_ns)
+        bench.state = with_channel(bench.state, bench.active, channel._replace(figures=figures))
+
+
+def energy(bench: Bench, _value: float) -> None:
+    """A joule less than the limit has been delivered."""
+    channel = bench.channel
+    if channel.figures is not None:
+        limit_j = limit_of(CHANNEL_ROWS["energy"], bench.setup, channel)
+        figures = channel.figures._replace(energy_j=limit_j - 1.0)
+        bench.state = with_channel(bench.state, bench.active, channel._replace(figures=figures))
+
+
 def duration(bench: Bench, _value: float) -> None:
     """The planned duration is over in half a second; RF stays on."""
     channel = bench.channel
@@ -175,6 +202,10 @@ CASES: dict[str, Case] = {
     "impedance_over_minimum": Case(Phase.HOLD, Phase.COOLING, rise, 5, 19.9, 20.1, 90, nan=True),
     "impedance_over_minimum_warning": Case(Phase.HOLD, Phase.COOLING, rise, 5, 11.9, 12.1, 90, nan=True),
     "duration": Case(Phase.FIRING, Phase.ARMED, duration, 1, None, 1),
+    "reversed": Case(Phase.RAMP, Phase.HOLD, below_start, 1, 0.999, 1.01, nan=True),
+    "rise_missing": Case(Phase.RAMP, Phase.HOLD, warmer, 1, 2.0, 1.99, 90, nan=True),
+    "target_not_reached": Case(Phase.RAMP, Phase.HOLD, long_ramp, 1, None, 1),
+    "energy": Case(Phase.HOLD, Phase.IMPEDANCE, energy, 1, None, 1),
     "probe_duration": Case(Phase.PROBE, Phase.RAMP, nothing, 1, None, 1, 230),
     "cable_swap": Case(Phase.PROBE, Phase.RAMP, neighbour, 1, 0.699, 0.701, nan=True),
     "generator_fault": Case(Phase.SENSORY_SETUP, Phase.ARM_READY, field("fault_bits"), 1, 0, 1),
@@ -199,18 +230,20 @@ def brought(code: str, phase: Phase) -> Bench:
 
 def alone(code: str, phase: Phase) -> Bench:
     """A bench in this phase where only this row judges, and nothing moves on by itself."""
-    bench = brought(code, phase).with_rows((CHANNEL_ROWS[code],))
-    return left_alone(bench)
+    bench = left_alone(brought(code, phase).with_rows((CHANNEL_ROWS[code],)))
+    channel = bench.channel
+    if channel.phase is Phase.PROBE and channel.figures is not None:  # whatever the signal is, the tip is never warm
+        channel = channel._replace(figures=channel.figures._replace(start_c=500.0))
+        bench.state = with_channel(bench.state, bench.active, channel)
+    return bench
 
 
 def left_alone(bench: Bench) -> Bench:
-    """Nobody answers, nothing is carried out, and a probe never finds its tip warm."""
+    """Nobody answers, nothing is carried out, and a probe does not find its tip warm."""
     bench.person = None
     bench.pending.clear()
-    channel = bench.channel
-    if channel.phase is Phase.PROBE and channel.figures is not None:
-        channel = channel._replace(figures=channel.figures._replace(start_c=500.0))
-        bench.state = with_channel(bench.state, bench.active, channel)
+    if bench.channel.phase is Phase.PROBE:
+        bench.alter(bench.active, temperature_c=BODY_C)
     return bench
 
 
@@ -500,8 +533,16 @@ def test_a_mean_of_zero_ohm_has_no_slope_and_acts() -> None:
     assert acted(bench, "impedance_falling")
 
 
-def test_a_set_temperature_that_is_not_reached_ends_by_the_planned_duration() -> None:
+def test_a_set_temperature_that_is_not_reached_ends_40_s_after_the_ideal_ramp() -> None:
     bench = at(Phase.RAMP)
+    bench.alter(1, temperature_c=lambda _t, now: min(float(str(now)), 70.0))
+    bench.finished()
+    assert bench.codes == ["target_not_reached"]
+    assert bench.state.trips[0].measured == pytest.approx((80.0 - BODY_C) / 4.3 + 40.0, abs=0.051)
+
+
+def test_without_that_row_it_ends_by_the_planned_duration() -> None:
+    bench = at(Phase.RAMP).with_rows(tuple(row for row in ROWS if row.code != "target_not_reached"))
     bench.alter(1, temperature_c=lambda _t, now: min(float(str(now)), 70.0))
     planned_s = bench.channel.duration_s
     bench.finished()
