@@ -7,14 +7,20 @@ import pytest
 from tests.commands import Done, rfctl
 
 SEEDS = range(10)
+ON_THE_FIELD = 2  # of them; the others stand in three poles, which take a fifth of the time
 
 
 @pytest.fixture(scope="module")
 def demonstrations(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Done]:
     """The demonstration once with each seed."""
     folder = tmp_path_factory.mktemp("soak")
-    command = ("demo", "--fast", "--json", "--seed")
-    return {seed: rfctl(*command, str(seed), "--out", f"seed-{seed}", cwd=folder) for seed in SEEDS}
+
+    def run(seed: int) -> Done:
+        tissue = "field" if seed < ON_THE_FIELD else "poles"
+        command = ("demo", "--fast", "--json", "--tissue", tissue, "--seed", str(seed), "--out", f"seed-{seed}")
+        return rfctl(*command, cwd=folder)
+
+    return {seed: run(seed) for seed in SEEDS}
 
 
 @pytest.mark.parametrize("seed", SEEDS)

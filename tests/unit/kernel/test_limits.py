@@ -202,8 +202,8 @@ CASES: dict[str, Case] = {
     "impedance_over_minimum": Case(Phase.HOLD, Phase.COOLING, rise, 5, 19.9, 20.1, 90, nan=True),
     "impedance_over_minimum_warning": Case(Phase.HOLD, Phase.COOLING, rise, 5, 11.9, 12.1, 90, nan=True),
     "duration": Case(Phase.FIRING, Phase.ARMED, duration, 1, None, 1),
-    "reversed": Case(Phase.RAMP, Phase.HOLD, below_start, 1, 0.999, 1.01, nan=True),
-    "rise_missing": Case(Phase.RAMP, Phase.HOLD, warmer, 1, 2.0, 1.99, 90, nan=True),
+    "reversed": Case(Phase.RAMP, Phase.HOLD, below_start, 1, 0.999, 1.01, 60, nan=True),
+    "rise_missing": Case(Phase.RAMP, Phase.HOLD, warmer, 1, 2.0, 1.99, 260, nan=True),
     "target_not_reached": Case(Phase.RAMP, Phase.HOLD, long_ramp, 1, None, 1),
     "energy": Case(Phase.HOLD, Phase.IMPEDANCE, energy, 1, None, 1),
     "probe_duration": Case(Phase.PROBE, Phase.RAMP, nothing, 1, None, 1, 230),
@@ -214,6 +214,9 @@ CASES: dict[str, Case] = {
     "stimulation_stopped": Case(Phase.MOTOR, Phase.ARM_READY, flag(stimulating=False), 2, 0, 1),
 }
 """One case a row; the rows on the generator as a whole have tests of their own below."""
+
+OVERTAKEN_BY = {"probe_duration": "rise_missing"}
+"""Rows that with this electrode speak a little later than another one on the same signal."""
 
 CHANNEL_ROWS = {row.code: row for row in ROWS if row.quantity not in GENERATOR_WIDE}
 GENERATOR_ROWS = {row.code: row for row in ROWS if row.quantity in GENERATOR_WIDE}
@@ -347,7 +350,8 @@ def test_the_row_is_not_in_force_in_another_phase(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, row in CHANNEL_ROWS.items() if row.action is not Action.WARN])
 def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    bench = left_alone(brought(code, case.phase))
+    earlier = OVERTAKEN_BY.get(code, "")
+    bench = left_alone(brought(code, case.phase).with_rows(tuple(each for each in ROWS if each.code != earlier)))
     seen = drive(bench, row, case, case.above)
     trip = bench.state.trips[0]
     effects = bench.decisions[-1].effects
