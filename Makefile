@@ -46,7 +46,7 @@ test: lint tools
 	$(BIN)/pytest -m real_time $(SHARED)
 
 # What tests use beside Python, a program or a file, each with its Debian package.
-TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll gcc:build-essential \
+TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential \
 	/usr/include/modbus/modbus.h:libmodbus-dev
 
 tools:

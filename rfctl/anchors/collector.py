@@ -14,6 +14,7 @@ import aiomqtt
 
 from rfctl.anchors.heads import HeadSeries
 from rfctl.errors import ConfigError
+from rfctl.telemetry.classes import ANCHORS
 from rfctl_verify.note import MAX_NOTE_BYTES, BadNote, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from rfctl.telemetry.broker import Broker
 
-TOPIC = "anchor/"
-"""Followed by the origin: ``anchor/rfctl/STATION-UUID``."""
 MOST_ORIGINS = 10_000
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 30.0
 CONNECT_S = 5.0
@@ -79,7 +78,7 @@ class Collector:
                     clean_session=False,  # while this is away, the broker keeps what comes
                     timeout=CONNECT_S,
                 ) as client:
-                    await client.subscribe(f"{TOPIC}#", qos=1)
+                    await client.subscribe(f"{ANCHORS}#", qos=1)
                     self._say(f"listening at {broker.url}")
                     retry_s, self._told = FIRST_RETRY_S, ""
                     async for message in client.messages:
@@ -97,7 +96,7 @@ class Collector:
         Raises:
             ConfigError: The disk refused.
         """
-        origin = topic.removeprefix(TOPIC)
+        origin = topic.removeprefix(ANCHORS)
         try:
             if not payload and origin in self._series:
                 raise BadNote("an empty message: somebody deleted the retained head; what is kept here stays")

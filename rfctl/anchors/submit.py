@@ -59,6 +59,8 @@ class WitnessClient:
             if answered != HTTPStatus.OK:
                 raise self._refused(answered, said)
         size = parse_checkpoint(parse_note(checkpoint).text).size
+        if size > len(leaves):
+            raise ConfigError(f"a checkpoint of {size} records, and there are {len(leaves)}", remedy="Verify the log.")
         seen, status, body = 0, HTTPStatus.CONFLICT, b""
         for _ in range(2):  # the first time only asks how far the witness is
             if seen > size:

@@ -112,6 +112,40 @@ def witness(*, listen: str, state: Path, trust: tuple[Path, ...], name: str | No
         raise failed[0]
 
 
+@anchor.command()
+@click.argument("log", type=_PATH)
+@click.option("--witness", "url", required=True, help="http://HOST:PORT of a witness.")
+@click.option("--out", type=_PATH, required=True, help="Folder for the file of cosigned heads; it is appended to.")
+def submit(*, log: Path, url: str, out: Path) -> None:
+    """Have the newest checkpoint of a record cosigned by a witness, and keep the cosigned head.
+
+    Exit code 3: the witness refused, because it has seen another history of this record, or a longer one.
+
+    Example: rfctl anchor submit rfctl-out/demo-.../log --witness http://witness.example:8480 --out heads/
+    """
+    from contextlib import closing
+
+    from rfctl.anchors import log_tree
+    from rfctl.anchors.heads import HeadSeries
+    from rfctl.anchors.submit import WitnessClient
+    from rfctl.errors import ConfigError
+    from rfctl_verify.note import parse_checkpoint, parse_note
+
+    client = WitnessClient(url)
+    tree = log_tree.read(log)
+    head = parse_checkpoint(parse_note(tree.checkpoint).text)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(f"cannot be made: {problem.strerror}", where=str(out), remedy="Check the path.") from None
+    with closing(HeadSeries(out, head.origin)) as series:
+        note = client.submit(tree.leaves, tree.checkpoint, tree.certificates)
+        if note != series.last:
+            series.append(note)
+        click.echo(f"cosigned  {head.origin} {head.size} {head.root.hex()[:16]}")
+        click.echo(f"kept in   {series.path}")
+
+
 def _announce(server: HttpServer, verifier_key: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"url": server.address, "verifier_key": verifier_key}))

@@ -19,6 +19,7 @@ from rfctl.kernel.limits import REMOVE_BELOW_C
 from rfctl.kernel.state import Stage
 from rfctl.model.plan import Use
 from rfctl.record.verify import Outcome
+from rfctl.report.head_code import head_line, qr_code
 from rfctl.report.plot import CHANNEL_STYLES, lesion_drawing, overview_unit_s, procedure_drawing
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -
     """
     header, state = evidence.header, evidence.replayed.final
     simulated = header.get("backend") == "simulated"
+    head = head_line(key.origin, evidence.verdict.records, evidence.head)
     return {
         "simulated": simulated,
         "banner": "SIMULATED" if simulated else "DEVICE",
@@ -81,6 +83,8 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -
             shlex.join(["rfctl", "record", "verify", record.name, "--key", key_file.name]),
             shlex.join(["rfctl", "record", "replay", record.name]),
         ],
+        "head": head,
+        "head_code": qr_code(head),
         "statement": list(STATEMENT),
         "signatures": list(SIGNATURES),
         "footer": f"record head {evidence.head[:16]}, {evidence.verdict.verdict}",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from rfctl.errors import ConfigError, RfctlError
 from rfctl.record.keys import load_public_key
+from rfctl.record.notes import ORIGIN
 from rfctl.report.contents import contents
 from rfctl.report.evidence import Evidence, gather
 
@@ -132,7 +133,7 @@ def _printable_text(text: str) -> str:
 
 
 def _breakable(word: str) -> str:
-    """Hashes and keys have at most 64 letters and stay whole, so that they can be copied."""
-    if len(word) <= LONGEST_WORD or (len(word) <= 64 and word.isalnum() and word.islower()):
+    """Hashes, keys and origins of records stay whole, so that they can be copied."""
+    if len(word) <= LONGEST_WORD or ORIGIN.fullmatch(word) or (len(word) <= 64 and word.isalnum() and word.islower()):
         return word
     return "\u200b".join(word[start : start + LONGEST_WORD // 2] for start in range(0, len(word), LONGEST_WORD // 2))

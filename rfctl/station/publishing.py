@@ -99,6 +99,14 @@ class Publishing:
                 effects = (*effects, _note(self._health))
         self._order.watch(state, effects)
 
+    def head(self, origin: str, note: bytes) -> None:
+        """Publish a head of the record, a signed note of ``origin``.
+
+        Only one that is on disk: a crash could else take back what others have kept.
+        """
+        if self._inbox is not None:
+            self._inbox.put_head(self._clock.monotonic_ns(), origin, note)
+
     async def end(self, record: Path, document: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
         """Publish the record's head and say goodbye, at most FINISH_S.
 

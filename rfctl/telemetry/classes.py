@@ -78,6 +78,11 @@ UNITS = {
 """UCUM units of the measured quantities."""
 
 
+ANCHORS = "anchor/"
+"""Heads of records have topics outside ROOT: this and the origin. Their payload is the signed note itself: whoever
+keeps it for years must be able to check it without this profile."""
+
+
 def prefix(site: str, station: str, device: str) -> str:
     """Topic up to the class: ``rfctl/v1/{site}/{station}/{device}``."""
     return "/".join([ROOT, *(level(name) for name in (site, station, device))])

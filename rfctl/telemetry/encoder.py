@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS, NS_PER_S, wall_ns
 from rfctl.kernel.phase import ENERGISED
-from rfctl.telemetry.classes import FLAGS, MEASURED, QOS, RETAINED, SCHEMA, Class
+from rfctl.telemetry.classes import ANCHORS, FLAGS, MEASURED, QOS, RETAINED, SCHEMA, Class
 from rfctl.telemetry.inbox import News
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from rfctl.kernel.phase import Phase
     from rfctl.model.reading import ChannelReading
-    from rfctl.telemetry.inbox import Inbox, Measured
+    from rfctl.telemetry.inbox import Head, Inbox, Measured
 
 BATCH_NS = NS_PER_S
 TELEMETRY_NS = 500 * NS_PER_MS
@@ -74,6 +74,7 @@ class Message:
         samples: Samples of one channel in it, 0 for anything but a batch.
         resent: It was sent before and not acknowledged.
         arrays: More members, as JSON text: ``,"name":[...]`` one after the other.
+        note: The payload as it is, of a head of the record; its members are not sent.
     """
 
     kind: Class
@@ -84,6 +85,7 @@ class Message:
     samples: int = 0
     resent: bool = False
     arrays: str = ""
+    note: bytes = b""
 
     @property
     def retained(self) -> bool:
@@ -91,7 +93,9 @@ class Message:
         return self.kind in RETAINED
 
     def payload(self, now_wall_ns: int) -> bytes:
-        """JSON, one flat object; says whether it is late."""
+        """JSON, one flat object, which says whether it is late; or the note."""
+        if self.note:
+            return self.note
         self.members["historical"] = self.resent or now_wall_ns - self.wall_ns > LATE_NS
         text = json.dumps(self.members, allow_nan=False, separators=(",", ":"))
         return f"{text[:-1]}{self.arrays}}}".encode()
@@ -119,8 +123,10 @@ class Encoder:
         self._kept: dict[Class, News] = {}
 
     def take(self, inbox: Inbox, limit: int) -> list[Message]:
-        """Messages of what waits in the inbox: news first, then readings until there are about ``limit``."""
+        """Messages of what waits in the inbox: heads and news first, then readings until there are about ``limit``."""
         messages: list[Message] = []
+        while len(messages) < limit and (head := inbox.take_head()) is not None:
+            messages.append(_of_head(head))
         while len(messages) < limit and (news := inbox.take_news()) is not None:
             messages += self._of_news(news)
         newest: Measured | None = None
@@ -258,6 +264,11 @@ class Encoder:
 
     def _fresh(self, measured: Measured) -> str:
         return GOOD if measured.mono_ns - self._counter_ns <= FROZEN_NS else STALE
+
+
+def _of_head(head: Head) -> Message:
+    members: dict[str, object] = {"mono_ns": head.mono_ns}
+    return Message(Class.RECORD, f"{ANCHORS}{head.origin}", QOS[Class.RECORD], members, wall_ns(), note=head.note)
 
 
 def _energised(phases: tuple[Phase, ...]) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_READINGS = 4800
 """Four minutes at 20 Hz; the oldest drop first."""
 MAX_NEWS = 2000
+MAX_HEADS = 200
 HIGH_WATER = 3600
 """From here on a virtual clock waits, while the broker takes what it is sent."""
 LOW_WATER = 600
@@ -46,8 +47,16 @@ class News(NamedTuple):
     members: Mapping[str, object]
 
 
+class Head(NamedTuple):
+    """A head of the record that is on disk: a signed note."""
+
+    mono_ns: int
+    origin: str
+    note: bytes
+
+
 class Inbox:
-    """Two bounded queues. The ``put_*`` methods belong to the control loop, all else to the thread.
+    """Bounded queues. The ``put_*`` methods belong to the control loop, all else to the thread.
 
     Attributes:
         when_low: Called once by the thread when the backlog is small again, or will not get smaller; set by control.
@@ -61,6 +70,7 @@ class Inbox:
         self.news_put = 0
         self._readings: deque[Measured] = deque(maxlen=MAX_READINGS)
         self._news: deque[News] = deque(maxlen=MAX_NEWS)
+        self._heads: deque[Head] = deque(maxlen=MAX_HEADS)
 
     @property
     def high(self) -> bool:
@@ -76,6 +86,14 @@ class Inbox:
         """Add news; the oldest drops when there are too many."""
         self.news_put += 1
         self._news.append(News(self.news_put, wall_ns(), mono_ns, kind, members))
+
+    def put_head(self, mono_ns: int, origin: str, note: bytes) -> None:
+        """Add a head of the record; the oldest drops when there are too many, for a newer one covers all before it."""
+        self._heads.append(Head(mono_ns, origin, note))
+
+    def take_head(self) -> Head | None:
+        """The oldest head, None when there is none."""
+        return self._heads.popleft() if self._heads else None
 
     def take_reading(self) -> Measured | None:
         """The oldest reading, None when there is none."""

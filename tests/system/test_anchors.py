@@ -6,7 +6,8 @@ import json
 import select
 import signal
 import subprocess
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import paho.mqtt.publish
@@ -16,6 +17,9 @@ from rfctl.anchors.submit import WitnessClient
 from rfctl.clock import NS_PER_S, RealClock
 from rfctl.errors import RefusedError
 from rfctl.record.epochs import write_public_key
+from rfctl.telemetry.encoder import Encoder, Origin
+from rfctl.telemetry.inbox import Inbox
+from rfctl.telemetry.publisher import Publisher
 from tests.commands import RFCTL, rfctl
 from tests.mqtt_peers import LOOPBACK, Mosquitto, free_port
 from tests.small_log import SmallLog, heads_in
@@ -54,6 +58,17 @@ def start(stack: ExitStack, *arguments: str | Path, cwd: Path) -> subprocess.Pop
     return process
 
 
+@contextmanager
+def listening_witness(folder: Path, *trust: str) -> Iterator[str]:
+    """A witness in ``folder/state``; gives its URL."""
+    with ExitStack() as stack:
+        given = [part for path in trust for part in ("--trust", path)]
+        arguments = ("anchor", "witness", "--listen", f"{LOOPBACK}:0", "--state", "state", *given, "--json")
+        process = start(stack, *arguments, cwd=folder)
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())["url"]
+
+
 def test_a_witness_remembers_through_a_kill(tmp_path: Path, stack: ExitStack) -> None:
     logs = [SmallLog.begin(name).grow(3) for name in ("one", "two")]
     trust: list[str] = []
@@ -86,6 +101,30 @@ def test_a_witness_remembers_through_a_kill(tmp_path: Path, stack: ExitStack) ->
         client.submit(log.leaves, log.checkpoint(), [])
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 0
+
+
+@pytest.mark.real_time
+def test_a_station_publishes_its_heads_retained_and_a_collector_keeps_them(tmp_path: Path, stack: ExitStack) -> None:
+    log, out = SmallLog.begin(), tmp_path / "heads"
+    broker = stack.enter_context(Mosquitto(tmp_path)).broker
+    inbox, told = Inbox(), datetime(2026, 11, 23, tzinfo=UTC)
+    encoder = Encoder(Origin("rfctl/v1/site/bench/1", "b" * 32, simulated=True, time_scale="real", utc=told, mono_ns=0))
+    publisher = Publisher(broker, inbox, encoder)
+    notes = [log.grow(1).checkpoint() for _ in range(5)]
+    collector = start(stack, "anchor", "collect", "--broker", broker.url, "--out", out, cwd=tmp_path)
+    assert collector.stderr is not None
+    assert "listening" in collector.stderr.readline()
+    publisher.start()
+    for number, note in enumerate(notes):
+        inbox.put_head(number, log.root.origin, note)
+    publisher.finish()
+    assert publisher.ended_within(PATIENCE_S)
+    until(lambda: heads_in(out / "bench-1-test.0001.heads") == notes)
+    late = start(stack, "anchor", "collect", "--broker", broker.url, "--out", "late", cwd=tmp_path)
+    until((tmp_path / "late" / "bench-1-test.0001.heads").exists)  # who comes late gets the newest
+    until(lambda: heads_in(tmp_path / "late" / "bench-1-test.0001.heads") == notes[-1:])
+    late.send_signal(signal.SIGTERM)
+    assert late.wait(PATIENCE_S) == 0
 
 
 @pytest.mark.real_time

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import subprocess
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -141,6 +142,28 @@ def test_it_names_the_record_its_head_its_verdict_and_how_to_check_both(complete
     assert "all the same again" in last
     assert "rfctl record verify record.jsonl --key record.pub" in last
     assert keys.load_public_key(complete.key).raw.hex() in last
+
+
+def test_its_head_is_printed_as_text_and_as_a_code_that_a_camera_reads(complete: Ended, tmp_path: Path):
+    pdf = write(complete.record, complete.key, tmp_path / "report.pdf").path
+    seal = json.loads(complete.record.read_bytes().splitlines()[-1])
+    line = f"{keys.load_public_key(complete.key).origin} {seal['records']} {seal['head'][:16]}"
+    assert line in pages(pdf)[0]
+    for dots_per_inch in ("100", "300"):
+        picture = tmp_path / dots_per_inch
+        subprocess.run(
+            ["pdftoppm", "-f", "1", "-l", "1", "-singlefile", "-r", dots_per_inch, "-png", pdf, picture], check=True
+        )
+        read = subprocess.run(
+            ["zbarimg", "--quiet", "--raw", f"{picture}.png"], check=True, capture_output=True, text=True
+        )
+        assert read.stdout == f"{line}\n"
+
+
+def test_the_head_of_a_long_origin_can_be_copied_whole(plain_contents: dict[str, Any], tmp_path: Path):
+    line = "rfctl/operating-theatre-2-3f1c0000-0000-4000-8000-000000000001 12345 0123456789abcdef"
+    (tmp_path / "report.pdf").write_bytes(render(plain_contents | {"head": line}))
+    assert line in pages(tmp_path / "report.pdf")[0]
 
 
 def test_simulated_stands_on_every_page(complete: Ended, tmp_path: Path):
