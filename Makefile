@@ -84,6 +84,7 @@ fuzz: .venv/installed
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/validation.py
 
 pictures: .venv/installed
 	$(BIN)/python docs/pictures.py

@@ -28,6 +28,7 @@ GROUPS = {
     "off": "benchmarks.fault_to_off:rows",
     "lateness": "benchmarks.lateness:rows",
     "simulator": "benchmarks.simulator:rows",
+    "lesion": "benchmarks.lesion:rows",
     "demo": "benchmarks.times_real_time:rows",
     "help": "benchmarks.help_text:rows",
 }

@@ -20,6 +20,7 @@ import argparse
 import json
 import time
 from dataclasses import MISSING, asdict, dataclass, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,7 @@ THERMOCOUPLE_MM = 1.0
 DEFAULTS = {"gauge": 18, "tip_mm": 10.0, "set_c": 80.0, "hold_s": 90.0}
 RESULTS = Path(__file__).with_suffix(".json")
 EDGES_C = (50.0, 55.0, 60.0)
+STEP_S, STEPS_BETWEEN = (0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0), 6
 GAMMA = 1.0 - 0.5**0.5
 
 
@@ -132,18 +134,30 @@ class Lesion:
         heat = _heat.assemble(self._tissue, sigma=field, potential=self._tissue.interpolate(potential))
         return float(potential @ (matrix @ potential)), heat
 
+    @property
+    def sensor_k(self) -> float:
+        """The thermocouple's rise."""
+        return float(self._sensor @ self.rise_k)
+
     def advance(self, step_s: float, wanted_k: float) -> tuple[float, float]:
         """One step that ends with the thermocouple at this rise. The square of its volts, and its siemens."""
         siemens, heat = self.conductance(self.rise_k + 0.5 * step_s * self._slope_k_per_s)
         without = self._diffuse(step_s, self.rise_k, np.zeros_like(heat))
         of_one = self._diffuse(step_s, np.zeros_like(heat), heat)
         square = (wanted_k - self._sensor @ without) / (self._sensor @ of_one)
-        after = without + square * of_one
+        self._arrive(step_s, without + square * of_one)
+        return float(square), siemens
+
+    def apply(self, step_s: float, volts: float) -> None:
+        """One step at this voltage."""
+        _, heat = self.conductance(self.rise_k + 0.5 * step_s * self._slope_k_per_s)
+        self._arrive(step_s, self._diffuse(step_s, self.rise_k, volts**2 * heat))
+
+    def _arrive(self, step_s: float, after: Vector) -> None:
         self._slope_k_per_s = (after - self.rise_k) / step_s
         self.damage += 0.5 * step_s * (self._rate(self.rise_k) + self._rate(after))
         self.rise_k = after
         np.maximum(self.highest_k, after, out=self.highest_k)
-        return float(square), siemens
 
     def _diffuse(self, step_s: float, before: Vector, heat: Vector) -> Vector:
         """The rise after a step with this source, which is constant over it."""
@@ -277,6 +291,19 @@ def solve(case: Case) -> dict[str, Any]:
     }
 
 
+def voltage_step(case: Case, volts: float) -> dict[str, Any]:
+    """What the thermocouple does after ``volts`` rms are switched on across the tissue."""
+    lesion = Lesion(case)
+    shown: dict[str, Any] = {"gauge": case.gauge, "tip_mm": case.tip_mm, "volts": volts, "s": [], "k": [], "w": []}
+    for begin_s, end_s in pairwise((0.0, *STEP_S)):
+        for _ in range(STEPS_BETWEEN):
+            lesion.apply((end_s - begin_s) / STEPS_BETWEEN, volts)
+        shown["s"].append(end_s)
+        shown["k"].append(lesion.sensor_k)
+        shown["w"].append(volts**2 * lesion.conductance(lesion.rise_k)[0])
+    return shown
+
+
 def _at_the_end(powers: list[float]) -> float:
     """Each is the mean of its step; this is where the last two lead, at the end of the last."""
     return powers[-1] + 0.5 * (powers[-1] - powers[-2])
@@ -292,7 +319,11 @@ def main() -> None:
     if not options.pop("all"):
         print(json.dumps(solve(Case(**options)), indent=1))
         return
-    found = {"cases": [solve(case) for case in CASES], "finer": [solve(case) for case in FINER]}
+    found = {
+        "cases": [solve(case) for case in CASES],
+        "finer": [solve(case) for case in FINER],
+        "voltage_step": voltage_step(CASES[0], 11.0),
+    }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

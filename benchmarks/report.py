@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 HEADINGS = ("metric", "unit", "ours", "peer; limit; others", "ratio (min, median, max)", "goal", "met")
-COMPARED = ("pymodbus", "minimalmodbus", "umodbus", "async-modbus", "click")
+COMPARED = ("pymodbus", "minimalmodbus", "umodbus", "async-modbus", "click", "scikit-fem")
 INTRODUCTION = """# Performance
 
 `make bench` wrote this page and benchmarks/results.json. Every goal is a ratio to a peer or a limit that ran in the
