@@ -47,12 +47,11 @@ test: lint tools
 
 # What tests use beside Python, a program or a file, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential \
-	/usr/include/modbus/modbus.h:libmodbus-dev
+	/usr/include/modbus/modbus.h:libmodbus-dev /usr/include/openssl/evp.h:libssl-dev
 
 tools:
 	@for tool in $(TOOLS); do \
 		PATH="$$PATH:/usr/sbin" command -v "$${tool%%:*}" > /dev/null && continue; \
-		test -e "$${tool%%:*}" && continue; \
 		test -e "$${tool%%:*}" && continue; \
 		package=$${tool#*:}; sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 		echo "tests need $${tool%%:*}: installing $$package" >&2; \

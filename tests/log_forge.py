@@ -91,7 +91,7 @@ class Forge:
         segments: The bodies of each segment.
         chunks: The chunk bytes of each segment.
         torn: Further files, by name.
-        boot, mono_ns, boottime_ns, wall_ns: What the next record says; ``pass_s`` moves them on.
+        boot, sync, mono_ns, boottime_ns, wall_ns: What the next record says; ``pass_s`` moves them on.
         root: Signs certificates.
     """
 
@@ -100,6 +100,7 @@ class Forge:
     chunks: list[bytearray] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)
     boot: str = BOOT
+    sync: str = "synchronised"
     mono_ns: int = 1_000_000_000
     boottime_ns: int = 5_000_000_000
     wall_ns: int = BEGUN_NS
@@ -133,7 +134,7 @@ class Forge:
             "mono_ns": str(self.mono_ns),
             "boottime_ns": str(self.boottime_ns),
             "wall": wall_text(self.wall_ns),
-            "wall_sync_state": "synchronised",
+            "wall_sync_state": self.sync,
             "kind": kind,
             "actor": "station",
             "backend": "simulated",
@@ -290,6 +291,14 @@ def golden() -> Forge:
 def note_in(body: bytes) -> bytes:
     """The note of a checkpoint record."""
     return base64.b64decode(json.loads(body)["payload"]["note"])
+
+
+def broken(some: bytes) -> bytes:
+    """The note with one bit of its signature changed."""
+    opening, _, text = some[:-1].rpartition(b" ")
+    signature = bytearray(base64.b64decode(text))
+    signature[20] ^= 1
+    return opening + b" " + base64.b64encode(bytes(signature)) + b"\n"
 
 
 def retired_content(log: Forge, segments: int, size: int, epoch: int) -> dict[str, bytes]:

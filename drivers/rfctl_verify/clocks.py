@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from rfctl_verify.forms import seconds
 
 SHOWN = 20
 """How many anomalies are named; the rest are counted."""
 _SECOND = 1_000_000_000
 _GAP_NS = 120 * _SECOND
+
+
+class Step(Enum):
+    """What a record says itself of the clocks."""
+
+    NONE = "it goes on"
+    TOLD = "a clock stepped"
+    SESSION = "a session begins"
 
 
 class Clocks:
@@ -21,30 +31,29 @@ class Clocks:
     def __init__(self) -> None:
         self.anomalies: list[str] = []
         self.count = 0
-        self._boot = b""
+        self._boot = self._state = b""
         self._mono = self._boottime = self._wall = 0
         self._minute = b""
         self._minute_ns = 0
         self._checkpoint: tuple[bytes, bytes, int] | None = None
 
-    def note(self, seq: int, boot: bytes, mono: int, boottime: int, wall_text: bytes, *, stepped: bool) -> None:
-        """The next record; ``stepped`` where it says itself that a clock stepped."""
+    def note(self, seq: int, boot: bytes, mono: int, boottime: int, wall_text: bytes, state: bytes, step: Step) -> None:
+        """The next record."""
         wall = self._wall_ns(wall_text)
         if boot == self._boot:
             boottime_passed = boottime - self._boottime
             mono_passed = mono - self._mono
             if mono_passed < 0 or boottime_passed < 0:
                 self.add(seq, "monotonic time goes back")
-            if not stepped:
-                if abs(boottime_passed - mono_passed) > _SECOND:
+            if step is Step.NONE:
+                if not -_SECOND <= boottime_passed - mono_passed <= _SECOND:
                     self.add(seq, "suspended for a while, and the log does not say so")
-                if abs(wall - self._wall - boottime_passed) > _SECOND:
+                if not -_SECOND <= wall - self._wall - boottime_passed <= _SECOND:
                     self.add(seq, "the wall clock stepped, and the log does not say so")
-        else:
-            if self._boot and self._wall - wall > _SECOND:
-                self.add(seq, "wall time goes back over a boot")
-            self._boot = boot
-        self._mono, self._boottime, self._wall = mono, boottime, wall
+        new = boot != self._boot or step is Step.SESSION
+        if new and self._wall - wall > _SECOND and b"simulated" not in (state, self._state):
+            self.add(seq, "wall time goes back over a boot or a session")
+        self._boot, self._mono, self._boottime, self._wall, self._state = boot, mono, boottime, wall, state
 
     def note_checkpoint(self, seq: int, epoch: bytes, boot: bytes, mono: int) -> None:
         """A checkpoint; they come at least once a minute, and twice that is allowed."""

@@ -25,7 +25,7 @@ def _compiled(text: str) -> re.Pattern[bytes]:
 
 BODY = _compiled(
     rf'\{{"seq":{NUMBER},"epoch":([1-9][0-9]{{0,14}}),"boot_id":"([0-9a-f-]{{36}})","mono_ns":"{_NS}",'
-    rf'"boottime_ns":"{_NS}","wall":"({_SECOND}\.[0-9]{{6}}Z)","wall_sync_state":"[a-z]{{1,16}}",'
+    rf'"boottime_ns":"{_NS}","wall":"({_SECOND}\.[0-9]{{6}}Z)","wall_sync_state":"([a-z]{{1,16}})",'
     rf'"kind":"([a-z][a-z0-9_]{{0,31}})","actor":"({_STRING})","backend":"(?:simulated|device)",'
     r'"payload":(\{[ -~]*\}),"prev":"([0-9a-f]{64})"\}'
 )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import ExitStack
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from rfctl_verify import forms
 from rfctl_verify.certificate import Certificate, one_signature_note, parse_certificate
-from rfctl_verify.clocks import Clocks
+from rfctl_verify.chunks import Chunks
+from rfctl_verify.clocks import Clocks, Step
 from rfctl_verify.files import opened
 from rfctl_verify.folder import length_and_hash
 from rfctl_verify.frames import Frames
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from rfctl_verify.folder import Folder
     from rfctl_verify.public_key import Key
 
-_BLOCK_BYTES = 1 << 20
 _MAX_CHUNK_BYTES = 16 << 20
 _GENESIS = b"0" * 64
 _ANYWHERE = None
@@ -51,7 +51,7 @@ class Walk:
         covered: Records that the last checkpoint covers, itself included.
     """
 
-    def __init__(self, folder: Folder, key: Key, signatures: Signatures, watch: Callable[[Tree], int]) -> None:
+    def __init__(self, folder: Folder, key: Key, watch: Callable[[Tree], int]) -> None:
         """Walk through ``folder``; ``watch`` looks at the tree when it has the size that it asked for before."""
         retired = folder.retired
         self.records = retired.size if retired else 0
@@ -64,7 +64,7 @@ class Walk:
         self._folder = folder
         self._key = key
         self._root_id = key_id(key.origin, ED25519, key.raw)
-        self._signatures = signatures
+        self._signatures = Signatures()
         self._watch = watch
         self._prev = retired.last_leaf if retired else _GENESIS
         self._epoch = b"%d" % (retired.epoch if retired else 0)
@@ -80,8 +80,7 @@ class Walk:
         self._pending: tuple[bytes, int] | None = None
         self._boundaries = bytearray()
         self._retired_at: int | None = None
-        self._chunk: IO[bytes] | None = None
-        self._chunk_at = 0
+        self._chunks = Chunks(None)
         self._kinds: dict[bytes, Callable[[bytes, re.Match[bytes], re.Match[bytes]], None]] = {
             b"segment": self._segment_record,
             b"epoch": self._epoch_record,
@@ -119,10 +118,10 @@ class Walk:
         self.closed = self.closing = self.sealed = False
         with ExitStack() as files:
             file = files.enter_context(opened(self._folder.segment(index), through_links=False))
-            self._chunk_at = 0
-            self._chunk = None
+            chunk = None
             if index in self._folder.chunks:
-                self._chunk = files.enter_context(opened(self._folder.chunk(index), through_links=False))
+                chunk = files.enter_context(opened(self._folder.chunk(index), through_links=False))
+            self._chunks = Chunks(chunk)
             frames = Frames(file)
             self._records(frames)
             self._end_of_segment(index, frames, last=last)
@@ -135,9 +134,11 @@ class Walk:
         for body in bodies:
             n = self.records
             fields = match(body)
-            if fields is None or len(fields[8]) > forms.MAX_ACTOR:
+            if fields is None:
                 raise modified(n, f"record {n} has not the form of a record")
-            seq, epoch, boot, mono, boottime, wall, kind, _, payload, prev = fields.groups()
+            seq, epoch, boot, mono, boottime, wall, state, kind, actor, payload, prev = fields.groups()
+            if len(actor) > forms.MAX_ACTOR:
+                raise modified(n, f"record {n} has an actor of {len(actor)} characters")
             if int(seq) != n:
                 raise modified(n, f"record {n} says that it is number {seq.decode()}")
             leaf = sha256(b"\0" + body).digest()
@@ -162,7 +163,8 @@ class Walk:
                         handle(body, fields, known)
             except (NotStrictJson, BadNote) as problem:
                 raise modified(n, f"record {n}: {problem}") from None
-            clock(n, boot, int(mono), int(boottime), wall, stepped=kind == b"clock")
+            step = Step.TOLD if kind == b"clock" else Step.SESSION if self._wanted == b"epoch" else Step.NONE
+            clock(n, boot, int(mono), int(boottime), wall, state, step)
             append(leaf)
             self._prev = leaf.hex().encode()
             self.records = n + 1
@@ -192,7 +194,7 @@ class Walk:
             self.torn = True
         if self.records == self._segment_seq and not last:
             raise modified(None, f"segment {index:08} holds no record")
-        if self._chunk is not None and self._chunk.read(1):
+        if not self._chunks.at_end():
             if not live:
                 raise modified(None, f"bytes follow the last chunk of segment {index:08}")
             self.torn = True
@@ -237,6 +239,9 @@ class Walk:
 
     def _epoch_record(self, _: bytes, record: re.Match[bytes], payload: re.Match[bytes]) -> None:
         n = self.records
+        bad = self._signatures.problem()
+        if bad is not None:
+            raise bad
         certificate = parse_certificate(payload[1].decode("ascii"))
         self._require_origin(n, certificate.origin, certificate.signature.name)
         if certificate.epoch != int(self._epoch):
@@ -286,18 +291,13 @@ class Walk:
 
     def _chunk_record(self, _: bytes, __: re.Match[bytes], payload: re.Match[bytes]) -> None:
         n, offset, length = self.records, int(payload[1]), int(payload[2])
-        if offset != self._chunk_at or not 0 < length <= _MAX_CHUNK_BYTES:
+        if offset != self._chunks.offset or not 0 < length <= _MAX_CHUNK_BYTES:
             raise modified(n, f"record {n} names other bytes of the chunk file than come next")
-        sha256, left = hashlib.sha256(), length
-        while left:
-            block = self._chunk.read(min(left, _BLOCK_BYTES)) if self._chunk else b""
-            if not block:
-                raise modified(n, f"{left} bytes of the chunk of record {n} are missing")
-            sha256.update(block)
-            left -= len(block)
-        if sha256.hexdigest().encode() != payload[4]:
+        found = self._chunks.next_hash(length)
+        if found is None:
+            raise modified(n, f"bytes of the chunk of record {n} are missing")
+        if found.encode() != payload[4]:
             raise modified(n, f"the chunk of record {n} was changed")
-        self._chunk_at += length
 
     def _checkpoint(self, body: bytes, record: re.Match[bytes], payload: re.Match[bytes]) -> None:
         n = self.records
@@ -311,9 +311,9 @@ class Walk:
             raise key_invalid(n, f"the checkpoint in record {n} is signed by another key than that of its epoch")
         if (found.size, found.root) != (n, self.tree.root()):
             raise modified(n, f"the checkpoint in record {n} is of another tree")
-        if hashlib.sha256(body[: record.start(9) + payload.start(1)]).digest() != binding:
+        if hashlib.sha256(body[: record.start(10) + payload.start(1)]).digest() != binding:
             raise modified(n, f"the checkpoint in record {n} was signed in another record")
-        self._signatures.check(n, self._epoch_key, signer.value, note.text)
+        self._signatures.add(n, self._epoch_key, signer.value, note.text)
         self._last_note = hashlib.sha256(raw).digest()
         self.clocks.note_checkpoint(n, record[2], record[3], int(record[4]))
         self.sealed, self.covered = True, n + 1

@@ -9,7 +9,6 @@ from rfctl_verify.folder import look
 from rfctl_verify.known import Known
 from rfctl_verify.log import Walk
 from rfctl_verify.problem import Problem
-from rfctl_verify.signatures import Signatures
 from rfctl_verify.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -40,13 +39,11 @@ def verify(path: Path, key: Key, *, heads: Sequence[Head] = (), witnesses: Seque
     known = Known(heads, witnesses)
     records = 0
     try:
-        folder = look(path)
-        with Signatures() as signatures:
-            walk = Walk(folder, key, signatures, known.look)
-            try:
-                walk.to_the_end()
-            finally:
-                records = walk.records
+        walk = Walk(look(path), key, known.look)
+        try:
+            walk.to_the_end()
+        finally:
+            records = walk.records
     except Problem as problem:
         return Verdict(problem.outcome, records if problem.seq is None else problem.seq, problem.seq, problem.detail)
     outcome, detail = known.contradiction(walk) or _of_the_end(walk)

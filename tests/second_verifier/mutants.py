@@ -10,7 +10,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.log_forge import Forge, b64, epoch_key, frame, golden, note, private, retired_content
+from tests.log_forge import Forge, b64, broken, epoch_key, frame, golden, note, private, retired_content
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -180,6 +180,9 @@ def by_a_key_holder(chance: random.Random) -> Mutant:
                 root=odd(bytes(32), bytes(31)),
                 why=odd("", "A", "x" * 33),
                 spoil=odd(
+                    broken,
+                    broken,
+                    broken,
                     lambda some: some + b"\n",
                     lambda some: some.replace(b"\n\n", b"\n"),
                     lambda some: changed_byte(chance, some),
@@ -203,6 +206,8 @@ def by_a_key_holder(chance: random.Random) -> Mutant:
             setattr(log, name, max(0, getattr(log, name) + chance.choice([-2, 1, 2, 119, 121]) * 10**9))
         if odd(1):
             log.boot = "f" * 36
+        if odd(1):
+            log.sync = "simulated"
 
     def tell() -> None:
         kind = chance.choice(["note", "clock", "clock", "Note", "segment", "epoch", "recovered", "x" * 33, "9x"])

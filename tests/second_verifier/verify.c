@@ -39,7 +39,8 @@ static struct {
     int torn, closed, closing, sealed, must_recover, have_note, have_key, pending, anchored, forked, diverged;
     uint64_t pending_seq;
     hash pending_text, prev, last_note;
-    int have_retired, retired_seen;
+    int have_retired, retired_seen, unsigned_, simulated;
+    uint64_t unsigned_at;
     uint64_t retired_at, retired_size;
     hash retired_root;
     tree leaves;
@@ -68,6 +69,11 @@ static char verdict[64];
 
 static _Noreturn void say(const char *word, uint64_t records, int64_t bad) {
     char seq[24] = "-";
+    if (log_.unsigned_) { /* and no later checkpoint of the epoch made up for it */
+        word = "MODIFIED";
+        records = log_.unsigned_at;
+        bad = (int64_t)records;
+    }
     if (bad >= 0) snprintf(seq, sizeof seq, "%lld", (long long)bad);
     snprintf(verdict, sizeof verdict, "%s %llu %s", word, (unsigned long long)records, seq);
     longjmp(done, 1);
@@ -547,19 +553,22 @@ static void list_folder(void) {
 
 static const int64_t SECOND = INT64_C(1000000000);
 
-static void look_at_clocks(const char *boot, int64_t mono, int64_t boottime, int64_t wall, int is_clock) {
-    if (!strcmp(boot, log_.boot)) {
-        int64_t passed = boottime - log_.boottime;
-        if (mono < log_.mono || passed < 0) log_.anomalies++;
-        if (!is_clock && llabs(passed - (mono - log_.mono)) > SECOND) log_.anomalies++;
-        if (!is_clock && llabs(wall - log_.wall - passed) > SECOND) log_.anomalies++;
-    } else if (*log_.boot && log_.wall - wall > SECOND) {
-        log_.anomalies++;
+static void look_at_clocks(const char *boot, int64_t mono, int64_t boottime, int64_t wall, int simulated, int is_clock,
+                           int begins_epoch) {
+    int same_boot = !strcmp(boot, log_.boot);
+    int64_t passed = boottime - log_.boottime, wall_passed = wall - log_.wall;
+    if (same_boot && (mono < log_.mono || passed < 0)) log_.anomalies++;
+    if (same_boot && !is_clock && !begins_epoch) {
+        if (llabs(passed - (mono - log_.mono)) > SECOND) log_.anomalies++;
+        if (llabs(wall_passed - passed) > SECOND) log_.anomalies++;
     }
+    if (*log_.boot && (!same_boot || begins_epoch) && -wall_passed > SECOND && !simulated && !log_.simulated)
+        log_.anomalies++;
     strcpy(log_.boot, boot);
     log_.mono = mono;
     log_.boottime = boottime;
     log_.wall = wall;
+    log_.simulated = simulated;
 }
 
 static void look_at_gap(const char *boot, int64_t mono) {
@@ -580,6 +589,7 @@ typedef struct {
     char boot[37];
     uint64_t mono, boottime;
     int64_t wall;
+    int simulated;
     hash prev;
 } record;
 
@@ -607,6 +617,7 @@ static int read_record(span body, record *into) {
     if (size_of(state) < 1 || size_of(state) > 16) return 0;
     for (const byte *c = state.at; c < state.end; c++)
         if (*c < 'a' || *c > 'z') return 0;
+    into->simulated = equals(state, "simulated");
     if (!literal(&in, ",\"kind\":\"") || !until(&in, '"', &into->kind)) return 0;
     if (size_of(into->kind) < 1 || size_of(into->kind) > 32 || is_digit(*into->kind.at) || *into->kind.at == '_')
         return 0;
@@ -698,6 +709,7 @@ static void read_certificate_record(const record *r, note *signed_, certificate 
 static void epoch_record(const record *r) {
     note signed_;
     certificate found = {0};
+    if (log_.unsigned_) modified();
     read_certificate_record(r, &signed_, &found);
     if (found.epoch != log_.epoch) key_invalid();
     if (!found.any_start && found.start != log_.segment_seq) key_invalid();
@@ -776,7 +788,12 @@ static void checkpoint_record(const record *r) {
     if (memcmp(signed_.id, log_.key_id, 4)) key_invalid();
     if (found.size != log_.records || !same(found.root, root(&log_.leaves))) modified();
     if (!same(found.binding, hash_of(r->whole.at, (size_t)(text64.at - r->whole.at)))) modified();
-    if (!signed_by(log_.key, signed_.signature, signed_.text)) modified();
+    if (signed_by(log_.key, signed_.signature, signed_.text)) {
+        log_.unsigned_ = 0;
+    } else if (!log_.unsigned_) {
+        log_.unsigned_ = 1;
+        log_.unsigned_at = log_.records;
+    }
     log_.last_note = hash_of(signed_.bytes, signed_.size);
     log_.have_note = log_.sealed = 1;
     log_.covered = log_.records + 1;
@@ -935,7 +952,8 @@ static void one_record(span body, span behind) {
         KINDS[i].read(&r);
     else if (!whole_object(r.payload, MAX_LEVELS))
         modified();
-    look_at_clocks(r.boot, (int64_t)r.mono, (int64_t)r.boottime, r.wall, equals(r.kind, "clock"));
+    look_at_clocks(r.boot, (int64_t)r.mono, (int64_t)r.boottime, r.wall, r.simulated, equals(r.kind, "clock"),
+                   equals(r.kind, "segment") && log_.wanted);
     append(&log_.leaves, leaf);
     log_.prev = leaf;
     log_.records++;

@@ -11,7 +11,7 @@ import pytest
 from rfctl_verify.heads import read_heads
 from rfctl_verify.verdict import Outcome, Verdict
 from rfctl_verify.verify import verify
-from tests.log_forge import Forge, b64, epoch_key, golden, note, note_in, private, retired_content, write
+from tests.log_forge import Forge, b64, broken, epoch_key, golden, note, note_in, private, retired_content, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -316,23 +316,33 @@ def test_a_checkpoint_of_another_size_or_root_or_record_is_a_modification(judge:
         assert judge(log).verdict is (Outcome.KEY_INVALID if "spoil" in changed else Outcome.MODIFIED)
 
 
-def test_a_bad_signature_is_found_even_when_a_good_one_follows(judge: Callable[..., Verdict]) -> None:
+def test_a_bad_signature_is_found_where_no_good_one_of_its_epoch_follows(judge: Callable[..., Verdict]) -> None:
     log = Forge()
     log.open()
     for place in range(40):
-        log.checkpoint(spoil=broken if place == 7 else bytes)
+        log.checkpoint(spoil=broken if place in (7, 30, 32) else bytes)
     log.close()
-    assert told(judge(log)) == ("MODIFIED", 9)
+    assert judge(log).verdict is Outcome.VALID_UNANCHORED
+    log.open()
+    log.checkpoint(spoil=broken)
+    log.add("note")
+    log.checkpoint(spoil=broken)
+    assert told(judge(log)) == ("MODIFIED", 46)
+    log.open(recovered=recovered(1))
+    log.close()
+    assert told(judge(log)) == ("MODIFIED", 46)
 
 
-def broken(some: bytes) -> bytes:
-    """The note with one bit of its signature changed."""
-    import base64
-
-    opening, _, text = some[:-1].rpartition(b" ")
-    signature = bytearray(base64.b64decode(text))
-    signature[20] ^= 1
-    return opening + b" " + base64.b64encode(bytes(signature)) + b"\n"
+def test_of_very_many_checkpoints_the_first_bad_one_is_named(
+    judge: Callable[..., Verdict], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rfctl_verify.signatures._AT_MOST", 4)
+    for bad, named in (({3}, None), ({3, 19}, 21), (set(range(10, 20)), 12), ({5, 6, 7}, None), (set(range(20)), 2)):
+        log = Forge()
+        log.open()
+        for place in range(20):
+            log.checkpoint(spoil=broken if place in bad else bytes)
+        assert told(judge(log)) == (("OPEN-TAIL", None) if named is None else ("MODIFIED", named))
 
 
 def test_the_clock_is_watched(judge: Callable[..., Verdict]) -> None:
@@ -369,6 +379,17 @@ def test_the_clock_is_watched(judge: Callable[..., Verdict]) -> None:
         log.wall_ns -= 2_000_000_000
 
     assert "over a boot" in told_of(back_over_a_boot)
+    assert not told_of(lambda log: (setattr(log, "sync", "simulated"), back_over_a_boot(log)))
+
+
+def test_between_sessions_a_clock_may_go_on_and_not_back(judge: Callable[..., Verdict]) -> None:
+    for by_s, outcome in ((86_400, Outcome.VALID_UNANCHORED), (-86_400, Outcome.CLOCK_ANOMALY)):
+        log = one_session()
+        log.close()
+        log.wall_ns += by_s * 10**9
+        log.open()
+        log.close()
+        assert judge(log).verdict is outcome
 
 
 def test_a_step_that_the_log_tells_of_is_no_anomaly(judge: Callable[..., Verdict]) -> None:
