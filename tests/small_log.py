@@ -63,6 +63,8 @@ class SmallLog:
 
 def heads_in(path: Path) -> list[bytes]:
     """The notes in a file of heads."""
+    if not path.exists():
+        return []
     return [b64decode(line, validate=True) for line in path.read_bytes().split(b"\n")[:-1]]
 
 
