@@ -1,9 +1,9 @@
 """The field around one electrode for a generator that asks every 20 ms.
 
-The field itself is moved on every 0.1 s. In between, tip, hottest tissue and impedance follow the power by their own
-short-time responses, computed once by the same field in steps of a millisecond, on top of where the field would go
-without power. What the two disagree by when the field arrives fades within the next span, so that nothing jumps; the
-field alone carries the energy, every joule of it.
+The field itself is moved on every 0.1 s. In between, tip, hottest tissue and impedance go straight to where the field
+will be if the power stays as it is, and follow every change of the power by their own short-time responses, computed
+once by the same field in steps of a millisecond. What the two disagree by when the field arrives is gone a span later,
+so that nothing jumps; the field alone carries the energy, every joule of it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from math import exp, log
 import numpy as np
 
 from rfctl_sim.field.disturbance import beside_the_tip, fluid_gain, fluid_profile
-from rfctl_sim.field.heat import GAMMA
 from rfctl_sim.field.matter import Matter
 from rfctl_sim.field.mesh import Array
 from rfctl_sim.field.needle import NeedleField
@@ -31,10 +30,6 @@ QUIET_K = 0.02
 
 # The response to power is tabulated in steps of this.
 TICK_S = 0.001
-
-# A disagreement fades with this time constant. Mostly it is the newest power's, which the field's long step spreads
-# over the span; a span later the field has caught up.
-FADE_S = 0.03
 
 # The response of the whole field to power is computed again when the impedance has changed by this share since.
 SOURCE_CHANGE = 0.01
@@ -64,16 +59,16 @@ class ElectrodeTissue:
         "_beside",
         "_boils",
         "_drained",
-        "_early",
         "_elapsed_s",
         "_energy_j",
+        "_expected_w",
         "_fluid_share",
         "_gain",
         "_kernel",
-        "_knot_s",
-        "_late",
         "_parts",
         "_rest_gain",
+        "_shown",
+        "_slope",
         "_span_s",
         "_unit",
         "_unit_ohm",
@@ -95,7 +90,7 @@ class ElectrodeTissue:
         self.at_rest = True
         self._boils = False
         self._span_s = SPAN_S
-        self._elapsed_s = self._energy_j = 0.0
+        self._elapsed_s = self._energy_j = self._expected_w = 0.0
         self._parts: list[tuple[float, float, float]] = []
         self._unit, self._weights = field.unit_response(SPAN_S), field.impedance_fall_per_k()
         self._unit_ohm = field.impedance_ohm
@@ -147,7 +142,7 @@ class ElectrodeTissue:
     def _disturb(self) -> None:
         """Something from outside is about to change the field: bring it to this moment."""
         if not self.at_rest:
-            self._end(0.0)
+            self._end(self._expected_w)
         self.at_rest = False
         self._span_s = SPAN_S
 
@@ -155,7 +150,7 @@ class ElectrodeTissue:
         """Show what the field says after a change from outside."""
         field = self.field
         self._unit_ohm = 0.0
-        self._begin((field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)), 0.0)
+        self._begin((field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)), self._expected_w)
         self._look()
 
     @property
@@ -205,7 +200,7 @@ class ElectrodeTissue:
         self._boils = field.boils
         shown = field.tip_temperature_c, field.tissue_max_c, log(field.impedance_ohm)
         if self._boils:
-            self._early = self._late = shown, (0.0, 0.0, 0.0)
+            self._shown, self._slope = shown, (0.0, 0.0, 0.0)
         else:
             self._unit_ohm = 0.0
             self._begin(shown, power_w)
@@ -214,33 +209,31 @@ class ElectrodeTissue:
         """Take the power of a part of the span."""
         begins_s = self._elapsed_s
         ends_s = self._elapsed_s = begins_s + dt_s
-        if power_w:
-            self._energy_j += dt_s * power_w
+        self._energy_j += dt_s * power_w
+        change_w = power_w - self._expected_w
+        if change_w:
             parts = self._parts
-            if parts and parts[-1][1] == begins_s and parts[-1][2] == power_w:
-                parts[-1] = (parts[-1][0], ends_s, power_w)
+            if parts and parts[-1][1] == begins_s and parts[-1][2] == change_w:
+                parts[-1] = (parts[-1][0], ends_s, change_w)
             else:
-                parts.append((begins_s, ends_s, power_w))
+                parts.append((begins_s, ends_s, change_w))
 
     def _now(self) -> Values:
         """Tip, degC, hottest tissue, degC, and the logarithm of the impedance, at this moment of the span."""
         at_s = self._elapsed_s
-        if at_s < self._knot_s:
-            (tip, hot, ohm), (tip_rate, hot_rate, ohm_rate) = self._early
-        else:
-            (tip, hot, ohm), (tip_rate, hot_rate, ohm_rate) = self._late
+        (tip, hot, ohm), (tip_rate, hot_rate, ohm_rate) = self._shown, self._slope
         tip += tip_rate * at_s
         hot += hot_rate * at_s
         ohm += ohm_rate * at_s
         if self._parts:
             kernel = self._kernel
             tip_k = hot_k = ohm_k = 0.0
-            for begins_s, ends_s, power_w in self._parts:
+            for begins_s, ends_s, change_w in self._parts:
                 tip_1, hot_1, ohm_1 = kernel[int((at_s - begins_s) / TICK_S + 0.5)]
                 tip_0, hot_0, ohm_0 = kernel[int((at_s - ends_s) / TICK_S + 0.5)]
-                tip_k += power_w * (tip_1 - tip_0)
-                hot_k += power_w * (hot_1 - hot_0)
-                ohm_k += power_w * (ohm_1 - ohm_0)
+                tip_k += change_w * (tip_1 - tip_0)
+                hot_k += change_w * (hot_1 - hot_0)
+                ohm_k += change_w * (ohm_1 - ohm_0)
             tip_gain, hot_gain, ohm_gain = self._gain
             tip += tip_gain * tip_k
             hot += hot_gain * hot_k
@@ -258,7 +251,7 @@ class ElectrodeTissue:
         if elapsed_s > 0.0:
             before_c = field.tip_temperature_c
             whole = self._span_s - elapsed_s < ROUNDING_S
-            flat, _, lost_j = self._drained if whole else field.coast(elapsed_s)
+            flat, lost_j = self._drained if whole else field.coast(elapsed_s)
             mean_w = self._energy_j / elapsed_s
             if mean_w:
                 flat += mean_w * (self._unit if whole else field.unit_response(elapsed_s))
@@ -287,10 +280,9 @@ class ElectrodeTissue:
             self._weights = field.impedance_fall_per_k()
             self._unit_ohm = field.impedance_ohm
         unit, weights = self._unit, self._weights
-        late, early, _ = self._drained = field.coast(span_s)
-        now = field.rise.ravel()
-        # The cell to watch is the one that will be hottest if the power goes on like this.
-        hottest = field.hottest(late + power_w * unit if power_w else late)
+        flat, _ = self._drained = field.coast(span_s)
+        ahead = flat + power_w * unit if power_w else flat
+        hottest = field.hottest(ahead)
         tip_rest, hot_rest, ohm_rest = self._rest_gain
         self._gain = (
             field.at_thermocouple(unit) / tip_rest,
@@ -298,46 +290,15 @@ class ElectrodeTissue:
             float(weights @ unit) / ohm_rest,
         )
         around_c = field.rest_c + field.background_k
-        tip = shown[0], around_c + field.at_thermocouple(now), field.at_thermocouple(early), field.at_thermocouple(late)
-        hot = shown[1], around_c + float(now[hottest]), float(early[hottest]), float(late[hottest])
-        fall = float(weights @ now)
-        ohm = shown[2], log(field.impedance_ohm), -float(weights @ early), -float(weights @ late)
-        self._knot_s = GAMMA * span_s
-        lines = (
-            _lines(*tip, tip[1] - around_c, span_s),
-            _lines(*hot, hot[1] - around_c, span_s),
-            _lines(*ohm, -fall, span_s),
+        tip, hot, ohm = self._shown = shown
+        self._slope = (
+            (around_c + field.at_thermocouple(ahead) - tip) / span_s,
+            (around_c + float(ahead[hottest]) - hot) / span_s,
+            (log(field.impedance_ohm) - float(weights @ (ahead - field.rise.ravel())) - ohm) / span_s,
         )
-        values, slopes, late_values, late_slopes = zip(*lines, strict=True)
-        self._early = values, slopes
-        self._late = late_values, late_slopes
+        self._expected_w = power_w
         self._parts.clear()
         self._elapsed_s = self._energy_j = 0.0
-
-
-def _lines(
-    shown: float, own: float, early: float, late: float, now: float, span_s: float
-) -> tuple[float, float, float, float]:
-    """One value without power within a span, as two lines that meet at its knot.
-
-    Args:
-        shown: The value that was shown last.
-        own: The field's.
-        early: The field's in other units at the knot.
-        late: The same at the end.
-        now: The same at the beginning.
-        span_s: Length of the span, s.
-
-    Returns:
-        Value at 0 and slope of the first line, and of the second.
-    """
-    knot_s = GAMMA * span_s
-    ahead = shown - own
-    at_knot = own + early - now + ahead * exp(-knot_s / FADE_S)
-    at_end = own + late - now + ahead * exp(-span_s / FADE_S)
-    first = (at_knot - shown) / knot_s
-    second = (at_end - at_knot) / (span_s - knot_s)
-    return shown, first, at_knot - second * knot_s, second
 
 
 def _short_response(field: NeedleField) -> tuple[list[Values], Values]:

@@ -54,12 +54,11 @@ class Heat:
         self._band[0, columns:] = -along.ravel()
         self._factors: dict[float, tuple[Array, Array]] = {}
 
-    def step(self, rise: Array, watts: Array | None, dt_s: float) -> tuple[Array, Array, float]:
+    def step(self, rise: Array, watts: Array | None, dt_s: float) -> tuple[Array, float]:
         """Two stages of second order, for a power that is known: the rise after ``dt_s`` with ``watts`` into each cell.
 
         Returns:
-            The rise at the end and, of first order, at ``GAMMA * dt_s``, K, and what left at the boundary, J. All
-            arrays are flat.
+            The rise, K, and what left at the boundary, J. All arrays are flat.
         """
         factor, weight = self._factor(GAMMA * dt_s)
         right = weight * rise
@@ -72,7 +71,7 @@ class Heat:
         if watts is not None:
             right += watts
         end = solved(factor, right, in_place=True)
-        return end, middle, dt_s * ((1.0 - GAMMA) * float(self.loss @ middle) + GAMMA * float(self.loss @ end))
+        return end, dt_s * ((1.0 - GAMMA) * float(self.loss @ middle) + GAMMA * float(self.loss @ end))
 
     def response(self, watts: Array, dt_s: float) -> Array:
         """What ``watts`` into each cell add to the rise within one ``step`` of ``dt_s``, K."""

@@ -161,7 +161,7 @@ class NeedleField:
         if power_w:
             source = power_w * self.watts_each
             watts = source if watts is None else watts + source
-        flat, _, lost_j = self._heat.step(self.rise.ravel(), watts, dt_s)
+        flat, lost_j = self._heat.step(self.rise.ravel(), watts, dt_s)
         self.arrive(flat, lost_j, dt_s, power_w)
 
     def advance_to(self, dt_s: float, tip_c: float) -> float:
@@ -174,12 +174,8 @@ class NeedleField:
         self.arrive(flat, dt_s * float(self._heat.loss @ flat), dt_s, power_w)
         return power_w
 
-    def coast(self, dt_s: float) -> tuple[Array, Array, float]:
-        """Where the rises would go without power.
-
-        Returns:
-            The rise of each cell after ``dt_s`` and after ``GAMMA * dt_s`` (flat), and what left at the boundary, J.
-        """
+    def coast(self, dt_s: float) -> tuple[Array, float]:
+        """The rise of each cell after ``dt_s`` without power, K (flat), and what would leave at the boundary, J."""
         return self._heat.step(self.rise.ravel(), self._losses(dt_s), dt_s)
 
     def unit_response(self, dt_s: float) -> Array:
