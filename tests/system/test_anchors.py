@@ -45,6 +45,12 @@ def until(condition: Callable[[], bool]) -> None:
         select.select([], [], [], 0.02)
 
 
+def kept_in(folder: Path) -> list[bytes]:
+    """The heads that a collector has kept so far."""
+    path = folder / "bench-1-test.0001.heads"
+    return heads_in(path) if path.exists() else []
+
+
 def start(stack: ExitStack, *arguments: str | Path, cwd: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [RFCTL, *arguments], cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
@@ -119,10 +125,9 @@ def test_a_station_publishes_its_heads_retained_and_a_collector_keeps_them(tmp_p
         inbox.put_head(number, log.root.origin, note)
     publisher.finish()
     assert publisher.ended_within(PATIENCE_S)
-    until(lambda: heads_in(out / "bench-1-test.0001.heads") == notes)
+    until(lambda: kept_in(out) == notes)
     late = start(stack, "anchor", "collect", "--broker", broker.url, "--out", "late", cwd=tmp_path)
-    until((tmp_path / "late" / "bench-1-test.0001.heads").exists)  # who comes late gets the newest
-    until(lambda: heads_in(tmp_path / "late" / "bench-1-test.0001.heads") == notes[-1:])
+    until(lambda: kept_in(tmp_path / "late") == notes[-1:])  # who comes late gets the newest
     late.send_signal(signal.SIGTERM)
     assert late.wait(PATIENCE_S) == 0
 
@@ -131,7 +136,7 @@ def test_a_station_publishes_its_heads_retained_and_a_collector_keeps_them(tmp_p
 def test_a_collector_keeps_all_heads_also_those_it_was_away_for(tmp_path: Path, stack: ExitStack) -> None:
     port, out = free_port(), tmp_path / "heads"
     log = SmallLog.begin()
-    topic, file = f"anchor/{log.root.origin}", out / "bench-1-test.0001.heads"
+    topic = f"anchor/{log.root.origin}"
     kept: list[bytes] = []
 
     def publish() -> None:
@@ -142,7 +147,7 @@ def test_a_collector_keeps_all_heads_also_those_it_was_away_for(tmp_path: Path, 
         return start(stack, "anchor", "collect", "--broker", f"mqtt://{LOOPBACK}:{port}", "--out", out, cwd=tmp_path)
 
     def all_kept() -> bool:
-        return file.exists() and heads_in(file) == kept
+        return kept_in(out) == kept
 
     collector = collect()  # before the broker is there
     broker = stack.enter_context(Mosquitto(tmp_path, port=port))
