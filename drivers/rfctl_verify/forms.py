@@ -10,7 +10,8 @@ NUMBER = "(0|[1-9][0-9]{0,14})"
 HEX = "([0-9a-f]{64})"
 BASE64 = "([A-Za-z0-9+/]{4,6000}={0,2})"
 _NS = "(0|[1-9][0-9]{0,17})"
-_STRING = r'(?:[ !#-\[\]-~]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*'
+_STRING = r'(?:[ !#-\[\]-~]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+'
+"""Possessive, or a string of a megabyte would take hundreds of it to go back on."""
 _SECOND = (
     "(?:19[7-9][0-9]|[2-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     "T(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
@@ -58,7 +59,7 @@ RETIRED_FILE = _compiled(
 )
 ORIGIN = re.compile(_ORIGIN)
 
-_TEXT = re.compile(rb'"((?:[^"\\]|\\.)*)"( *:)?')
+_TEXT = re.compile(rb'"((?:[^"\\]++|\\.)*+)"( *+:)?')
 _INNERMOST = re.compile(rb"\[\]|\{\}")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 

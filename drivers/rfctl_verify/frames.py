@@ -49,7 +49,7 @@ class Frames:
                 return
             end = place + 8 + length
             if end > len(buffer):
-                buffer, place = buffer[place:] + read(_BLOCK_BYTES + 8), 0
+                buffer, place = buffer[place:] + read(length + _BLOCK_BYTES), 0
                 end = 8 + length
                 if end > len(buffer):
                     self._judge(buffer, f"a frame of {length} bytes is cut short", ends_here=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl_verify.heads import Head, Witness, anchored_by
 from rfctl_verify.note import parse_note
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from rfctl_verify.merkle import Tree
 
 NEVER = -1
+
+
+class Contradiction(NamedTuple):
+    """A head and the log, or two heads, of which one is not true.
+
+    Attributes:
+        outcome: FORKED, DIVERGED or TRUNCATED.
+        detail: In words.
+        head: The signed one, where it forks.
+        root: What the log has for that head's records.
+        other: The other signed head, where two of them contradict each other.
+    """
+
+    outcome: Outcome
+    detail: str
+    head: Head | None = None
+    root: bytes = b""
+    other: Head | None = None
 
 
 class Known:
@@ -42,16 +60,21 @@ class Known:
                 self._others.append((head, tree.root()))
         return heads[self._next].size if self._next < len(heads) else NEVER
 
-    def contradiction(self, walk: Walk) -> tuple[Outcome, str] | None:
+    def contradiction(self, walk: Walk) -> Contradiction | None:
         """What the heads say against the log; None when nothing."""
-        signed = next((pair for pair in self._others if _signed(pair[0], walk)), None) or self._two_of_one_size(walk)
-        if signed is not None:
-            return Outcome.FORKED, f"two histories: {_contrast(*signed)}"
+        for head, root in self._others:
+            if _signed(head, walk):
+                return Contradiction(Outcome.FORKED, f"two histories: {_contrast(head, root)}", head, root=root)
+        pair = self._two_of_one_size(walk)
+        if pair is not None:
+            detail = f"two histories: {_contrast(pair[0], pair[1].root)}"
+            return Contradiction(Outcome.FORKED, detail, pair[0], other=pair[1])
         if self._others:
-            return Outcome.DIVERGED, _contrast(*self._others[0])
+            return Contradiction(Outcome.DIVERGED, _contrast(*self._others[0]))
         if self._next < len(self._heads):
             newest = self._heads[-1]
-            return Outcome.TRUNCATED, f"{newest.source} has seen {newest.size} records, there are {walk.records}"
+            detail = f"{newest.source} has seen {newest.size} records, there are {walk.records}"
+            return Contradiction(Outcome.TRUNCATED, detail)
         return None
 
     def anchor(self) -> tuple[str, int] | None:
@@ -60,19 +83,19 @@ class Known:
             return None
         return anchored_by(self._newest, self._witnesses), self._newest.size
 
-    def _two_of_one_size(self, walk: Walk) -> tuple[Head, bytes] | None:
+    def _two_of_one_size(self, walk: Walk) -> tuple[Head, Head] | None:
         before: Head | None = None
         for head in self._heads[self._next :]:
             if not (head.raw and _signed(head, walk)):
                 continue
             if before is not None and before.size == head.size and before.root != head.root:
-                return head, before.root
+                return head, before
             before = head
         return None
 
 
 def _contrast(head: Head, root: bytes) -> str:
-    return f"{head.source} has the root {head.root.hex()} for {head.size} records, here it is {root.hex()}"
+    return f"{head.source} has the root {head.root.hex()} for {head.size} records, the other is {root.hex()}"
 
 
 def _signed(head: Head, walk: Walk) -> bool:

@@ -38,6 +38,7 @@ class Verdict:
         first_bad_seq: Where the record was found bad, else None.
         detail: The reason, for a person.
         anchored_by: Who else has seen the head. None where nobody has.
+        evidence: Of a fork: a text that convinces anyone who holds the key, without the log.
     """
 
     verdict: Outcome
@@ -45,9 +46,11 @@ class Verdict:
     first_bad_seq: int | None
     detail: str
     anchored_by: str | None = None
+    evidence: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.verdict}: {self.records} records. {self.detail}"
+        seen = "" if self.evidence is None else f"\nEvidence:\n{self.evidence.rstrip()}"
+        return f"{self.verdict}: {self.records} records. {self.detail}{seen}"
 
     def as_json(self) -> dict[str, object]:
         """Members of the JSON document of ``rfctl record verify --json``."""
@@ -57,4 +60,5 @@ class Verdict:
             "first_bad_seq": self.first_bad_seq,
             "anchored_by": self.anchored_by,
             "detail": self.detail,
+            "evidence": self.evidence,
         }

@@ -16,24 +16,27 @@ JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document o
 def record() -> None:
     """Verify or replay a record, or make its report, offline.
 
-    Example: rfctl record verify record.jsonl --key record.pub
+    Example: rfctl record verify log --key root.pub
     """
 
 
 @record.command()
 @PATH
-@click.option("--key", required=True, type=click.Path(path_type=Path), help="The public key file (.pub).")
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The root's public key file (.pub).")
+@click.option("--head", multiple=True, type=click.Path(path_type=Path), help="Heads seen elsewhere; repeatable.")
+@click.option("--witness", multiple=True, help="Verifier key of a witness, or a file with it; repeatable.")
 @JSON
-def verify(*, path: Path, key: Path, as_json: bool) -> None:
+def verify(*, path: Path, key: Path, head: tuple[Path, ...], witness: tuple[str, ...], as_json: bool) -> None:
     """Say whether the record is as it was written: 0 only when it is VALID-*, else 1.
 
-    Example: rfctl record verify record.jsonl --key record.pub
+    PATH is the folder of a log, or a record of format 0. Without a head the verdict is at best VALID-UNANCHORED.
+
+    Example: rfctl record verify log --key root.pub --head heads.txt
     """
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
-    from rfctl.record import keys
-    from rfctl.record.verify import verify as verify_record
+    from rfctl.record.verify import verify_files
 
-    verdict = verify_record(path, keys.load_public_key(key))
+    verdict = verify_files(path, key, heads=head, witnesses=witness)
     if as_json:
         click.echo(json.dumps({"path": str(path.resolve())} | verdict.as_json()))
     else:

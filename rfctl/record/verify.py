@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rfctl.errors import ConfigError
+from rfctl_verify import verify as alone
 from rfctl_verify.files import Unreadable
 from rfctl_verify.verdict import Outcome, Verdict
-from rfctl_verify.verify import verify as verify_alone
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from rfctl.record.keys import PublicKey
 
-__all__ = ["Outcome", "Verdict", "verify"]
+__all__ = ["Outcome", "Verdict", "verify", "verify_files"]
 
 
 def verify(path: Path, public_key: PublicKey) -> Verdict:
@@ -23,9 +25,23 @@ def verify(path: Path, public_key: PublicKey) -> Verdict:
     Raises:
         ConfigError: The path is no readable record. Nothing that a record holds raises.
     """
+    with _in_our_words():
+        return alone.verify(path, public_key)
+
+
+def verify_files(path: Path, key: Path, *, heads: Sequence[Path] = (), witnesses: Sequence[str] = ()) -> Verdict:
+    """Verify the record at ``path`` with a public key file, files of heads, and verifier keys of witnesses.
+
+    Raises:
+        ConfigError: One of them is not readable or not what it has to be.
+    """
+    with _in_our_words():
+        return alone.verify_files(path, key, heads=heads, witnesses=witnesses)
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
     try:
-        return verify_alone(path, public_key)
+        yield
     except Unreadable as problem:
-        raise ConfigError(
-            problem.reason, where=str(problem.path), remedy="Give the record's file or folder; check permissions."
-        ) from None
+        raise ConfigError(problem.reason, where=str(problem.path), remedy="Check path and permissions.") from None
