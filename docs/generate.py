@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
-from rfctl.kernel.limits import ROWS, Action, Basis, Origin, Side
+from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
+from rfctl.kernel.row import Action, Basis, Origin, Side
 from rfctl.kernel.transitions import TRANSITIONS, condition, diagram
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from rfctl.kernel.limits import Row, Window
+    from rfctl.kernel.row import Row, Window
 
 FOLDER = Path(__file__).parent
 

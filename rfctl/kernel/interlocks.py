@@ -13,14 +13,9 @@ from rfctl.kernel.limits import (
     REVERSED_AFTER_J,
     REVERSED_WITHIN_S,
     RISE_CHECKED_BELOW_SET_K,
-    Action,
-    Basis,
-    Quantity,
-    Row,
-    Side,
-    Window,
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
+from rfctl.kernel.row import Action, Basis, Quantity, Row, Side, Window
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
 if TYPE_CHECKING:

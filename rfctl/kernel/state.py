@@ -7,9 +7,10 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.effects import Ask, Outcome
-from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Basis, Origin, Quantity, Row, Side
+from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.regulator import Regulator
+from rfctl.kernel.row import GENERATOR_WIDE, Action, Basis, Origin, Quantity, Row, Side
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, Plan
@@ -87,7 +88,7 @@ def _ready(row: Row) -> ReadyRow:
 class Sample(NamedTuple):
     """One channel's signals as the rows compare them. None: not applicable now, so the row says nothing.
 
-    The fields that rows compare are named as the values of limits.Quantity; ``impedance_half_ohm`` is the mean of the
+    The fields that rows compare are named as the values of row.Quantity; ``impedance_half_ohm`` is the mean of the
     tissue's impedance over the last half second with RF on.
     """
 

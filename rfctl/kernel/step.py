@@ -29,8 +29,8 @@ from rfctl.kernel.interlocks import (
     judge_channel,
     judge_generator,
 )
-from rfctl.kernel.limits import Action, Origin
 from rfctl.kernel.phase import ARMING, LESION, OVER, PERMITTED, Phase
+from rfctl.kernel.row import Action, Origin
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
 from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
 from rfctl.model.plan import FaultPolicy, OrderOfWork

@@ -7,7 +7,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rfctl.errors import RecordError
-from rfctl.kernel.limits import ROWS, Row
+from rfctl.kernel.limits import ROWS
+from rfctl.kernel.row import Row
 from rfctl.kernel.state import Setup
 from rfctl.model.capability import SetPoint
 from rfctl.model.plan import Medium, Plan

@@ -12,8 +12,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rfctl.kernel.interlocks import limit_of
-from rfctl.kernel.limits import Action, Quantity, Row, Side, Window
 from rfctl.kernel.phase import Phase
+from rfctl.kernel.row import Action, Quantity, Row, Side, Window
 from rfctl.kernel.state import ChannelState
 from rfctl.report.evidence import BEFORE_RF_NS, Weight
 

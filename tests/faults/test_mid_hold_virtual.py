@@ -13,7 +13,8 @@ import pytest
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
-from rfctl.kernel.limits import ROWS, Side
+from rfctl.kernel.limits import ROWS
+from rfctl.kernel.row import Side
 from rfctl.kernel.state import Setup
 from rfctl.record.keys import load_public_key
 from rfctl.record.replay import replay

@@ -34,8 +34,8 @@ from rfctl.kernel.effects import (
 )
 from rfctl.kernel.events import Answered, Choice, Command, Completed, Durable, Event, Question, Sampled, Stopped
 from rfctl.kernel.guards import ceiling_v, lesion_of, may_step, motor_target_delivered
-from rfctl.kernel.limits import Row
 from rfctl.kernel.phase import Phase
+from rfctl.kernel.row import Row
 from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
 from rfctl.kernel.step import step
 from rfctl.model.capability import SetPoint

@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import pytest
 
-from rfctl.kernel import limits
 from rfctl.kernel.actions import with_channel
 from rfctl.kernel.effects import Effect, Level, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Missed, Sampled
 from rfctl.kernel.interlocks import limit_of
-from rfctl.kernel.limits import GENERATOR_WIDE, ROWS, Action, Basis, Origin, Quantity, Row, Side
+from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ENERGISED, Phase
+from rfctl.kernel.row import AT_ONCE, GENERATOR_WIDE, TWO_OF_THREE, Action, Basis, Origin, Quantity, Row, Side
 from rfctl.kernel.state import Stage
 from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
@@ -420,7 +420,7 @@ def test_a_warning_is_given_again_in_the_next_phase() -> None:
 # windows
 
 
-TWO_OF_THREE_CODES = [code for code, row in CHANNEL_ROWS.items() if row.window == limits.TWO_OF_THREE]
+TWO_OF_THREE_CODES = [code for code, row in CHANNEL_ROWS.items() if row.window == TWO_OF_THREE]
 
 
 @pytest.mark.parametrize("code", TWO_OF_THREE_CODES)
@@ -559,7 +559,7 @@ def test_without_that_row_it_ends_by_the_planned_duration() -> None:
 
 def test_rows_on_the_generator_are_what_their_judge_takes_them_for() -> None:
     for row in GENERATOR_ROWS.values():
-        assert (row.basis, row.window, row.action) == (Basis.ABSOLUTE, limits.AT_ONCE, Action.TRIP)
+        assert (row.basis, row.window, row.action) == (Basis.ABSOLUTE, AT_ONCE, Action.TRIP)
 
 
 def missed(bench: Bench) -> tuple[Effect, ...]:

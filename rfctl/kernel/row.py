@@ -1,0 +1,138 @@
+"""What a row of the interlock table is: what is compared with what, in which phases, how long, what follows."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from rfctl.kernel.phase import Phase
+
+
+class Quantity(StrEnum):
+    """What a row compares: a field of the channel's sample, or of the generator's."""
+
+    TEMPERATURE = "temperature_c"
+    TEMPERATURE_STEP = "temperature_step_k"
+    THERMOCOUPLE_OPEN = "thermocouple_open"
+    IMPEDANCE = "impedance_ohm"
+    IMPEDANCE_MEAN = "impedance_mean_ohm"
+    IMPEDANCE_SLOPE = "impedance_slope_pct_per_s"
+    IMPEDANCE_RISE = "impedance_rise_pct"
+    POWER_TISSUE = "power_tissue_w"
+    RF_ON = "rf_on_s"
+    RF_MISSING = "rf_missing"
+    STIMULATION_MISSING = "stimulation_missing"
+    UNCOMMANDED_RF = "uncommanded_rf"
+    OUTPUT_AFTER_OFF = "output_after_off_s"
+    FAULT_BITS = "fault_bits"
+    SAMPLE_AGE = "sample_age_s"
+    COUNTER_AGE = "counter_age_s"
+    LEASE_LOST = "lease_lost"
+    SET_POINT_ERROR = "set_point_error_pct"
+    NEIGHBOUR_RISE = "neighbour_rise_k"
+    RISE_AFTER_ENERGY = "rise_after_energy_k"
+    FALLEN = "fallen_k"
+    ENERGY = "energy_j"
+
+
+class Basis(StrEnum):
+    """What a limit is relative to."""
+
+    ABSOLUTE = "absolute"
+    SET_TEMPERATURE = "set temperature"
+    POWER_CAP = "power cap of the electrode"
+    DURATION = "planned duration"
+    RAMP = "planned ramp"
+    """Its time: from T_start to the set temperature at the planned rate."""
+    ENERGY = "power cap x ramp + 2 x hold power x hold"
+    """Where no model predicts the energy; the power that holds, for the planned rise."""
+    DISPLAY_STEP = "display step"
+    """Of the temperature: the offset, or so many steps where that is more."""
+
+
+class Side(StrEnum):
+    """On which side of the limit the row acts. The comparison is written so that not-a-number acts."""
+
+    ABOVE = "above"
+    BELOW = "below"
+
+
+class Action(StrEnum):
+    """What follows."""
+
+    WARN = "warn"
+    REFUSE = "refuse"
+    TRIP = "trip"
+
+
+class Origin(StrEnum):
+    """Where the cause of a trip lies; decides the exit code of the command."""
+
+    PROCESS = "process"
+    DEVICE = "device"
+
+
+class Window(NamedTuple):
+    """How long a value must be beyond its limit.
+
+    Attributes:
+        ns: Every sample of so long a stretch, 0 for no such condition.
+        of_last: With ``ns`` 0: beyond the limit in ``needed`` of the last ``of_last`` samples.
+        needed: See ``of_last``.
+    """
+
+    ns: int
+    of_last: int = 1
+    needed: int = 1
+
+
+AT_ONCE = Window(0)
+TWO_OF_THREE = Window(0, of_last=3, needed=2)
+
+
+def sustained(milliseconds: int) -> Window:
+    """Beyond the limit in every sample for so long."""
+    return Window(milliseconds * 1_000_000)
+
+
+class Row(NamedTuple):
+    """One interlock.
+
+    Attributes:
+        code: Its name, for ever: records and scripts refer to it.
+        hazard: The hazard it controls.
+        phases: Phases of the channel in which it is in force.
+        quantity: What it compares.
+        side: Beyond which side of the limit it acts.
+        basis: What the limit is relative to.
+        factor: Multiplies the basis.
+        offset: Is added.
+        window: How long the value must be beyond the limit.
+        action: What follows.
+        origin: Where the cause lies.
+        unit: Unit of value and limit, UCUM.
+        text: What a person reads; ``{measured}``, ``{limit}``, ``{window}`` and ``{channel}`` are filled in.
+        setting: What governs the limit.
+        stops_all: It ends the procedure even where a plan lets the other channels go on. A cause in the device always
+            does.
+    """
+
+    code: str
+    hazard: str
+    phases: frozenset[Phase]
+    quantity: Quantity
+    side: Side
+    basis: Basis
+    factor: float
+    offset: float
+    window: Window
+    action: Action
+    origin: Origin
+    unit: str
+    text: str
+    setting: str
+    stops_all: bool = False
+
+
+GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE})
+"""Quantities of the generator as a whole; judged on every event, also on one that brought no sample."""
