@@ -42,8 +42,9 @@ check: lint
 # that at the end no processor waits for one of them.
 SHARED := --numprocesses auto --dist loadfile --no-loadscope-reorder tests/system tests/virtual tests/faults tests
 test: lint tools
-	$(BIN)/pytest -m "not real_time" $(SHARED)
-	$(BIN)/pytest -m real_time $(SHARED)
+	rm -rf build/results
+	$(BIN)/pytest -m "not real_time" --results virtual $(SHARED)
+	$(BIN)/pytest -m real_time --results real-time $(SHARED)
 
 # What tests use beside Python, a program or a file, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential \
@@ -104,4 +105,4 @@ lock:
 	$(COMPILE) benchmarks/requirements.in --constraint requirements.lock --output-file benchmarks/requirements.lock
 
 clean:
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

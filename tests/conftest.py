@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,16 @@ from pytest_asyncio import is_async_test
 
 from rfctl.clock import Clock, RealClock
 from rfctl.virtual import VirtualClock, VirtualLoop
+from tests import kills
+from tests.proofs import pytest_addoption, pytest_collection_modifyitems, pytest_configure, shows
+
+__all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "shows"]
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+if removed := os.environ.get(kills.VARIABLE):
+    kills.KILLS[removed].remove()
 
 # A task or thread whose last steps are due still gets to make them.
 LAST_STEPS_S = 0.001

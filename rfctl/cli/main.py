@@ -23,6 +23,7 @@ COMMANDS = {
     "check": ("rfctl.cli.check:check", "Check a generator against its profile."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "trace": ("rfctl.cli.trace:trace", "Show what crossed the wire, or play it to the driver again."),
+    "safety": ("rfctl.cli.safety:safety", "Hazards, their controls, and how each was proved."),
     "config": ("rfctl.cli.config:config", "Check a station, profile, plan or answers file."),
     "accounts": ("rfctl.cli.accounts:accounts", "Who may do what at a station: names, roles, passwords."),
     "keys": ("rfctl.cli.keys:keys", "Keys of a station's record: root, epochs, what others verify with."),
