@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from rfctl.errors import ConfigError
-from rfctl.kernel.limits import ROWS, Row
+from rfctl.kernel.limits import ROWS
+from rfctl.kernel.row import Row
 from rfctl.model.strict_toml import Strict, read
 
 if TYPE_CHECKING:
