@@ -123,7 +123,7 @@ def plan(
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """One hold, from the first good cycle until the contact is open; another one takes a new proof.
+    """One hold, from the first good cycle until the contact is open. After a fault another one takes a new proof.
 
     Attributes:
         plan: Its numbers.
@@ -131,6 +131,7 @@ class Hold:
         fault: Why it ended, when nobody let go; None otherwise.
         wake_ns: When ``Due`` is to be said, if the last step gave no frame; 0 for not at all.
         opened_ns: When the contact was seen open after the end; 0 before.
+        seen_ns: When the contact was last seen closed; 0 before.
     """
 
     plan: HoldPlan
@@ -138,6 +139,7 @@ class Hold:
     fault: RelayFault | None = None
     wake_ns: int = 0
     opened_ns: int = 0
+    seen_ns: int = 0
     frame: bytes = b""  # in flight
     sent_ns: int = 0
     beat_ns: int | None = None  # a good cycle that waits for the reply in flight
@@ -201,7 +203,7 @@ def _answered(hold: Hold, event: Answered) -> Hold:
     if hold.stage is Stage.LETTING_GO:
         return hold if is_closed else replace(hold, stage=Stage.OPEN, opened_ns=event.at_ns)
     if is_closed:
-        return replace(hold, contradictions=0)
+        return replace(hold, contradictions=0, seen_ns=event.at_ns)
     hold = replace(hold, contradictions=hold.contradictions + 1)
     if hold.contradictions < SEEN_TWICE:
         return hold
