@@ -15,8 +15,8 @@ from rfctl.check.findings import Finding, Findings
 from rfctl.check.subject import Subject
 from rfctl.errors import DeviceError, RefusedError, WrongDevice
 from rfctl.model.capability import Capability
-from rfctl.record import keys
-from rfctl.record.layout import origin_of
+from rfctl.record import epochs
+from rfctl.record.opening import ThrowAway
 from rfctl.record.writer import RecordWriter
 from rfctl.station import registry
 from rfctl.station.attendance import at_the_bedside
@@ -176,9 +176,9 @@ async def _with_energy(subject: Subject, station: Station, out: Path, acts: tupl
     """
     folder = out / f"check-{station.id}-{subject.clock.utc():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
     folder.mkdir(parents=True)
-    key = keys.generate()
-    keys.write_public_key(folder / "record.pub", keys.public_half(key, origin_of(station.id)))
-    path = folder / "record.jsonl"
+    log_keys = ThrowAway(station.id)
+    epochs.write_public_key(folder / "record.pub", log_keys.public)
+    path = folder / "record"
     header = {
         "station": station.id,
         "backend": "simulated" if station.simulated else "device",
@@ -187,7 +187,7 @@ async def _with_energy(subject: Subject, station: Station, out: Path, acts: tupl
         "station_sha256": station.sha256,
         "profile_sha256": subject.profile.sha256,
     }
-    record = await RecordWriter.create(path, clock=subject.clock, signing_key=key, header=header)
+    record = await RecordWriter.open(path, clock=subject.clock, keys=log_keys, header=header)
     for act in acts:
         record.append(deeds.KIND, subject.clock.monotonic_ns(), act.members())
     begun = len(subject.findings.all)

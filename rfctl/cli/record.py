@@ -52,7 +52,7 @@ def replay(*, path: Path, as_json: bool) -> None:
 
     A record that this version cannot decide again is not shown to agree: 1 as well, with the reason.
 
-    Example: rfctl record replay record.jsonl
+    Example: rfctl record replay record
     """
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE, RecordError
     from rfctl.record.replay import replay as replay_record
@@ -91,7 +91,7 @@ def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
 
     The same record gives the same bytes. A report of a record that does not hold says so in red on its first page.
 
-    Example: rfctl record report record.jsonl --key record.pub --out report.pdf
+    Example: rfctl record report record --key record.pub --out report.pdf
     """
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
     from rfctl.report.report import write

@@ -52,7 +52,7 @@ def show(*, file: Path, as_json: bool) -> None:
 @trace.command()
 @FILE
 @click.option("--profile", help="Decode by this profile instead of the one that the session used; a name or a file.")
-@click.option("--record", type=click.Path(path_type=Path), help="The record; record.jsonl beside the trace by default.")
+@click.option("--record", type=click.Path(path_type=Path), help="The record; default: record, beside the trace.")
 @JSON
 def replay(*, file: Path, profile: str | None, record: Path | None, as_json: bool) -> None:
     """Play it to the driver: 0 when it asks and decodes as it did then, else 1 with each difference.
@@ -69,7 +69,7 @@ def replay(*, file: Path, profile: str | None, record: Path | None, as_json: boo
 
     kept = read(file)
     loaded = any_profile.load(profile or kept.about.get("profile", ""))
-    beside = record or file.with_name("record.jsonl")
+    beside = record or file.with_name("record")
     readings = trace_replay.readings_of(beside) if record or beside.exists() else {}
 
     async def main() -> trace_replay.Replayed:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 ED25519 = b"\x01"
 LONGEST_NOTE_BYTES = 4096
-ORIGIN = re.compile(r"rfctl/[!-*,-~]{1,120}", re.ASCII)
-"""Visible ASCII without the plus sign, which ends the name in a verifier key."""
+ORIGIN = re.compile(r"rfctl/[!#-*,-\[\]-~]{1,120}", re.ASCII)
+"""Visible ASCII without the plus sign, which ends the name in a verifier key, and without what JSON would escape."""
 _TEXT = re.compile(rb"(?:[ -~]+\n)+", re.ASCII)
 _SIGNATURE = re.compile("\u2014 ([!-*,-~]{1,200}) ([A-Za-z0-9+/]+=*)\n")
 

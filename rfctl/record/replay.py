@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from rfctl.errors import RecordError
 from rfctl.kernel import journal
-from rfctl.kernel.events import Event, Sampled
 from rfctl.kernel.state import KernelState, initial
 from rfctl.kernel.step import step
-from rfctl.record.reader import Entry, read_entries
+from rfctl.record.segments import Entry
 from rfctl.record.setup import setup_from
+from rfctl.record.story import story
 from rfctl.record.values import encode_value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.kernel.effects import Effect
+    from rfctl.kernel.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,52 +55,59 @@ def replay(path: Path, witness: Witness | None = None) -> Replayed:
     """Re-decide a whole record.
 
     Args:
-        path: The record.
-        witness: Is told of every line in order.
+        path: The folder of a log, every session in it; or a file of format 0.
+        witness: Is told of everything in order.
 
     Raises:
-        ConfigError: The file cannot be read.
-        RecordError: A line cannot be understood, or another interlock table decided.
+        ConfigError: Something cannot be read.
+        RecordError: Something cannot be understood, or another interlock table decided.
     """
     state: KernelState | None = None
     decisions = differences = 0
     first = ""
-    for entry in read_entries(path):
-        if entry.kind == "setup":
-            state = initial(setup_from(entry.members))
-        elif entry.kind in {"sample", "decision"}:
-            if state is None:
-                raise RecordError("a decision stands before the set-up", where=f"{path}, line {entry.seq}")
-            event, recorded = _decision(entry)
-            state, effects = step(state, event)
-            decisions += 1
-            decided = _values(entry.kind, effects)
-            # What is equal as it stands is equal as JSON too; only not-a-number and the like need the round trip.
-            if decided != recorded and (decided := json.loads(json.dumps(encode_value(decided)))) != recorded:
-                differences += 1
-                first = first or f"line {entry.seq}: recorded {_text(recorded)}, decided now {_text(decided)}"
+    for told in story(path):
+        if isinstance(told, Entry):
+            if told.kind == "session" and not told.members.get("after_failure"):
+                state = None
+            elif told.kind == "setup":
+                state = initial(setup_from(told.members))
             if witness is not None:
-                witness.decision(event, effects, state)
+                witness.line(told)
             continue
+        if state is None:
+            raise RecordError("a decision stands before the set-up", where=f"{path}, {told.place}")
+        state, effects = step(state, told.event)
+        decisions += 1
+        decided, recorded = _values(effects, routine=told.routine), told.decided
+        # What is equal as it stands is equal as JSON too; only not-a-number and the like need the round trip.
+        if decided != recorded and (decided := _as_json(decided)) != (recorded := _as_json(recorded)):
+            differences += 1
+            first = first or f"{told.place}: {difference(recorded, decided)}"
         if witness is not None:
-            witness.line(entry)
+            witness.decision(told.event, effects, state)
     return Replayed(decisions, differences, first, state)
 
 
-def _decision(entry: Entry) -> tuple[Event, object]:
-    members: dict[str, Any] = entry.members
-    try:
-        if entry.kind == "sample":
-            values, recorded = members["v"]
-            return Sampled(entry.t_ns, journal.reading_from(values)), recorded
-        return journal.event_from(entry.t_ns, members["event"]), members["effects"]
-    except (KeyError, TypeError, ValueError) as problem:
-        raise RecordError(f"a decision cannot be read: {problem!r}", where=f"line {entry.seq}") from None
+def difference(recorded: Any, decided: Any) -> str:
+    """What differs between two decisions, as a person reads it: the first effect that does."""
+    if isinstance(recorded, list) and isinstance(decided, list):
+        for number, (before, now) in enumerate(zip(recorded, decided, strict=False), start=1):
+            if before != now:
+                name = f"{before[0]}" if isinstance(before, list) and before and isinstance(before[0], str) else "item"
+                return f"{name} {number} of {len(recorded)}: recorded {_text(before)}, decided now {_text(now)}"
+        if len(recorded) != len(decided):
+            longer, word = (recorded, "recorded") if len(recorded) > len(decided) else (decided, "decided now")
+            return f"{len(recorded)} recorded, {len(decided)} decided now: only {word} is {_text(longer[-1])}"
+    return f"recorded {_text(recorded)}, decided now {_text(decided)}"
 
 
-def _values(kind: str, effects: tuple[Effect, ...]) -> object:
-    """The effects in the form in which a line of this kind holds them."""
-    values = journal.routine_values(effects) if kind == "sample" else None
+def _as_json(values: object) -> object:
+    return json.loads(json.dumps(encode_value(values)))
+
+
+def _values(effects: tuple[Effect, ...], *, routine: bool) -> object:
+    """The effects in the form in which they were recorded."""
+    values = journal.routine_values(effects) if routine else None
     return [journal.effect_values(effect) for effect in effects] if values is None else values
 
 

@@ -68,6 +68,15 @@ def members_text(payload: Mapping[str, object]) -> str:
     return f",{_encode(encode_value(payload))[1:-1]}"
 
 
+def text_of(value: object) -> str:
+    """A value as JSON text.
+
+    Raises:
+        TypeError, ValueError, RecursionError: It has no JSON form.
+    """
+    return _encode(encode_value(value))
+
+
 def numbers_text(numbers: object) -> str:
     """A list of numbers and booleans, nested or not, as JSON text, without a walk over it in Python.
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from rfctl.record.keys import PublicKey
+    from rfctl_verify.public_key import Key
 
 __all__ = ["Outcome", "Verdict", "verify", "verify_files"]
 
 
-def verify(path: Path, public_key: PublicKey) -> Verdict:
+def verify(path: Path, public_key: Key) -> Verdict:
     """Verify the record at ``path`` as signed by the holder of ``public_key`` for the key's origin.
 
     Raises:

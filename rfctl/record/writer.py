@@ -1,47 +1,66 @@
-"""Writes a record: a chain of lines made on the loop, stored by one thread, durable when asked.
+"""Writes the log of a station: records made and chained on the loop, stored by one thread, durable when asked.
 
 Appending never waits and never raises, because decisions to switch off are recorded on the way to switching off. The
-first error of the disk ends the record for good: after a failed fsync the kernel may have dropped the very pages that
-failed, and a second fsync would report success without them.
+first error of the disk ends the session's part of the log for good: after a failed fsync the kernel may have dropped
+the very pages that failed, and a second fsync would report success without them.
 """
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
 import hashlib
 import os
+import struct
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from rfctl import __version__
-from rfctl.errors import ConfigError, RecordError
-from rfctl.record import layout
-from rfctl.record.boot import boot_id
-from rfctl.record.values import members_text, numbers_text
+from rfctl.clock import NS_PER_S
+from rfctl.errors import RecordError
+from rfctl.kernel import journal
+from rfctl.kernel.events import Sampled
+from rfctl.record import body, chunk
+from rfctl.record.disk import Disk
+from rfctl.record.notes import encode64
+from rfctl.record.opening import open_log
+from rfctl.record.stamps import Stamps, wall_ns_of
+from rfctl.record.store import Append, Begin, Store
+from rfctl.record.tree import Tree, leaf_hash
+from rfctl.record.values import members_text, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
     from rfctl.clock import Clock
+    from rfctl.kernel.effects import Effect
+    from rfctl.kernel.events import Event
+    from rfctl.record.epochs import Epoch
+    from rfctl.record.opening import Keys, Standing
 
-REQUIRED_HEADER = ("station", "backend", "medium")
-VIRTUAL = "virtual"
+REQUIRED_HEADER: Final = ("station", "backend", "medium")
+VIRTUAL: Final = "virtual"
 """The scale of a clock that stands still while this thread of control works; a paced one does not."""
-MAX_PENDING_BYTES = 16 << 20
-"""Lines kept while the disk does not answer: some ten minutes of four channels at 20 Hz. Beyond it the record has
+MAX_PENDING_BYTES: Final = 16 << 20
+"""Bytes kept while the disk does not answer: more than ten minutes of four channels at 20 Hz. Beyond it the record has
 failed; the interlock on the backlog ended the procedure long before."""
+SEGMENT_BYTES: Final = 64 << 20
+"""A segment that has grown to this, chunks counted, is closed and another begun."""
+RESERVE_BYTES: Final = 8 << 20
+"""Space kept for the records that close a session on a full disk."""
+FLUSH_NS: Final = NS_PER_S // 2
+CHUNK_NS: Final = NS_PER_S
+CHECKPOINT_RF_NS: Final = 5 * NS_PER_S
+CHECKPOINT_NS: Final = 60 * NS_PER_S
+STATION: Final = "station"
+"""The actor of whatever no person did."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_OWN_KINDS = frozenset({"open", "seal"})
+_OWN_KINDS: Final = frozenset(
+    {"segment", "epoch", "recovered", "chunk", "checkpoint", "segment_close", "countersigned", "retired", "clock"}
+)
 
 
 @dataclass(slots=True)
@@ -50,9 +69,9 @@ class _Job:
 
     Attributes:
         future: Done on the loop when the thread is done.
-        through: Number of lines in the file when it has succeeded.
-        synced: It ends in fdatasync.
-        oldest_ns: When the oldest line that it writes was appended; None when it only syncs.
+        through: Number of appended records and readings that are in the files when it has succeeded.
+        synced: It ends in a sync.
+        oldest_ns: When the oldest thing that it writes was appended; None when it only syncs.
     """
 
     future: asyncio.Future[None]
@@ -62,10 +81,10 @@ class _Job:
 
 
 class RecordWriter:
-    """The writer of one record. Every method belongs to the thread of the loop that created it.
+    """The writer of one session. Every method belongs to the thread of the loop that created it.
 
     Attributes:
-        path: The file.
+        path: The folder of the log.
         failed: The first error, for ever; None while all is well.
     """
 
@@ -77,27 +96,44 @@ class RecordWriter:
         path: Path,
         *,
         clock: Clock,
-        signing_key: Ed25519PrivateKey,
-        origin: str,
-        descriptor: int,
+        epoch: Epoch,
+        standing: Standing,
+        stamps: Stamps,
+        store: Store,
+        disk: Disk,
         thread: ThreadPoolExecutor,
-        first_line: bytes,
     ) -> None:
-        """Go on after ``first_line``, which is durable in ``descriptor``. Use ``create``."""
+        """Go on from ``standing``. Use ``open``."""
         self.path = path
         self.failed = None
         self._clock = clock
-        self._signing_key = signing_key
-        self._origin = origin
-        self._descriptor = descriptor
+        self._epoch = epoch
+        self._origin = epoch.certificate.origin
+        self._number = epoch.certificate.epoch
+        self._stamps = stamps
+        self._store = store
+        self._disk = disk
+        self._lock = standing.lock
         self._thread = thread
         self._loop = asyncio.get_running_loop()
-        self._head = hashlib.sha256(first_line).hexdigest()
-        self._lines = self._written = self._durable = 1
+        self._tree = Tree(standing.tree.size, standing.tree.nodes)
+        self._prev = standing.prev
+        self._index = standing.index
+        self._segment_bytes = 0
+        self._chunk_offset = 0
+        self._frames: list[bytes] = []
+        self._inputs = 0
+        self._appended = self._written = self._durable = 0
         self._lost = 0
-        self._pending: list[bytes] = []
+        self._records: list[bytes] = []
+        self._chunks: list[bytes] = []
+        self._steps: list[Append | Begin] = []
         self._pending_bytes = 0
         self._oldest_ns: int | None = None
+        self._chunk_due_ns = self._checkpoint_ns = self._tend_due_ns = 0
+        self._beginning = False
+        self._checkpoint_note = b""
+        self._unchecked = 0
         self._kinds: set[str] = set()
         self._write_wanted = False
         self._sync_wanted = False
@@ -105,109 +141,167 @@ class RecordWriter:
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
         self._disk_refused = False
         self._ended = False
-        self._released = False
+        self._released = self._sealed = False
 
     @classmethod
-    async def create(
-        cls, path: Path, *, clock: Clock, signing_key: Ed25519PrivateKey, header: Mapping[str, object]
+    async def open(
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        keys: Keys,
+        header: Mapping[str, object],
+        disk: Disk | None = None,
+        error: str = "",
     ) -> Self:
-        """Start a record: when this returns, the file, its first line and its name in the folder are on disk.
+        """Begin a session: when this returns, its segment with its first records and a checkpoint is on disk.
+
+        A log that an earlier session left open is recovered first.
 
         Args:
-            path: A file that does not exist yet, in a folder that does.
-            clock: Gives the time scale, the wall time and the times of the writer's own lines.
-            signing_key: Signs the seal; its public half goes into the first line.
-            header: Members of the first line: ``station``, ``backend`` and ``medium``, then whatever describes the
-                run, hashes of plan and configuration above all. The writer adds format, origin, public key, time
-                scale, boot identity, wall time and software version.
+            path: The folder of the log; made when it is not there.
+            clock: Gives the time scale and the times of the records.
+            keys: Whose log it is, and the key of the next epoch.
+            header: What runs: ``station``, ``backend`` and ``medium``, then whatever describes it, hashes of plan and
+                configuration above all. The writer adds time scale and software version.
+            disk: Where it lies.
+            error: What ended the session before, when that was the disk.
 
         Raises:
-            ConfigError: The file exists, or the station's name cannot be an origin.
+            ConfigError: The log cannot be continued: it is in use, of another origin, or damaged.
             RecordError: The header lacks a member or cannot be written as JSON, or the disk refused.
         """
         missing = [name for name in REQUIRED_HEADER if name not in header]
         if missing:
             raise RecordError(f"the header lacks {', '.join(missing)}", where=str(path), remedy="State them.")
-        origin = layout.origin_of(str(header["station"]))
-        now_ns, utc = clock.monotonic_ns(), clock.utc()
-        members = {
-            "format": layout.FORMAT,
-            "origin": origin,
-            "public_key": signing_key.public_key().public_bytes_raw().hex(),
-            "software": f"rfctl {__version__}",
-            "time_scale": clock.scale,
-            "boot_id": boot_id(),
-            "utc": utc.isoformat(),
-            "wall_offset_ns": (utc - _EPOCH) // timedelta(microseconds=1) * 1000 - now_ns,
-        }
-        taken = sorted(header.keys() & (members.keys() | layout.RESERVED_MEMBERS))
-        if taken:
-            raise RecordError(f"the header cannot set {', '.join(taken)}", where=str(path), remedy="Rename them.")
-        try:
-            text = members_text({**members, **header})
-        except (TypeError, ValueError, RecursionError) as problem:
-            raise RecordError(f"the header has no JSON form: {problem}", where=str(path)) from None
-        line = layout.line_bytes(0, layout.GENESIS, "open", now_ns, text)
-        if len(line) > layout.MAX_LINE_BYTES:
-            raise RecordError(f"the header has {len(line)} bytes, the most is {layout.MAX_LINE_BYTES}", where=str(path))
+        disk = disk if disk is not None else Disk()
+        stamps = Stamps(clock, str(header["backend"]))
         thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rfctl-record")
-        try:
-            with clock.hold():
-                descriptor = await asyncio.get_running_loop().run_in_executor(thread, _create_file, path, line)
-        except FileExistsError:
-            thread.shutdown()
-            raise ConfigError("exists already", where=str(path), remedy="A record is never overwritten.") from None
-        except OSError as problem:
-            thread.shutdown()
-            raise RecordError(
-                f"cannot be created: {problem.strerror}", where=str(path), remedy="Check folder, permissions and space."
-            ) from None
-        return cls(
-            path,
-            clock=clock,
-            signing_key=signing_key,
-            origin=origin,
-            descriptor=descriptor,
-            thread=thread,
-            first_line=line,
-        )
+        in_thread = partial(asyncio.get_running_loop().run_in_executor, thread)
+        with ExitStack() as undo:
+            undo.callback(thread.shutdown)
+            try:
+                with clock.hold():
+                    standing = await in_thread(open_log, path, keys, disk)
+                    undo.callback(os.close, standing.lock)
+                    epoch = keys.begin(standing, clock.utc())
+                    store = Store(path, disk, sync_chunks=clock.scale != VIRTUAL)
+                    writer = cls(
+                        path,
+                        clock=clock,
+                        epoch=epoch,
+                        standing=standing,
+                        stamps=stamps,
+                        store=store,
+                        disk=disk,
+                        thread=thread,
+                    )
+                    writer._begin_session(header, standing, error)
+                    await in_thread(partial(store.carry_out, writer._taken(), sync=False))
+                    undo.callback(store.close, finished=False)
+                    await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
+            except OSError as problem:
+                raise RecordError(
+                    f"cannot be written: {problem.strerror or problem}",
+                    where=str(path),
+                    remedy="Check folder, permissions and space; nothing is energised meanwhile.",
+                ) from None
+            undo.pop_all()
+        writer._written = writer._durable = writer._appended
+        return writer
 
-    def append(self, kind: str, t_ns: int, payload: Mapping[str, object], *, significant: bool = False) -> int:
-        """Add a line. Never waits, never raises; what cannot be recorded fails the record.
+    @property
+    def head(self) -> bytes:
+        """The newest checkpoint, a signed note."""
+        return self._checkpoint_note
+
+    @property
+    def origin(self) -> str:
+        """Of the log."""
+        return self._origin
+
+    @property
+    def root(self) -> bytes:
+        """Over all records appended so far."""
+        return self._tree.root()
+
+    @property
+    def size(self) -> int:
+        """Records appended to the log so far, those of earlier sessions counted."""
+        return self._tree.size
+
+    def append(
+        self, kind: str, t_ns: int, payload: Mapping[str, object], *, significant: bool = False, actor: str = STATION
+    ) -> None:
+        """Add a record. Never waits, never raises; what cannot be recorded fails the record.
 
         Args:
-            kind: A word of lower-case letters, digits and underscores, not ``open`` or ``seal``.
-            t_ns: Monotonic time of what it says, ns.
-            payload: Members with a JSON form, none of them named as in ``layout.RESERVED_MEMBERS``.
+            kind: A word of lower-case letters, digits and underscores, none of the log's own.
+            t_ns: Monotonic time of what it says, ns: ``t_ns`` of the payload.
+            payload: Its other members, with a JSON form.
             significant: Write and sync it at once, without waiting for that.
-
-        Returns:
-            The line's number, also when the record has failed and the line is lost.
+            actor: Who did it.
         """
         if self.failed is not None or self._ended:
-            return self._lose()
+            self._lost += 1
+            return
         try:
-            if not layout.RESERVED_MEMBERS.isdisjoint(payload):
-                raise ValueError("seq, prev, kind, t and signature are names of the line itself")
-            return self._chain(kind, t_ns, members_text(payload), significant)
+            if "t_ns" in payload:
+                raise ValueError("t_ns is a name of the record itself")
+            if kind not in self._kinds:
+                if body.KIND.fullmatch(kind) is None or kind in _OWN_KINDS:
+                    raise ValueError("a kind is a word of a to z, 0 to 9 and _, and none of the log's own")
+                self._kinds.add(kind)
+            self._cut_chunk()  # so that the log tells everything in its order
+            self._record(kind, f'{{"t_ns":"{t_ns:d}"{members_text(payload)}}}', actor)
         except (TypeError, ValueError, RecursionError) as problem:
-            return self._refuse(kind, problem)
+            self._refuse(kind, problem)
+            return
+        if significant:
+            self._want_sync()
 
-    def append_values(self, kind: str, t_ns: int, values: Sequence[object], *, significant: bool = False) -> int:
-        """Add a line whose payload is one list ``v`` of numbers, booleans and None, nested or not (a reading).
+    def decided(self, event: Event, effects: tuple[Effect, ...], *, significant: bool, actor: str = STATION) -> None:
+        """Add a decision: what the kernel heard and what came of it. As ``append``.
 
-        As ``append``, in half its time: nothing walks over the values but the encoder.
+        A reading goes into the chunk, together with its decision where that is routine.
         """
         if self.failed is not None or self._ended:
-            return self._lose()
-        try:
-            return self._chain(kind, t_ns, f',"v":{numbers_text(values)}', significant)
-        except (TypeError, ValueError, RecursionError) as problem:
-            return self._refuse(kind, problem)
+            self._lost += 1
+            return
+        number = self._inputs
+        self._inputs = number + 1
+        heard: list[object] | None = None
+        if isinstance(event, Sampled):
+            if self._reading(number, event, effects):
+                return
+        else:
+            heard = journal.event_values(event)
+        payload = {"input": number, "event": heard, "effects": [journal.effect_values(effect) for effect in effects]}
+        self.append("decision", event.now_ns, payload, significant=significant, actor=actor)
+
+    def checkpoint(self, why: str) -> None:
+        """Sign what has been appended so far, and have it written. ``why`` is a word."""
+        if self.failed is not None or self._ended:
+            return
+        self._cut_chunk()
+        self._sign(why)
+        self.flush()
+
+    def tend(self, now_ns: int, *, energised: bool) -> None:
+        """Once a cycle: the chunk of the last second, and the checkpoint that is due."""
+        if now_ns - self._checkpoint_ns >= (CHECKPOINT_RF_NS if energised else CHECKPOINT_NS):
+            self.checkpoint("rf" if energised else "idle")
+        elif now_ns >= self._tend_due_ns:
+            self._tend_due_ns = now_ns + FLUSH_NS
+            if now_ns >= self._chunk_due_ns:
+                self._cut_chunk()
+                if self._segment_bytes >= SEGMENT_BYTES:
+                    self._rotate()
+            self.flush()
 
     def flush(self) -> None:
         """Have what is pending written, soon, without a sync: it then survives this process, not a power cut."""
-        if not self._pending:
+        if not (self._records or self._steps):
             return
         if self._job is None and self._clock.scale == VIRTUAL:
             self._write_here()
@@ -225,12 +319,12 @@ class RecordWriter:
         """
         if self.failed is not None:
             raise _again(self.failed)
+        self._cut_chunk()
         await self._synced()
 
     def backlog_ns(self, now_ns: int) -> int:
-        """Age of the oldest line that is not in the file yet, ns; 0 when there is none.
-
-        Lines wait for ``flush``, so it grows to the time between two flushes even on a perfect disk.
+        """Age of the oldest record that is not in the files yet, ns; 0 when there is none. Readings count from when a
+        record covers them, a second after they arrived at the latest.
         """
         oldest_ns = self._job.oldest_ns if self._job is not None else None
         if oldest_ns is None:
@@ -239,89 +333,210 @@ class RecordWriter:
 
     @property
     def unrecorded(self) -> int:
-        """Lines that were appended and will not be in the file, because the record had failed or ended."""
-        return self._lost + (self._lines - self._written if self._disk_refused else 0)
+        """Records and readings that were appended and will not be in the log, because it had failed or ended."""
+        return self._lost + (self._appended - self._written if self._disk_refused else 0)
 
     async def seal(self) -> None:
-        """Sign and end the record. Lines appended from here on are lost and counted.
+        """Close session and segment, sign them, and forget the key. What is appended from here on is lost and counted.
 
         Raises:
-            RecordError: The record has failed or has ended; it has no seal then.
+            RecordError: The record has failed or has ended; the segment stays open then.
         """
         if self._ended:
             raise RecordError("has ended already", where=str(self.path))
         try:
             if self.failed is not None:
                 raise _again(self.failed)
-            t_ns = self._clock.monotonic_ns()
-            signature = self._signing_key.sign(layout.seal_message(self._origin, self._lines, t_ns, self._head))
-            self._queue(layout.seal_line(self._lines, t_ns, self._head, signature))
+            self.append("session_close", self._clock.monotonic_ns(), {"inputs": self._inputs})
+            self._close_segment("session_close")
             self._ended = True
             await self._synced()
+            self._sealed = True
+            self._epoch.forget()
+            self._disk.remove(body.state_folder(self.path) / body.RESERVE)
         finally:
             await self.close()
 
     async def close(self) -> None:
-        """End the record where it stands, without a seal: it will verify as UNCLEAN-END. Idempotent."""
+        """End where it stands: a segment that was not sealed stays open, and is recovered by the next. Idempotent."""
+        if not self._ended and self.failed is None:
+            self._cut_chunk()
         self._ended = True
         self.flush()
         while self._job is not None:
             await asyncio.wait([self._job.future])
         if not self._released:
             self._released = True
-            self._thread.submit(os.close, self._descriptor)
+            sealed = self._sealed and self.failed is None
+            with self._clock.hold(), suppress(OSError):
+                await self._loop.run_in_executor(self._thread, partial(self._store.close, finished=sealed))
             self._thread.shutdown()
+            os.close(self._lock)
 
-    def _chain(self, kind: str, t_ns: int, members: str, significant: bool) -> int:
-        if kind not in self._kinds:
-            if layout.KIND.fullmatch(kind) is None or kind in _OWN_KINDS:
-                raise ValueError("a kind is a word of a to z, 0 to 9 and _, and not open or seal")
-            self._kinds.add(kind)
-        seq = self._lines
-        line = layout.line_bytes(seq, self._head, kind, t_ns, members)
-        if len(line) > layout.MAX_LINE_BYTES:
-            raise ValueError(f"it has {len(line)} bytes, the most is {layout.MAX_LINE_BYTES}")
-        if self._pending_bytes + len(line) > MAX_PENDING_BYTES:
-            raise ValueError(f"{self._pending_bytes} bytes wait for a disk that does not answer")
-        self._queue(line)
-        if significant:
-            self._want_sync()
-        return seq
+    # what a record is made of
 
-    def _queue(self, line: bytes) -> None:
-        self._head = hashlib.sha256(line).hexdigest()
-        if not self._pending:
+    def _begin_session(self, header: Mapping[str, object], standing: Standing, error: str) -> None:
+        about = dict(standing.about)
+        if error:
+            about |= {"after_error": error, "last_verified": {"size": standing.tree.size, "root": self._root_hex()}}
+        self._begin_segment(about)
+        self._record("epoch", f'{{"certificate":"{encode64(self._epoch.note)}"}}')
+        if standing.recovered is not None:
+            self._record("recovered", text_of({**standing.recovered, "error": error}))
+        utc, now_ns = self._clock.utc(), self._clock.monotonic_ns()
+        session = {
+            "time_scale": self._clock.scale,
+            "software": f"rfctl {__version__}",
+            "utc": utc.isoformat(),
+            "wall_offset_ns": wall_ns_of(utc) - now_ns,
+        }
+        taken = sorted(header.keys() & (session.keys() | {"t_ns"}))
+        if taken:
+            raise RecordError(f"the header cannot set {', '.join(taken)}", where=str(self.path), remedy="Rename them.")
+        try:
+            members = members_text({**session, **header})
+            self._record("session", f'{{"t_ns":"{now_ns}"{members}}}')
+        except (TypeError, ValueError, RecursionError) as problem:
+            raise RecordError(f"the header has no JSON form: {problem}", where=str(self.path)) from None
+        self._sign("session_open")
+
+    def _begin_segment(self, about: Mapping[str, object]) -> None:
+        """What is appended from here on stands in a new file."""
+        self._put_aside()
+        self._beginning = True
+        self._segment_bytes = self._chunk_offset = 0
+        self._record(
+            "segment",
+            f'{{"format":"{body.FORMAT}","origin":"{self._origin}","index":{self._index},"size":{self._tree.size}'
+            f',"root":"{self._root_hex()}","about":{text_of(about)}}}',
+        )
+
+    def _close_segment(self, why: str) -> None:
+        self._cut_chunk()
+        self._record("segment_close", f'{{"size":{self._tree.size},"root":"{self._root_hex()}"}}')
+        self._sign(why)
+
+    def _rotate(self) -> None:
+        self._close_segment("segment_close")
+        self._index += 1
+        self._begin_segment({})
+        self._sign("segment_open")
+
+    def _record(self, kind: str, payload: str, actor: str = STATION) -> None:
+        stamp, stepped = self._stamps.now()
+        if stepped is not None and kind != "segment":
+            self._add(body.opening(self._tree.size, self._number, stamp, "clock", STATION) + text_of(stepped))
+        spoken = STATION if actor == STATION else text_of(actor)[1:-1][: body.LONGEST_ACTOR]
+        self._add(body.opening(self._tree.size, self._number, stamp, kind, spoken) + payload)
+
+    def _add(self, begun: str) -> None:
+        """One more record, given up to the end of its payload.
+
+        Raises:
+            ValueError: It is too long, or the disk has not answered for too long.
+        """
+        record = (begun + body.ending(self._prev)).encode("ascii")
+        if len(record) > body.MAX_BODY_BYTES:
+            raise ValueError(f"it has {len(record)} bytes, the most is {body.MAX_BODY_BYTES}")
+        self._room(len(record))
+        leaf = leaf_hash(record)
+        self._tree.append(leaf)
+        self._prev = leaf.hex()
+        if self._oldest_ns is None:
             self._oldest_ns = self._clock.monotonic_ns()
-        self._pending.append(line)
-        self._pending_bytes += len(line)
-        self._lines += 1
+        self._records.append(body.framed(record))
+        self._appended += 1
+        self._unchecked += 1
+        self._segment_bytes += len(record)
 
-    def _lose(self) -> int:
+    def _reading(self, number: int, event: Sampled, effects: tuple[Effect, ...]) -> bool:
+        """Add a reading to the chunk. Returns: whether nothing more is to be recorded."""
+        try:
+            frame, routine = chunk.pack(number, event, effects)
+            self._room(len(frame))
+        except (TypeError, ValueError, struct.error) as problem:
+            self._refuse("chunk", problem)
+            return True
+        self._frames.append(frame)
+        self._appended += 1
+        return routine
+
+    def _cut_chunk(self) -> None:
+        """Have a record cover the readings since the last one did."""
+        self._chunk_due_ns = self._clock.monotonic_ns() + CHUNK_NS
+        if not self._frames:
+            return
+        data = b"".join(self._frames)
+        frames = len(self._frames)
+        self._frames = []
+        self._chunks.append(data)
+        self._record(
+            "chunk",
+            f'{{"offset":{self._chunk_offset},"bytes":{len(data)},"frames":{frames}'
+            f',"sha256":"{hashlib.sha256(data).hexdigest()}"}}',
+        )
+        self._chunk_offset += len(data)
+        self._segment_bytes += len(data)
+
+    def _sign(self, why: str) -> None:
+        stamp, stepped = self._stamps.now()
+        if stepped is not None:
+            self._add(body.opening(self._tree.size, self._number, stamp, "clock", STATION) + text_of(stepped))
+        begun = body.opening(self._tree.size, self._number, stamp, "checkpoint", STATION) + f'{{"why":"{why}","note":"'
+        covered = encode64(hashlib.sha256(begun.encode("ascii")).digest())
+        text = f"{self._origin}\n{self._tree.size}\n{encode64(self._tree.root())}\n{covered}\n"
+        self._checkpoint_note = self._epoch.sign(text.encode("ascii"))
+        self._add(f'{begun}{encode64(self._checkpoint_note)}"}}')
+        self._unchecked = 0
+        self._checkpoint_ns = self._clock.monotonic_ns()
+
+    def _root_hex(self) -> str:
+        return self._tree.root().hex()
+
+    def _room(self, more: int) -> None:
+        if self._pending_bytes + more > MAX_PENDING_BYTES:
+            raise ValueError(f"{self._pending_bytes} bytes wait for a disk that does not answer")
+        self._pending_bytes += more
+
+    def _refuse(self, kind: str, problem: Exception) -> None:
+        """A record that has no form: the log ends before it. What was appended earlier is good and is stored."""
         self._lost += 1
-        return self._lines + self._lost - 1
-
-    def _refuse(self, kind: str, problem: Exception) -> int:
-        """A line that has no form: the record ends before it. What was appended earlier is good and is stored."""
-        self._set_failed(f"a line of kind {kind!r} cannot be recorded: {problem}")
+        self._set_failed(f"a record of kind {kind!r} cannot be written: {problem}")
         self._want_sync()
-        return self._lose()
+
+    # the way to the disk
 
     async def _synced(self) -> None:
-        if self._durable >= self._lines:
+        if self._durable >= self._appended:
             return
         if self._released:
-            raise RecordError("has ended, its last lines without a sync", where=str(self.path))
+            raise RecordError("has ended, its last records without a sync", where=str(self.path))
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._lines, waiter))
+        self._waiting.append((self._appended, waiter))
         self._want_sync()
         await waiter
 
     def _want_sync(self) -> None:
         job = self._job
-        if job is not None and job.synced and job.through >= self._lines:
+        if job is not None and job.synced and job.through >= self._appended:
             return
         self._sync_wanted = True
         self._start()
+
+    def _put_aside(self) -> None:
+        """End the pending step: what follows is another one."""
+        if self._records or self._chunks:
+            records, chunks = b"".join(self._records), b"".join(self._chunks)
+            self._steps.append(Begin(self._index, records) if self._beginning else Append(records, chunks))
+            self._records, self._chunks, self._beginning = [], [], False
+
+    def _taken(self) -> list[Append | Begin]:
+        """Everything that waits, readings without a chunk record excepted; nothing waits then."""
+        self._put_aside()
+        steps, self._steps = self._steps, []
+        self._pending_bytes = sum(map(len, self._frames))
+        self._oldest_ns = None
+        return steps
 
     def _start(self) -> None:
         # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
@@ -329,13 +544,10 @@ class RecordWriter:
             return
         hold = ExitStack()
         hold.enter_context(self._clock.hold())
-        future = self._loop.run_in_executor(
-            self._thread, _store, self._descriptor, b"".join(self._pending), self._sync_wanted
-        )
-        self._job = _Job(future, through=self._lines, synced=self._sync_wanted, oldest_ns=self._oldest_ns)
-        self._pending = []
-        self._pending_bytes = 0
-        self._oldest_ns = None
+        oldest_ns, through = self._oldest_ns, self._appended - len(self._frames)
+        carry_out = partial(self._store.carry_out, self._taken(), sync=self._sync_wanted, head=self._checkpoint_note)
+        future = self._loop.run_in_executor(self._thread, carry_out)
+        self._job = _Job(future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns)
         self._write_wanted = self._sync_wanted = False
         future.add_done_callback(partial(self._finished, self._job, hold))
 
@@ -343,12 +555,9 @@ class RecordWriter:
         """A write without a sync where time is virtual: it stands still meanwhile, and the thread would cost more than
         all else between two writes.
         """
-        data, through, oldest_ns = b"".join(self._pending), self._lines, self._oldest_ns
-        self._pending = []
-        self._pending_bytes = 0
-        self._oldest_ns = None
+        oldest_ns, through = self._oldest_ns, self._appended - len(self._frames)
         try:
-            _store(self._descriptor, data, sync=False)
+            self._store.carry_out(self._taken(), sync=False)
         except OSError as problem:
             self._give_up(oldest_ns, problem)
         else:
@@ -374,12 +583,12 @@ class RecordWriter:
             self._start()
 
     def _give_up(self, oldest_ns: int | None, problem: BaseException) -> None:
-        """The disk refused: nothing is written to this descriptor again, and the backlog stays as old as it is."""
+        """The disk refused: nothing is written to its descriptors again, and the backlog stays as old as it is."""
         self._disk_refused = True
         failed = self._set_failed(f"the disk refused: {problem}")
         if oldest_ns is not None:
             self._oldest_ns = oldest_ns
-        self._pending = []
+        self._records, self._chunks, self._steps, self._frames = [], [], [], []
         self._pending_bytes = 0
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
@@ -389,7 +598,7 @@ class RecordWriter:
     def _set_failed(self, what: str) -> RecordError:
         if self.failed is None:
             self.failed = RecordError(
-                what, where=str(self.path), remedy="The output goes off. Start a new record once the cause is gone."
+                what, where=str(self.path), remedy="The output goes off. Start again once the cause is gone."
             )
         return self.failed
 
@@ -397,33 +606,3 @@ class RecordWriter:
 def _again(failed: RecordError) -> RecordError:
     """The failure as an exception of its own: one object raised twice would gather both tracebacks."""
     return RecordError(failed.what, where=failed.where, remedy=failed.remedy)
-
-
-def _create_file(path: Path, first_line: bytes) -> int:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o640)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        _write(descriptor, first_line)
-        os.fsync(descriptor)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
-
-
-def _store(descriptor: int, data: bytes, sync: bool) -> None:
-    if data:
-        _write(descriptor, data)
-    if sync:
-        os.fdatasync(descriptor)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    written = os.write(descriptor, data)
-    if written != len(data):
-        raise OSError(errno.ENOSPC, f"wrote {written} of {len(data)} bytes, the disk is likely full")

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from rfctl.model.capability import SetPoint
     from rfctl.model.plan import Anaesthetic, Plan, Site, StimulationCheck
     from rfctl.model.plan import Lesion as PlannedLesion
-    from rfctl.record.keys import PublicKey
     from rfctl.report.evidence import Evidence, Lesion
+    from rfctl_verify.public_key import Key
 
 Rows = list[list[str]]
 """Label and value, line by line."""
@@ -52,7 +52,7 @@ UNITS = {"Cel": "degC", "Ohm": "ohm", "1": ""}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def contents(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -> dict[str, Any]:
+def contents(evidence: Evidence, record: Path, key_file: Path, key: Key) -> dict[str, Any]:
     """Everything the template prints. Files are named without their folder, so that a moved record gives the same
     report.
     """
@@ -221,13 +221,13 @@ def _events(evidence: Evidence) -> Rows:
     ]
 
 
-def _record(evidence: Evidence, record: Path, key_file: Path, key: PublicKey) -> Rows:
+def _record(evidence: Evidence, record: Path, key_file: Path, key: Key) -> Rows:
     verdict = evidence.verdict
     return [
         ["file", record.name],
         ["procedure", _text(evidence.header, "procedure_id")],
-        ["lines", f"{verdict.records} before the seal" if not _unsealed(evidence) else f"{verdict.records}, no seal"],
-        ["head, SHA-256", evidence.head],
+        ["records", f"{verdict.records}{', not closed' if _unsealed(evidence) else ''}"],
+        ["head, SHA-256", f"{evidence.head} over {evidence.head_size}" if evidence.head_size else evidence.head],
         ["verdict at rendering", f"{verdict.verdict}: {verdict.detail}"],
         ["decided again", _decided_again(evidence)],
         ["key file, origin", f"{key_file.name}, {key.origin}"],
@@ -250,7 +250,7 @@ def _decided_again(evidence: Evidence) -> str:
 
 
 def _unsealed(evidence: Evidence) -> bool:
-    return evidence.verdict.verdict is Outcome.UNCLEAN_END
+    return evidence.verdict.verdict in {Outcome.UNCLEAN_END, Outcome.OPEN_TAIL, Outcome.UNSEALED}
 
 
 # one site

@@ -15,8 +15,10 @@ from rfctl.kernel.events import Answered, Choice, Event, Missed, Question, Sampl
 from rfctl.kernel.phase import HEATING, Phase
 from rfctl.kernel.state import Stage
 from rfctl.record.layout import FORMAT, GENESIS
-from rfctl.record.reader import Entry, read_entries, read_lines
+from rfctl.record.notes import decode64, parse
+from rfctl.record.reader import read_entries, read_lines
 from rfctl.record.replay import Replayed, replay
+from rfctl.record.segments import Entry, entries
 from rfctl.record.verify import Outcome, Verdict, verify
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.kernel.state import KernelState
-    from rfctl.record.keys import PublicKey
+    from rfctl_verify.public_key import Key
 
 BEFORE_RF_NS = 5_000_000_000
 """How much of the curves before RF on is shown with a lesion."""
@@ -36,6 +38,19 @@ PHASE_WORDS = {
 }
 """The changes of a channel's phase that are told, as words."""
 CHOICE_WORDS = {Choice.NONE: "no response", Choice.RESPONSE: "a response"}
+
+
+NOT_AS_WRITTEN = frozenset(
+    {
+        Outcome.CORRUPT,
+        Outcome.DIVERGED,
+        Outcome.FORKED,
+        Outcome.KEY_INVALID,
+        Outcome.MODIFIED,
+        Outcome.TRUNCATED,
+    }
+)
+"""Verdicts on a record of which nothing can be relied on."""
 
 
 class Weight(StrEnum):
@@ -117,7 +132,9 @@ class Evidence:
         readings: Number of readings.
         missed: Number of polls that gave none.
         ended_ns: Time of the last line.
-        head: Hex SHA-256 of the last line before the seal, or of the last whole line where there is no seal.
+        head: Hex root that the newest checkpoint signs; in format 0 hex SHA-256 of the last line before the seal, or of
+            the last whole line where there is no seal.
+        head_size: Number of records that the head covers; in format 0 always 0.
         error: What ended the session before or outside its procedure; empty when nothing did.
     """
 
@@ -132,6 +149,7 @@ class Evidence:
     missed: int
     ended_ns: int
     head: str
+    head_size: int
     error: str
 
     @property
@@ -144,12 +162,14 @@ class Evidence:
         """What makes the figures doubtful, each in one sentence; red in the report."""
         verdict, replayed = self.verdict, self.replayed
         doubts = []
-        if verdict.verdict is Outcome.MODIFIED:
+        if verdict.verdict in NOT_AS_WRITTEN:
             doubts.append(
-                f"MODIFIED: the record is not as it was signed, or was not signed by the given key ({verdict.detail}). "
-                f"Nothing in its report can be relied on."
+                f"{verdict.verdict}: the record is not as it was signed, or was not signed by the given key "
+                f"({verdict.detail}). Nothing in its report can be relied on."
             )
-        elif verdict.verdict is Outcome.UNCLEAN_END:
+        elif verdict.verdict is Outcome.CLOCK_ANOMALY:
+            doubts.append(f"CLOCK ANOMALY: {verdict.detail}. The order holds, times of day may not.")
+        elif not verdict.verdict.good:
             doubts.append(
                 f"UNCLEAN END: {verdict.detail}. The station went down or lost its disk; what came after is not known."
             )
@@ -163,7 +183,7 @@ class Evidence:
         return tuple(doubts)
 
 
-def gather(path: Path, key: PublicKey) -> Evidence:
+def gather(path: Path, key: Key) -> Evidence:
     """Verify the record and decide it again, in one pass each.
 
     Raises:
@@ -176,10 +196,10 @@ def gather(path: Path, key: PublicKey) -> Evidence:
     try:
         replayed = replay(path, collector)
     except RecordError as problem:
-        if verdict.verdict is not Outcome.MODIFIED:
+        if verdict.verdict not in NOT_AS_WRITTEN:
             raise
         raise RecordError(
-            f"MODIFIED, and it cannot be read to its end ({problem})",
+            f"{verdict.verdict}, and it cannot be read to its end ({problem})",
             where=str(path),
             remedy=f"There is no report of it. Verification says: {verdict.detail}.",
         ) from None
@@ -195,24 +215,39 @@ def gather(path: Path, key: PublicKey) -> Evidence:
         missed=collector.missed,
         ended_ns=collector.ended_ns,
         head=collector.head or _last_line_sha256(path),
+        head_size=collector.head_size,
         error=collector.error,
     )
 
 
 def _require_record(path: Path) -> None:
+    if path.is_dir():
+        next(entries(path), None)  # says so where it is none
+        return
     try:
         first = next(read_entries(path), None)
     except RecordError as problem:
-        raise ConfigError(f"is no record: {problem.what}", where=str(path), remedy="Give a record.jsonl.") from None
+        raise ConfigError(f"is no record: {problem.what}", where=str(path), remedy="Give a record.") from None
     if first is None or first.kind != "open" or first.members.get("format") != FORMAT:
         raise ConfigError(
             f"is no record of format {FORMAT}: its first line does not say so",
             where=str(path),
-            remedy="Give a record.jsonl.",
+            remedy="Give a record.",
         )
 
 
+def _signed_by(note: object) -> tuple[str, int]:
+    """Root and size of a checkpoint; nothing where it is none."""
+    try:
+        _, size, root, *_ = parse(decode64(str(note))).text.decode("ascii").split("\n")
+        return decode64(root).hex(), int(size)
+    except ValueError:
+        return "", 0
+
+
 def _last_line_sha256(path: Path) -> str:
+    if path.is_dir():
+        return GENESIS
     head = GENESIS
     for line in read_lines(path):
         if line.complete:
@@ -224,6 +259,9 @@ class _Collector:
     """Looks on while the record is decided again, and keeps what a report shows."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self.header: dict[str, object] = {}
         self.identity: dict[str, object] = {}
         self.lesions: dict[tuple[int, int], Lesion] = {}
@@ -233,6 +271,7 @@ class _Collector:
         self.missed = 0
         self.ended_ns = 0
         self.head = ""
+        self.head_size = 0
         self.error = ""
         self._counter: int | None = None
         self._referenced: set[int] = set()
@@ -249,10 +288,18 @@ class _Collector:
         match entry.kind:
             case "open":
                 self.header = members
+            case "session" if not members.get("after_failure"):
+                self._begin()  # what is told is the newest session
+                self.header = members
+            case "record_lost":
+                text = f"record lost: {members.get('error')}; {members.get('unrecorded')} entries are not in it"
+                self.moments.append(Moment(entry.t_ns, 0, Weight.STOP, text))
             case "identity":
                 self.identity = members
             case "seal":
                 self.head = str(members.get("head", ""))
+            case "checkpoint":
+                self.head, self.head_size = _signed_by(members.get("note"))
             case "refused" | "internal_error":
                 self.error = str(members.get("error", "not recorded"))
                 self.moments.append(Moment(entry.t_ns, 0, Weight.STOP, self.error))

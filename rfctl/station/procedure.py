@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Protocol
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
@@ -18,7 +19,6 @@ from rfctl.errors import (
     RefusedError,
     RfctlError,
 )
-from rfctl.kernel import journal
 from rfctl.kernel.effects import (
     Arm,
     ChannelOff,
@@ -50,6 +50,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
+from rfctl.kernel.phase import ENERGISED
 from rfctl.kernel.state import KernelState, Stage, initial
 from rfctl.kernel.step import step
 from rfctl.model.capability import SetPoint
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
 Watch = Callable[[KernelState, tuple[Effect, ...]], None]
 """Told of every decision with its effects; must not wait."""
 POLL_NS = 50 * NS_PER_MS
-FLUSH_NS = 500 * NS_PER_MS
 BACKLOG_NS = NS_PER_S
 """A record that is further behind ends the procedure."""
 RECONNECT_NS = 250 * NS_PER_MS
@@ -117,7 +117,6 @@ class Procedure:
         self._inbox: deque[Event] = deque()
         self._stopped = False
         self._record_lost = False
-        self._flushed_ns = 0
         self._reconnect_ns = 0
         self._durable_tasks: set[asyncio.Task[None]] = set()
 
@@ -230,25 +229,27 @@ class Procedure:
         self._write(event, effects)
         for effect in effects:
             if isinstance(effect, MakeDurable):
-                self._make_durable(effect.intent)
+                self._make_durable(effect)
         self._watch(self.state, effects)
         return commands
 
     def _write(self, event: Event, effects: tuple[Effect, ...]) -> None:
-        if isinstance(event, Sampled):
-            routine = journal.routine_values(effects)
-            if routine is not None:
-                values = [journal.reading_values(event.reading), routine]
-                self._record.append_values("sample", event.now_ns, values)
-                return
-        self._record.append(
-            "decision",
-            event.now_ns,
-            {"event": journal.event_values(event), "effects": [journal.effect_values(effect) for effect in effects]},
-            significant=any(isinstance(effect, Off | ChannelOff | Finish) for effect in effects),
+        self._record.decided(
+            event, effects, significant=any(isinstance(effect, Off | ChannelOff | Finish) for effect in effects)
         )
 
-    def _make_durable(self, intent: int) -> None:
+    def _make_durable(self, effect: MakeDurable) -> None:
+        """The nonce is the number under which the generator is owned, which it reports, and that of the intent."""
+        intent = effect.intent
+        members = {
+            "nonce": f"{self.state.setup.session:04x}-{intent}",
+            "intent": intent,
+            "channel": effect.channel,
+            "permits": effect.kind,
+            "envelope": asdict(effect.envelope),
+        }
+        self._record.append("intent", self._clock.monotonic_ns(), members)
+        self._record.checkpoint("intent")
         task = asyncio.get_running_loop().create_task(self._durable(intent), name=f"intent {intent}")
         self._durable_tasks.add(task)
         task.add_done_callback(self._durable_tasks.discard)
@@ -269,9 +270,7 @@ class Procedure:
             self._lose_record(str(self._record.failed))
         elif (backlog_ns := self._record.backlog_ns(now_ns)) > BACKLOG_NS:
             self._lose_record(f"it is {backlog_ns / 1e9:.1f} s behind, limit {BACKLOG_NS / 1e9:g} s")
-        if now_ns - self._flushed_ns >= FLUSH_NS:
-            self._flushed_ns = now_ns
-            self._record.flush()
+        self._record.tend(now_ns, energised=any(channel.phase in ENERGISED for channel in self.state.channels))
 
     def _lose_record(self, why: str) -> None:
         if not self._record_lost:

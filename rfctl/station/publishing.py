@@ -13,12 +13,12 @@ from rfctl.telemetry.classes import UNITS, Class, level, prefix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from rfctl.clock import Clock
     from rfctl.generator import Identity
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.state import KernelState
+    from rfctl.record.writer import RecordWriter
     from rfctl.station.session import Order
     from rfctl.telemetry.broker import Broker
     from rfctl.telemetry.encoder import Encoder
@@ -107,11 +107,11 @@ class Publishing:
         if self._inbox is not None:
             self._inbox.put_head(self._clock.monotonic_ns(), origin, note)
 
-    async def end(self, record: Path, document: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
+    async def end(self, record: RecordWriter, document: dict[str, Any], *, sealed: bool) -> dict[str, Any]:
         """Publish the record's head and say goodbye, at most FINISH_S.
 
         Args:
-            record: The record, which has ended.
+            record: It has ended.
             document: How the session ended.
             sealed: The record has its seal.
 
@@ -174,18 +174,12 @@ def _note(health: Health) -> Note:
     return Note(Level.INFO if good else Level.WARNING, 0, "mqtt", text)
 
 
-def _record_members(record: Path) -> dict[str, object]:
-    """What identifies a record file: hash of the bytes, and of its last line, which vouches for all before it."""
-    whole, lines, last = hashlib.sha256(), 0, b""
-    with record.open("rb") as file:
-        for line in file:
-            whole.update(line)
-            lines += 1
-            last = line
+def _record_members(record: RecordWriter) -> dict[str, object]:
+    """What identifies the log as it is now: how much there is, the hash of its newest checkpoint, and its root."""
     return {
-        "file": record.name,
-        "bytes": record.stat().st_size,
-        "lines": lines,
-        "sha256": whole.hexdigest(),
-        "head": hashlib.sha256(last).hexdigest(),
+        "file": record.path.name,
+        "bytes": sum(path.stat().st_size for path in record.path.iterdir()),
+        "lines": record.size,
+        "sha256": hashlib.sha256(record.head).hexdigest(),
+        "head": record.root.hex(),
     }

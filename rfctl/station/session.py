@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +19,10 @@ from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, Li
 from rfctl.kernel.effects import Outcome
 from rfctl.kernel.state import Setup, Stage
 from rfctl.link.trace import text_of
-from rfctl.record import keys, pointer
+from rfctl.record import epochs, keys, pointer
 from rfctl.record.boot import boot_id
-from rfctl.record.layout import origin_of
+from rfctl.record.opening import Keys, ThrowAway
 from rfctl.record.setup import members_of
-from rfctl.record.verify import Outcome as Verified
 from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
 from rfctl.station import registry, summary
@@ -132,11 +131,11 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
     with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
         state_folder = attending.state_folder
         folder = _make_folder(order.out / procedure_id)
-        path = folder / "record.jsonl"
+        path = folder / "record"
         unclean = _unclean_end(station.state_folder)
-        key = keys.generate()
+        log_keys = ThrowAway(station.id)
         public_key = folder / "record.pub"
-        keys.write_public_key(public_key, keys.public_half(key, origin_of(station.id)))
+        epochs.write_public_key(public_key, log_keys.public)
         header = {
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
@@ -148,10 +147,10 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "plan_sha256": order.plan.sha256,
             "operator": order.operator.name,
             "scheduling": scheduling(),
-            "key": "throw-away, made for this record",
+            "key": "throw-away root, made for this record",
             "previous_record_unclean": unclean,
         }
-        record = await RecordWriter.create(path, clock=clock, signing_key=key, header=header)
+        record = await RecordWriter.open(path, clock=clock, keys=log_keys, header=header)
         for each in order.acts:
             record.append(deeds.KIND, clock.monotonic_ns(), each.members())
         state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
@@ -187,9 +186,9 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
                 signals.ignore()
                 document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
                 document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
-                sealed = await _seal(record)
+                sealed = await _seal(record, log_keys, header, str(document.get("ending", "")), clock)
                 attending.leave(off_measured=bool(document.get("off_verified")), text=str(document.get("ending", "")))
-                document |= await publishing.end(path, document, sealed=sealed)
+                document |= await publishing.end(record, document, sealed=sealed)
         if sealed:
             state_folder.clear()
         elif exit_code == EXIT_DONE:
@@ -297,12 +296,20 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
     }
 
 
-async def _seal(record: RecordWriter) -> bool:
-    if record.failed is not None:
-        await record.close()
-        return False
+async def _seal(record: RecordWriter, log_keys: Keys, header: Mapping[str, object], ending: str, clock: Clock) -> bool:
+    """Close the log; where the disk refused, in a segment of its own that says so, if the disk takes that."""
     try:
-        await record.seal()
+        if record.failed is None:
+            await record.seal()
+            return True
+        await record.close()
+        again = {**header, "after_failure": True}
+        closing = await RecordWriter.open(
+            record.path, clock=clock, keys=log_keys, header=again, error=str(record.failed)
+        )
+        members = {"error": str(record.failed), "unrecorded": record.unrecorded, "ending": ending}
+        closing.append("record_lost", clock.monotonic_ns(), members)
+        await closing.seal()
     except RfctlError:
         return False
     return True
@@ -318,7 +325,7 @@ def _unclean_end(state_folder: Path) -> dict[str, Any] | None:
         verdict = verify(path, keys.load_public_key(path.with_suffix(".pub")))
     except RfctlError as problem:
         return {"record": left.path, "boot_id": left.boot_id, "pid": left.pid, "records": None, "verdict": str(problem)}
-    if verdict.verdict is Verified.VALID_UNANCHORED:  # it went down between the seal and forgetting the record
+    if verdict.verdict.good:  # it went down between the seal and forgetting the record
         return None
     return {
         "record": left.path,

@@ -8,15 +8,14 @@ record that has the same time of arrival. Writes are not played: what they were 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import DeviceError, LinkError
-from rfctl.kernel import journal
 from rfctl.kernel.events import Sampled
 from rfctl.link.link import Link
 from rfctl.link.recorded_line import RecordedLine
-from rfctl.record.reader import read_entries
+from rfctl.record.story import Heard, story
 from rfctl.station import registry
 from rfctl.station.connection import framing_of
 
@@ -117,17 +116,10 @@ def readings_of(record: Path) -> dict[int, Reading]:
         RecordError: A line is not one of a record.
     """
     found = {}
-    for entry in read_entries(record):
-        members: dict[str, Any] = entry.members
-        if entry.kind == "sample":
-            reading = journal.reading_from(members["v"][0])
-        elif entry.kind == "decision" and isinstance(
-            event := journal.event_from(entry.t_ns, members["event"]), Sampled
-        ):
-            reading = event.reading
-        else:
-            continue
-        found[reading.received_ns] = reading
+    for told in story(record):
+        if isinstance(told, Heard) and isinstance(told.event, Sampled):
+            reading = told.event.reading
+            found[reading.received_ns] = reading
     return found
 
 

@@ -16,6 +16,7 @@ from rfctl.record.keys import load_public_key
 from rfctl.record.replay import replay
 from rfctl.record.verify import Outcome as Verified
 from rfctl.record.verify import verify
+from tests.log_tools import lines
 from tests.station_bench import answers_text, plan_text, station_bench, station_text
 
 if TYPE_CHECKING:
@@ -312,7 +313,7 @@ async def test_a_session_that_begins_within_the_lease_of_a_killed_one_waits_for_
         await asyncio.gather(killed, return_exceptions=True)
         result = await bench.begin()
     assert (result.exit_code, result.document["outcome"]) == (0, "complete")
-    assert "claim_refused" in (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+    assert "claim_refused" in str(lines(tmp_path / result.document["record"]))
 
 
 async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Path, clock: Clock) -> None:
@@ -324,5 +325,5 @@ async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Pa
         assert (await lost).exit_code == EXIT_DEVICE
         result = await bench.begin()
     assert (result.exit_code, result.document["outcome"]) == (0, "complete")
-    text = (tmp_path / result.document["record"]).read_text(encoding="utf-8")
+    text = str(lines(tmp_path / result.document["record"]))
     assert "the generator still shows faults from before: bits 0x0002" in text

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rfctl.clock import NS_PER_S, RealClock
 from rfctl.model.shipped import shipped_root
 from rfctl.station import local_socket
+from tests.log_tools import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -253,8 +254,8 @@ class Rig:
 
     def records(self) -> list[list[dict[str, Any]]]:
         """The lines of each record, in the order of their beginning."""
-        paths = (self.folder / "records").glob("*/record.jsonl")
-        found = [[json.loads(line) for line in path.read_bytes().splitlines()] for path in paths]
+        paths = (self.folder / "records").glob("*/record")
+        found = [lines(path) for path in paths]
         return sorted(found, key=lambda lines: lines[0]["t"])
 
     def hanging_driver(self) -> dict[str, str]:

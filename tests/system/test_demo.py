@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from rfctl.record import keys, layout
-from rfctl.record.replay import replay
+from rfctl.record import chunk, keys
+from rfctl.record.disk import Disk
 from rfctl.record.verify import Outcome, verify
 from rfctl.station import answers, plan_file
 from rfctl.virtual import VirtualClock, run_virtual
 from rfctl_sim.events import EventLog
 from tests.commands import Done, rfctl
+from tests.log_tools import bodies, copied, segment
 from tests.station_bench import answers_text, station_bench
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rfctl.station.session import Result
     from rfctl_sim.events import Detail
@@ -90,7 +90,7 @@ def test_paths_are_absolute_and_lead_to_the_files(document: dict[str, Any], fold
     for key in ("record", "public_key"):
         path = Path(document[key])
         assert path.is_absolute()
-        assert path.is_file()
+        assert path.is_dir() if key == "record" else path.is_file()
         assert path.is_relative_to(folder / "out")
 
 
@@ -130,7 +130,7 @@ def test_verify_finds_the_record_whole(ran: Done, record: Path) -> None:
     done = rfctl("record", "verify", record, "--key", record.with_suffix(".pub"), "--json", cwd=record.parent)
     assert done.exit_code == 0
     assert done.document["verdict"] == "VALID-UNANCHORED"
-    assert done.document["records"] == len(record.read_bytes().splitlines()) - 1
+    assert done.document["records"] == len(list(bodies(segment(record).read_bytes())))
     assert (done.document["first_bad_seq"], done.document["anchored_by"]) == (None, None)
     assert Path(done.document["path"]) == record
 
@@ -138,17 +138,25 @@ def test_verify_finds_the_record_whole(ran: Done, record: Path) -> None:
 @pytest.fixture
 def copy(record: Path, tmp_path: Path) -> Path:
     """A copy of the record that may be spoilt, beside its key."""
-    shutil.copy(record.with_suffix(".pub"), tmp_path)
-    return Path(shutil.copy(record, tmp_path))
+    return copied(record, tmp_path)
 
 
-@pytest.mark.parametrize("place", [0.0, 0.5, 1.0], ids=["first-byte", "middle", "last-byte"])
-def test_verify_exits_1_after_one_byte_was_changed(copy: Path, place: float) -> None:
-    change(copy, round(place * (copy.stat().st_size - 1)), 1)
+@pytest.mark.parametrize(
+    ("name", "place", "verdict"),
+    [
+        ("00000000.seg", 0.0, "CORRUPT"),
+        ("00000000.seg", 0.5, "CORRUPT"),
+        ("00000000.seg", 1.0, "UNCLEAN-END"),
+        ("00000000.chunk", 0.0, "MODIFIED"),
+        ("00000000.chunk", 0.5, "MODIFIED"),
+        ("00000000.chunk", 1.0, "MODIFIED"),
+    ],
+)
+def test_verify_exits_1_after_one_byte_was_changed(copy: Path, name: str, place: float, verdict: str) -> None:
+    change(copy / name, round(place * ((copy / name).stat().st_size - 1)), 1)
     done = rfctl("record", "verify", copy, "--key", copy.with_suffix(".pub"), "--json", cwd=copy.parent)
     assert done.exit_code == 1
-    assert done.document["verdict"] == "MODIFIED"
-    assert done.document["first_bad_seq"] is not None
+    assert done.document["verdict"] == verdict
 
 
 def change(path: Path, place: int, flip: int) -> None:
@@ -160,24 +168,23 @@ def change(path: Path, place: int, flip: int) -> None:
         file.write(bytes([old ^ flip]))
 
 
-def spoilt(path: Path, places: list[int]) -> Iterator[tuple[int, Outcome]]:
-    """The verdict with each of these bytes changed, one at a time."""
-    key = keys.load_public_key(path.with_suffix(".pub"))
+def spoilt(record: Path, path: Path, places: list[int]) -> Iterator[tuple[int, Outcome]]:
+    """The verdict with each of these bytes of a file changed, one at a time."""
+    key = keys.load_public_key(record.with_suffix(".pub"))
     for place in places:
         flip = 1 + place % 255
         change(path, place, flip)
-        yield place, verify(path, key).verdict
+        yield place, verify(record, key).verdict
         change(path, place, flip)
-    assert verify(path, key).verdict is Outcome.VALID_UNANCHORED
+    assert verify(record, key).verdict is Outcome.VALID_UNANCHORED
 
 
 def test_a_change_anywhere_in_the_record_is_found(copy: Path) -> None:
-    size, lines = copy.stat().st_size, copy.read_bytes().splitlines(keepends=True)
-    spread = [size * step // 48 for step in range(48)]
-    seal = [size - 1 - offset for offset in range(0, len(lines[-1]), 10)]
-    verdicts = dict(spoilt(copy, [*spread, *seal]))
-    assert len(verdicts) > 80
-    assert set(verdicts.values()) <= {Outcome.MODIFIED, Outcome.UNCLEAN_END}
+    for path, places in ((segment(copy), 32), (copy / "00000000.chunk", 16)):
+        size = path.stat().st_size
+        verdicts = dict(spoilt(copy, path, [size * step // places for step in range(places)]))
+        assert len(verdicts) == places
+        assert set(verdicts.values()) <= {Outcome.CORRUPT, Outcome.MODIFIED}
 
 
 async def declined(folder: Path) -> Result:
@@ -187,10 +194,12 @@ async def declined(folder: Path) -> Result:
 
 
 def test_a_change_of_any_byte_of_a_short_record_is_found(tmp_path: Path) -> None:
-    path = Path(run_virtual(declined(tmp_path)).document["record"])
-    verdicts = dict(spoilt(path, list(range(path.stat().st_size))))
-    assert len(verdicts) > 3000
-    assert set(verdicts.values()) <= {Outcome.MODIFIED, Outcome.UNCLEAN_END}
+    record = copied(Path(run_virtual(declined(tmp_path)).document["record"]), tmp_path)
+    for path in sorted(record.iterdir()):
+        size = path.stat().st_size
+        verdicts = dict(spoilt(record, path, list(range(0, size, 1 + size // 4000))))
+        assert len(verdicts) > 1000
+        assert set(verdicts.values()) <= {Outcome.CORRUPT, Outcome.MODIFIED, Outcome.UNCLEAN_END}
 
 
 # replay
@@ -203,43 +212,22 @@ def test_replay_decides_everything_the_same_again(ran: Done, record: Path) -> No
     assert (done.document["differences"], done.document["first_difference"]) == (0, None)
 
 
-def forge(path: Path, alter: Callable[[dict[str, Any]], None]) -> None:
-    """Alter lines and chain them anew, as somebody with an editor and our source would; only the seal is missing."""
-    head = layout.GENESIS
-    lines: list[bytes] = []
-    for seq, raw in enumerate(path.read_bytes().splitlines()[:-1]):
-        members = json.loads(raw)
-        alter(members)
-        kind, t_ns = members["kind"], members["t"]
-        payload = {name: value for name, value in members.items() if name not in layout.RESERVED_MEMBERS}
-        text = json.dumps(payload, separators=(",", ":"))[1:-1]
-        lines.append(layout.line_bytes(seq, head, kind, t_ns, f",{text}"))
-        head = hashlib.sha256(lines[-1]).hexdigest()
-    path.write_bytes(b"".join(lines))
-
-
-def test_replay_of_a_record_that_was_only_chained_anew_still_agrees(copy: Path) -> None:
-    before = copy.read_bytes().splitlines()[:-1]
-    forge(copy, lambda members: None)
-    assert copy.read_bytes().splitlines() == before
-    assert replay(copy).differences == 0
-
-
 def test_replay_exits_1_when_one_reading_was_altered(copy: Path) -> None:
-    altered: list[int] = []
-
-    def hotter(members: dict[str, Any]) -> None:
-        if members["kind"] == "sample" and members["v"][1][0] and not altered:
-            members["v"][0][8][0] = 96.0  # the first sample of channel 1 with a permit in force
-            altered.append(members["seq"])
-
-    forge(copy, hotter)
-    assert len(altered) == 1
-    assert verify(copy, keys.load_public_key(copy.with_suffix(".pub"))).verdict is Outcome.UNCLEAN_END
+    path = copy / "00000000.chunk"
+    data, at = path.read_bytes(), 0
+    while True:
+        end = at + 4 + struct.unpack_from(">I", data, at)[0]
+        (frame,) = chunk.frames(data[at:end])
+        if frame.decision is not None and frame.decision[0]:
+            break  # the first sample of channel 1 with a permit in force
+        at = end
+    place = data.index(struct.pack(">d", frame.reading.channels[0].temperature_c), at)
+    path.write_bytes(data[:place] + struct.pack(">d", 96.0) + data[place + 8 :])
+    assert verify(copy, keys.load_public_key(copy.with_suffix(".pub"))).verdict is Outcome.MODIFIED
     done = rfctl("record", "replay", copy, "--json", cwd=copy.parent)
     assert done.exit_code == 1
     assert done.document["differences"] > 0
-    assert f"line {altered[0]}" in done.document["first_difference"]
+    assert f"input {frame.input}, chunk of record" in done.document["first_difference"]
     assert "temperature_max" in done.document["first_difference"]
 
 
@@ -247,10 +235,11 @@ def test_replay_exits_1_when_one_reading_was_altered(copy: Path) -> None:
 
 
 class Energised(NamedTuple):
-    """An output that came on, and how much of the record was on disk by then."""
+    """An output that came on, who owned the generator, and how much of the segment was on disk by then."""
 
     channel: int
     kind: str
+    owner: int
     synced_bytes: int
 
 
@@ -263,35 +252,34 @@ async def demonstrated(folder: Path) -> Result:
 
 
 def test_no_output_comes_on_before_its_intent_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced_bytes = 0
+    synced_bytes = owner = 0
     energised: list[Energised] = []
-    log, fdatasync = EventLog.add, os.fdatasync
+    log, sync = EventLog.add, Disk.sync
 
-    def sync(descriptor: int) -> None:
+    def synced(disk: Disk, descriptor: int) -> None:
         nonlocal synced_bytes
-        fdatasync(descriptor)
-        synced_bytes = os.fstat(descriptor).st_size
+        sync(disk, descriptor)
+        if Path(f"/proc/self/fd/{descriptor}").readlink().suffix == ".seg":
+            synced_bytes = os.fstat(descriptor).st_size
 
     def add(events: EventLog, at_ns: int, kind: str, **detail: Detail) -> None:
+        nonlocal owner
+        if kind == "owner" and detail["session"]:
+            owner = int(detail["session"] or 0)
         if kind in INTENT_OF:
-            energised.append(Energised(int(detail["channel"] or 0), INTENT_OF[kind], synced_bytes))
+            energised.append(Energised(int(detail["channel"] or 0), INTENT_OF[kind], owner, synced_bytes))
         log(events, at_ns, kind, **detail)
 
-    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(Disk, "sync", synced)
     monkeypatch.setattr(EventLog, "add", add)
     result = run_virtual(demonstrated(tmp_path))
     assert [(on.channel, on.kind) for on in energised] == [
         *[(1, "stimulation"), (1, "stimulation"), (1, "lesion")],
         *[(2, "stimulation"), (2, "stimulation"), (2, "lesion")],
     ]
-    record = Path(result.document["record"]).read_bytes()
+    stored = segment(Path(result.document["record"])).read_bytes()
     for number, on in enumerate(energised, start=1):
-        effects = [effect for line in record[: on.synced_bytes].splitlines() for effect in effects_of(line)]
-        intents = [effect for effect in effects if effect[0] == "MakeDurable"]
-        assert [intent[1] for intent in intents] == list(range(1, number + 1))
-        assert intents[-1][2:4] == [on.channel, on.kind]
-
-
-def effects_of(line: bytes) -> list[Any]:
-    effects: list[Any] = json.loads(line).get("effects", [])
-    return effects
+        told = [json.loads(body) for body in bodies(stored[: on.synced_bytes])]
+        intents = [record["payload"] for record in told if record["kind"] == "intent"]
+        assert [intent["nonce"] for intent in intents] == [f"{on.owner:04x}-{each}" for each in range(1, number + 1)]
+        assert (intents[-1]["channel"], intents[-1]["permits"]) == (on.channel, on.kind)

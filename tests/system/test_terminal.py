@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.log_tools import is_closed, of_kind
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -97,18 +99,17 @@ def on_terminal(folder: Path, *arguments: str) -> Iterator[Terminal]:
 
 def decisions(folder: Path) -> list[dict[str, Any]]:
     """Every decision of the one record below the folder that was not routine."""
-    (path,) = folder.glob("rfctl-out/*/record.jsonl")
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line.get("kind") == "decision"]
+    (path,) = folder.glob("rfctl-out/*/record")
+    return of_kind(path, "decision")
 
 
 def is_sealed(folder: Path) -> bool:
-    (path,) = folder.glob("rfctl-out/*/record.jsonl")
-    return b'"kind":"seal"' in path.read_bytes()[-2000:].replace(b" ", b"")
+    (path,) = folder.glob("rfctl-out/*/record")
+    return is_closed(path)
 
 
 def verified(folder: Path) -> str:
-    (path,) = folder.glob("rfctl-out/*/record.jsonl")
+    (path,) = folder.glob("rfctl-out/*/record")
     done = subprocess.run(
         [RFCTL, "record", "verify", path, "--key", path.with_suffix(".pub"), "--json"],
         capture_output=True,

@@ -17,7 +17,7 @@ from rfctl.link.modbus import read_holding, read_input, registers_in
 from rfctl.link.port import open_port
 from rfctl.link.rtu import RtuFraming
 from rfctl.model.permit import Intent
-from rfctl.record.reader import read_entries
+from rfctl.record.segments import entries as entries_of
 from rfctl.station import station_file
 from rfctl.station.procedure import POLL_NS
 from tests.serial_peer import framed, serial_peer
@@ -168,7 +168,7 @@ async def test_a_dead_unit_on_the_line_costs_an_energised_channel_nothing(tmp_pa
         order = bench.order(station=station_text(bench.simulator.address) + neighbours, plan=plan_text(hold_s=5))
         result = await bench.begin(order)
         assert result.document["outcome"] == "complete", result.error
-        entries = [entry for entry in read_entries(tmp_path / result.document["record"]) if entry.kind == "neighbour"]
+        entries = [entry for entry in entries_of(tmp_path / result.document["record"]) if entry.kind == "neighbour"]
     assert longest_ns() == POLL_NS
     there, dead = ([entry.members for entry in entries if entry.members["name"] == name] for name in ("there", "dead"))
     assert len(there) > 50

@@ -22,6 +22,7 @@ from rfctl.record.keys import load_public_key
 from rfctl.record.verify import Outcome, verify
 from rfctl.station import station_file
 from rfctl_sim.simulator import start
+from tests.log_tools import of_kind
 
 if TYPE_CHECKING:
     from rfctl.check.run import Report
@@ -137,7 +138,7 @@ async def test_with_energy_the_intent_is_durable_before_and_everything_is_off_af
         assert isinstance(truth, list)
         assert truth[0]["energy_j"] < 3.0
         assert report.record is not None
-        assert report.record.read_text(encoding="utf-8").count('"check_intent"') == 1
+        assert len(of_kind(report.record, "check_intent")) == 1
     finally:
         await simulator.close()
 

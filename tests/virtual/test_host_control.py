@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +19,7 @@ from rfctl.record.verify import verify
 from rfctl_sim.tissue import ThreePoleTissue
 from rfctl_sim.writes import CHANNEL_RULES
 from tests.electrode_tissues import poles_of
+from tests.log_tools import of_kind
 from tests.station_bench import plan_text, station_bench, station_text
 
 if TYPE_CHECKING:
@@ -120,8 +120,7 @@ async def run(bench: Bench, case: Case, hold_s: float = 10.0) -> tuple[Result, T
 
 def lines_of(document: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     """The record's lines of one kind."""
-    lines = [json.loads(line) for line in Path(document["record"]).read_text(encoding="utf-8").splitlines()]
-    return [line for line in lines if line.get("kind") == kind]
+    return of_kind(Path(document["record"]), kind)
 
 
 @pytest.mark.parametrize("case", CASES, ids=name_of)

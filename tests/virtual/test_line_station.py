@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from rfctl.station import answers, plan_file, session, station_file
 from rfctl.station.connection import Connection
 from rfctl_line.table import TABLE
 from rfctl_sim.simulator import start
+from tests.log_tools import of_kind
 from tests.station_bench import station_bench, station_text
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ POLL_S = 0.05
 
 def lines_of(folder: Path, result: Result, kind: str) -> list[dict[str, Any]]:
     """The record's lines of one kind."""
-    text = (folder / result.document["record"]).read_text(encoding="utf-8")
-    return [line for line in map(json.loads, text.splitlines()) if line["kind"] == kind]
+    return of_kind(folder / result.document["record"], kind)
 
 
 def assert_sealed(folder: Path, result: Result) -> None:

@@ -1,14 +1,14 @@
-"""The writer: appending never waits or raises, durable means synced, and the first error of the disk is the last."""
+"""The log's writer: appending never waits or raises, durable means synced, and the disk's first error is the last."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import fcntl
 import math
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,19 +17,18 @@ import pytest
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError, RecordError
 from rfctl.record import writer as writer_module
-from rfctl.record.boot import boot_id
-from rfctl.record.keys import PublicKey, generate, public_half
-from rfctl.record.reader import read_entries
+from rfctl.record.opening import ThrowAway
+from rfctl.record.segments import Entry, entries
 from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
+from tests.log_tools import OWN_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rfctl.clock import Clock
     from rfctl.virtual import VirtualClock
 
-KEY = generate()
-ORIGIN = "rfctl/bench-1"
 GIVE_UP_S = 30.0
 HEADER: dict[str, object] = {
     "station": "bench-1",
@@ -41,21 +40,34 @@ HEADER: dict[str, object] = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "record.jsonl"
+    return tmp_path / "log"
 
 
 @pytest.fixture
-def public_key() -> PublicKey:
-    return public_half(KEY, ORIGIN)
+def keys() -> ThrowAway:
+    return ThrowAway("bench-1")
 
 
-async def started(path: Path, clock: VirtualClock, **more: object) -> RecordWriter:
-    return await RecordWriter.create(path, clock=clock, signing_key=KEY, header={**HEADER, **more})
+async def started(path: Path, clock: Clock, keys: ThrowAway, **more: object) -> RecordWriter:
+    return await RecordWriter.open(path, clock=clock, keys=keys, header={**HEADER, **more})
 
 
-def content(path: Path) -> bytes | None:
-    """The bytes of the file, None where there is none."""
-    return path.read_bytes() if path.exists() else None
+def told(path: Path) -> list[Entry]:
+    """What the log tells, its own records left out."""
+    return [entry for entry in entries(path) if entry.kind not in OWN_KINDS]
+
+
+def files(path: Path) -> list[Path]:
+    """The files of the log; none where there is no folder."""
+    return sorted(path.iterdir()) if path.exists() else []
+
+
+def kinds(path: Path) -> list[str]:
+    return [entry.kind for entry in told(path)]
+
+
+OPEN = 4
+"""Records that open a session: segment, epoch, session, checkpoint."""
 
 
 class SlowDisk:
@@ -118,128 +130,200 @@ async def passes() -> None:
         await asyncio.sleep(0)
 
 
-async def test_a_sealed_record_is_valid_and_holds_what_was_appended(
-    clock: VirtualClock, path: Path, public_key: PublicKey
+async def test_a_sealed_log_is_valid_and_holds_what_was_appended(
+    clock: VirtualClock, path: Path, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     await asyncio.sleep(1.5)
-    assert record.append("decision", clock.monotonic_ns(), {"act": "arm", "power_w": 20.0}) == 1
-    assert record.append_values("reading", clock.monotonic_ns(), (1, (math.nan, 36.5), True)) == 2
+    record.append("decision", clock.monotonic_ns(), {"act": "arm", "power_w": 20.0, "z": math.nan}, actor='J. "Q" Doe')
     await record.seal()
-    assert verify(path, public_key).verdict is Outcome.VALID_UNANCHORED
-    header, decision, reading, _ = read_entries(path)
-    assert (decision.t_ns, decision.members) == (1_500 * NS_PER_MS, {"act": "arm", "power_w": 20.0})
-    assert reading.members == {"v": [1, ["NaN", 36.5], True]}
-    assert header.members["hashes"] == {"plan": "ab" * 32}
+    verdict = verify(path, keys.public)
+    assert (verdict.verdict, verdict.records) == (Outcome.VALID_UNANCHORED, OPEN + 4)
+    session, decision, close = told(path)
+    assert (decision.t_ns, decision.members) == (1_500 * NS_PER_MS, {"act": "arm", "power_w": 20.0, "z": "NaN"})
+    assert (decision.actor, session.actor) == ('J. "Q" Doe', "station")
+    assert session.members["hashes"] == {"plan": "ab" * 32}
+    assert close.kind == "session_close"
 
 
-async def test_the_first_line_states_who_writes_what_and_when(
-    clock: VirtualClock, path: Path, public_key: PublicKey
-) -> None:
+async def test_a_session_states_who_writes_what_and_when(clock: VirtualClock, path: Path, keys: ThrowAway) -> None:
     await asyncio.sleep(2)
     utc = clock.utc()
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     await record.close()
-    (header,) = read_entries(path)
-    assert (header.kind, header.t_ns) == ("open", 2 * NS_PER_S)
-    stated = header.members
-    assert (stated["format"], stated["origin"]) == ("rfctl-record-0", ORIGIN)
-    assert stated["public_key"] == public_key.raw.hex()
-    assert (stated["time_scale"], stated["boot_id"], stated["utc"]) == ("virtual", boot_id(), utc.isoformat())
+    segment, epoch, session, checkpoint = entries(path)
+    assert (segment.members["format"], segment.members["origin"]) == ("rfctl-record-1", keys.origin)
+    assert (epoch.kind, checkpoint.members["why"]) == ("epoch", "session_open")
+    stated = session.members
+    assert (stated["station"], stated["backend"], stated["medium"]) == ("bench-1", "simulated", "tissue")
+    assert (stated["time_scale"], str(stated["software"]).split()[0]) == ("virtual", "rfctl")
+    assert (session.t_ns, stated["utc"]) == (2 * NS_PER_S, utc.isoformat())
     offset = stated["wall_offset_ns"]
     assert isinstance(offset, int)
-    assert (offset + header.t_ns) // 1000 == round(utc.timestamp() * 1_000_000)
+    assert (offset + session.t_ns) // 1000 == round(utc.timestamp() * 1_000_000)
+    assert segment.wall == utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-async def test_a_new_record_is_on_disk_with_its_name_before_anything_is_appended(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_new_segment_is_on_disk_with_its_name_before_anything_is_appended(
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     synced: list[str] = []
-    real_fsync = os.fsync
+    real_sync, real_fsync = os.fdatasync, os.fsync
+
+    def sync(descriptor: int) -> None:
+        real_sync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
     def fsync(descriptor: int) -> None:
         real_fsync(descriptor)
-        synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
 
+    monkeypatch.setattr(os, "fdatasync", sync)
     monkeypatch.setattr(os, "fsync", fsync)
-    record = await started(path, clock)
-    assert synced == [str(path), str(path.parent)]
-    assert len(list(read_entries(path))) == 1
+    record = await started(path, clock, keys)
+    assert synced == [path.parent.name, "00000000.seg.new", "log"]
+    assert len(list(entries(path))) == OPEN
     await record.close()
 
 
-async def test_a_record_is_never_overwritten(clock: VirtualClock, path: Path) -> None:
-    somebodys = await started(path, clock)
-    await somebodys.seal()
-    stored = content(path)
-    with pytest.raises(ConfigError, match="exists already"):
-        await started(path, clock)
-    assert content(path) == stored
+async def test_one_process_writes_a_log_and_each_session_is_a_segment_and_an_epoch(
+    clock: VirtualClock, path: Path, keys: ThrowAway
+) -> None:
+    first = await started(path, clock, keys)
+    with pytest.raises(ConfigError, match="another process writes this log"):
+        await started(path, clock, keys)
+    await first.seal()
+    with pytest.raises(ConfigError, match="not of rfctl/other"):
+        await started(path, clock, ThrowAway("other"))
+    second = await started(path, clock, keys)
+    second.append("note", 0, {})
+    await second.seal()
+    assert [file.name for file in files(path)] == ["00000000.seg", "00000001.seg"]
+    assert {file.stat().st_mode & 0o777 for file in files(path)} == {0o440}
+    assert verify(path, keys.public).verdict is Outcome.VALID_UNANCHORED
+    assert [entry.epoch for entry in entries(path) if entry.kind == "epoch"] == [1, 2]
 
 
-async def test_a_record_in_a_missing_folder_is_refused(clock: VirtualClock, tmp_path: Path) -> None:
-    with pytest.raises(RecordError, match="cannot be created"):
-        await started(tmp_path / "absent" / "record.jsonl", clock)
-
-
-async def test_a_header_must_name_station_backend_and_medium(clock: VirtualClock, path: Path) -> None:
+async def test_a_header_must_name_station_backend_and_medium(clock: VirtualClock, path: Path, keys: ThrowAway) -> None:
     with pytest.raises(RecordError, match="lacks station, medium"):
-        await RecordWriter.create(path, clock=clock, signing_key=KEY, header={"backend": "device"})
-    assert content(path) is None
+        await RecordWriter.open(path, clock=clock, keys=keys, header={"backend": "device"})
+    assert files(path) == []
 
 
-@pytest.mark.parametrize("name", ["seq", "prev", "kind", "t", "format", "origin", "public_key"])
-async def test_a_header_cannot_set_what_the_writer_states(clock: VirtualClock, path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", ["time_scale", "t_ns", "software"])
+async def test_a_header_cannot_set_what_the_writer_states(
+    clock: VirtualClock, path: Path, keys: ThrowAway, name: str
+) -> None:
     with pytest.raises(RecordError, match=name):
-        await started(path, clock, **{name: "mine"})
-    assert content(path) is None
+        await started(path, clock, keys, **{name: "mine"})
+    assert files(path) == []
 
 
-async def test_a_header_without_a_form_in_json_or_too_long_is_refused(clock: VirtualClock, path: Path) -> None:
+async def test_a_header_without_a_form_in_json_or_too_long_is_refused(
+    clock: VirtualClock, path: Path, keys: ThrowAway
+) -> None:
     with pytest.raises(RecordError, match="no JSON form"):
-        await started(path, clock, plan=object())
+        await started(path, clock, keys, plan=object())
     with pytest.raises(RecordError, match="the most is 1048576"):
-        await started(path, clock, plan="x" * (1 << 20))
-    with pytest.raises(ConfigError, match="visible ASCII"):
-        await started(path, clock, station="bench 1")
-    assert content(path) is None
+        await started(path, clock, keys, plan="x" * (1 << 20))
+    for name in ("bench 1", "b+1", 'b"1', ""):
+        with pytest.raises(ConfigError, match=r"cannot be in a record") if name else nullcontext():
+            ThrowAway(name)
+    assert files(path) == []
 
 
-async def test_a_line_waits_for_a_flush_and_is_then_in_the_file(clock: VirtualClock, path: Path) -> None:
-    record = await started(path, clock)
+async def test_a_folder_that_cannot_be_made_is_refused(clock: VirtualClock, tmp_path: Path, keys: ThrowAway) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordError, match="cannot be written"):
+        await started(tmp_path / "file" / "log", clock, keys)
+
+
+async def test_a_clock_that_stepped_is_told_and_the_order_stays(
+    clock: VirtualClock, path: Path, keys: ThrowAway
+) -> None:
+    stepping = CountingClock(clock)
+    record = await started(path, stepping, keys)
+    for step in (timedelta(hours=-1), timedelta(days=1), timedelta(seconds=0.9), timedelta(0)):
+        stepping.utc = lambda step=step: clock.utc() + step
+        record.append("note", 0, {})
+    stepping.boottime_ns = lambda: clock.boottime_ns() + 3600 * NS_PER_S
+    stepping.utc = lambda: clock.utc() + timedelta(hours=1)
+    record.checkpoint("idle")
+    await record.seal()
+    verdict = verify(path, keys.public)
+    assert verdict.verdict is Outcome.VALID_UNANCHORED, verdict.detail
+    steps = [entry.members for entry in entries(path) if entry.kind == "clock"]
+    assert [int(str(step["wall_step_ns"])) // NS_PER_S for step in steps] == [-3600, 90_000, -86_400, 0]
+    assert [int(str(step["suspended_ns"])) // NS_PER_S for step in steps] == [0, 0, 0, 3600]
+
+
+async def test_a_segment_that_has_grown_is_closed_and_another_goes_on(
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "SEGMENT_BYTES", 3_000)
+    record = await started(path, clock, keys)
+    for number in range(20):
+        record.append("note", clock.monotonic_ns(), {"n": number, "text": "x" * 400})
+        await asyncio.sleep(1)
+        record.tend(clock.monotonic_ns(), energised=False)
+    await record.seal()
+    assert len(files(path)) > 3
+    verdict = verify(path, keys.public)
+    assert verdict.verdict is Outcome.VALID_UNANCHORED, verdict.detail
+    assert [entry.members["n"] for entry in told(path) if entry.kind == "note"] == list(range(20))
+    assert {entry.epoch for entry in entries(path)} == {1}
+
+
+async def test_checkpoints_come_in_time_and_five_seconds_apart_while_energised(
+    clock: VirtualClock, path: Path, keys: ThrowAway
+) -> None:
+    record = await started(path, clock, keys)
+    for second in range(200):
+        await asyncio.sleep(1)
+        record.tend(clock.monotonic_ns(), energised=150 <= second < 170)
+    await record.seal()
+    assert verify(path, keys.public).verdict is Outcome.VALID_UNANCHORED
+    at_s = [entry.mono_ns // NS_PER_S for entry in entries(path) if entry.kind == "checkpoint"]
+    assert at_s == [0, 60, 120, 151, 156, 161, 166, 200]
+
+
+async def test_a_line_waits_for_a_flush_and_is_then_in_the_file(
+    clock: VirtualClock, path: Path, keys: ThrowAway
+) -> None:
+    record = await started(path, clock, keys)
     record.append("reading", 0, {})
     await asyncio.sleep(1)
-    assert len(list(read_entries(path))) == 1
+    assert kinds(path) == ["session"]
     record.flush()
     await asyncio.sleep(1)
-    assert len(list(read_entries(path))) == 2
+    assert kinds(path) == ["session", "reading"]
     await record.close()
 
 
 async def test_a_significant_line_is_written_and_synced_at_once_and_nobody_waits(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     record.append("reading", 0, {})
     record.append("trip", 0, {"code": "HZ-04"}, significant=True)
     await disk.entered()
-    assert [entry.kind for entry in read_entries(path)] == ["open", "reading", "trip"]
+    assert kinds(path) == ["session", "reading", "trip"]
     disk.let_go()
     await record.close()
     assert disk.calls == 1
 
 
 async def test_durable_waits_for_the_sync_while_time_stands_still_and_appending_goes_on(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     second_passed = asyncio.create_task(asyncio.sleep(1))
     record.append("intent", 0, {"power_w": 20.0})
     durable = asyncio.create_task(record.durable())
     await disk.entered()
-    assert record.append("reading", 0, {"n": 1}) == 2
+    record.append("reading", 0, {"n": 1})
     await passes()
     assert not durable.done()
     assert not second_passed.done()
@@ -250,15 +334,15 @@ async def test_durable_waits_for_the_sync_while_time_stands_still_and_appending_
     await second_passed
     assert clock.monotonic_ns() == NS_PER_S
     assert disk.calls == 1
-    assert [entry.kind for entry in read_entries(path)] == ["open", "intent"]
+    assert kinds(path) == ["session", "intent"]
     await record.close()
 
 
 async def test_the_clock_is_held_exactly_while_the_disk_works(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counting = CountingClock(clock)
-    record = await RecordWriter.create(path, clock=counting, signing_key=KEY, header=HEADER)
+    record = await started(path, counting, keys)
     disk = SlowDisk(monkeypatch)
     assert counting.holds == 0
     record.append("trip", 0, {}, significant=True)
@@ -281,9 +365,9 @@ async def test_the_clock_is_held_exactly_while_the_disk_works(
 
 
 async def test_what_queues_while_a_sync_runs_shares_the_next_one(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     answered: list[int] = []
 
@@ -308,18 +392,18 @@ async def test_what_queues_while_a_sync_runs_shares_the_next_one(
 
 
 async def test_durable_with_nothing_new_returns_without_a_sync(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO, times=[]))
     await record.durable()
     await record.close()
 
 
 async def test_lines_that_were_only_written_are_synced_when_durable_is_asked(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     record.append("reading", 0, {})
     record.flush()
     await asyncio.sleep(1)
@@ -331,9 +415,9 @@ async def test_lines_that_were_only_written_are_synced_when_durable_is_asked(
 
 
 async def test_a_caller_that_gives_up_waiting_disturbs_nobody(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, public_key: PublicKey
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     record.append("intent", 0, {})
     impatient, patient = (asyncio.create_task(record.durable()) for _ in range(2))
@@ -345,13 +429,13 @@ async def test_a_caller_that_gives_up_waiting_disturbs_nobody(
     await patient
     disk.let_go()
     await record.seal()
-    assert verify(path, public_key).verdict is Outcome.VALID_UNANCHORED
+    assert verify(path, keys.public).verdict is Outcome.VALID_UNANCHORED
 
 
 async def test_the_backlog_is_the_age_of_the_oldest_line_not_in_the_file(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     assert record.backlog_ns(clock.monotonic_ns()) == 0
     record.append("reading", 0, {})
     await asyncio.sleep(0.3)
@@ -372,9 +456,9 @@ async def test_the_backlog_is_the_age_of_the_oldest_line_not_in_the_file(
 
 
 async def test_a_failed_sync_ends_the_record_for_good_and_is_never_tried_again(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, public_key: PublicKey
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     syncs: list[int] = []
     with monkeypatch.context() as broken:
         broken.setattr(os, "fdatasync", failing(errno.EIO, times=syncs))
@@ -384,21 +468,21 @@ async def test_a_failed_sync_ends_the_record_for_good_and_is_never_tried_again(
     monkeypatch.setattr(os, "fdatasync", syncs.append)
     monkeypatch.setattr(os, "fsync", syncs.append)
     assert record.failed is not None
-    assert record.append("off", 0, {}, significant=True) == 2
-    assert record.append_values("reading", 0, [1.0]) == 3
+    record.append("off", 0, {}, significant=True)
+    record.append("reading", 0, {})
     record.flush()
     for ask in (record.durable, record.seal):
         with pytest.raises(RecordError, match="Input/output error"):
             await ask()
     assert len(syncs) == 1
     assert record.unrecorded == 3
-    assert verify(path, public_key).verdict is Outcome.UNCLEAN_END
+    assert verify(path, keys.public).verdict is Outcome.OPEN_TAIL
 
 
 async def test_everyone_who_waits_for_a_failing_sync_is_told(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     monkeypatch.setattr(os, "fdatasync", failing(errno.EIO, times=[]))
     record.append("intent", 0, {})
     answers = await asyncio.gather(*(record.durable() for _ in range(3)), return_exceptions=True)
@@ -407,9 +491,9 @@ async def test_everyone_who_waits_for_a_failing_sync_is_told(
 
 
 async def test_a_full_disk_ends_the_record_and_what_was_durable_stays(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, public_key: PublicKey
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     record.append("intent", 0, {})
     await record.durable()
     writes: list[int] = []
@@ -418,18 +502,18 @@ async def test_a_full_disk_ends_the_record_and_what_was_durable_stays(
     await asyncio.sleep(0.1)
     assert record.failed is not None
     assert "No space left" in str(record.failed)
-    assert record.append("off", 0, {}, significant=True) == 3
+    record.append("off", 0, {}, significant=True)
     await record.close()
     assert len(writes) == 1
     assert record.unrecorded == 2
-    verdict = verify(path, public_key)
-    assert (verdict.verdict, verdict.records) == (Outcome.UNCLEAN_END, 2)
+    verdict = verify(path, keys.public)
+    assert (verdict.verdict, verdict.records) == (Outcome.OPEN_TAIL, OPEN + 1)
 
 
 async def test_a_short_write_ends_the_record_and_leaves_a_torn_line(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, public_key: PublicKey
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     real_write, syncs = os.write, list[int]()
     monkeypatch.setattr(os, "write", lambda descriptor, data: real_write(descriptor, data[:-9]))
     monkeypatch.setattr(os, "fdatasync", syncs.append)
@@ -439,15 +523,15 @@ async def test_a_short_write_ends_the_record_and_leaves_a_torn_line(
         await record.durable()
     await record.close()
     assert syncs == []
-    verdict = verify(path, public_key)
-    assert (verdict.verdict, verdict.records) == (Outcome.UNCLEAN_END, 2)
-    assert "torn" in verdict.detail
+    verdict = verify(path, keys.public)
+    assert verdict.verdict is Outcome.UNCLEAN_END
+    assert verdict.records == OPEN + 1
 
 
 async def test_the_backlog_of_a_failed_record_goes_on_growing(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     monkeypatch.setattr(os, "write", failing(errno.EIO, times=[]))
     record.append("reading", 0, {}, significant=True)
     await asyncio.sleep(2)
@@ -459,15 +543,13 @@ async def test_the_backlog_of_a_failed_record_goes_on_growing(
     ("kind", "t_ns", "payload"),
     [
         ("decision", 0, {"cause": object()}),
-        ("decision", 0, {"seq": 4}),
-        ("decision", 0, {"t": 4}),
-        ("decision", 0, {"signature": ""}),
+        ("decision", 0, {"t_ns": 4}),
         ("decision", 0.5, {}),
         ("Decision", 0, {}),
         ("", 0, {}),
         ('a","kind":"b', 0, {}),
-        ("seal", 0, {}),
-        ("open", 0, {}),
+        ("checkpoint", 0, {}),
+        ("retired", 0, {}),
         ("decision", 0, {"text": "x" * (1 << 20)}),
         ("decision", 0, {"number": 10**5000}),
         ("decision", 0, {"keys": {1: "x"}}),
@@ -475,46 +557,35 @@ async def test_the_backlog_of_a_failed_record_goes_on_growing(
     ],
 )
 async def test_a_line_without_a_form_ends_the_record_before_it_and_does_not_raise(
-    clock: VirtualClock, path: Path, public_key: PublicKey, kind: str, t_ns: int, payload: dict[str, object]
+    clock: VirtualClock, path: Path, keys: ThrowAway, kind: str, t_ns: int, payload: dict[str, object]
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     record.append("off", 0, {})
-    assert record.append(kind, t_ns, payload) == 2
+    record.append(kind, t_ns, payload)
     assert record.failed is not None
     assert record.unrecorded == 1
-    with pytest.raises(RecordError, match="cannot be recorded"):
+    with pytest.raises(RecordError, match="cannot be written"):
         await record.seal()
-    verdict = verify(path, public_key)
-    assert (verdict.verdict, verdict.records) == (Outcome.UNCLEAN_END, 2)
+    verdict = verify(path, keys.public)
+    assert (verdict.verdict, verdict.records) == (Outcome.OPEN_TAIL, OPEN + 1)
 
 
 async def test_a_payload_that_contains_itself_ends_the_record_and_does_not_raise(
-    clock: VirtualClock, path: Path
+    clock: VirtualClock, path: Path, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     endless: list[object] = []
     endless.append(endless)
     record.append("decision", 0, {"a": endless})
     assert record.failed is not None
     await record.close()
-    record = await started(path.with_name("second.jsonl"), clock)
-    record.append_values("reading", 0, endless)
-    assert record.failed is not None
-    await record.close()
-
-
-async def test_values_that_are_text_end_the_record_and_do_not_raise(clock: VirtualClock, path: Path) -> None:
-    record = await started(path, clock)
-    record.append_values("reading", 0, ["37.0"])
-    assert record.failed is not None
-    await record.close()
 
 
 async def test_memory_is_bounded_when_the_disk_does_not_answer(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "MAX_PENDING_BYTES", 2_000)
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
+    monkeypatch.setattr(writer_module, "MAX_PENDING_BYTES", 8_000)
     disk = SlowDisk(monkeypatch)
     record.append("intent", 0, {}, significant=True)
     await disk.entered()
@@ -522,33 +593,33 @@ async def test_memory_is_bounded_when_the_disk_does_not_answer(
         record.append("reading", 0, {"n": 1})
     assert record.failed is not None
     assert "does not answer" in str(record.failed)
-    assert 20 < record.unrecorded < 30
+    assert 10 < record.unrecorded < 30
     disk.let_go()
     disk.let_go()
     await record.close()
-    assert len(list(read_entries(path))) == 42 - record.unrecorded
+    assert len(told(path)) == 42 - record.unrecorded
 
 
 async def test_nothing_follows_the_seal_and_late_lines_are_counted(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, public_key: PublicKey
+    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     sealing = asyncio.create_task(record.seal())
     await disk.entered()
     record.append("reading", 0, {}, significant=True)
     disk.let_go()
     await sealing
-    record.append_values("reading", 0, [1.0], significant=True)
+    record.append("reading", 0, {}, significant=True)
     record.flush()
     await record.durable()
     assert record.unrecorded == 2
-    verdict = verify(path, public_key)
-    assert (verdict.verdict, verdict.records) == (Outcome.VALID_UNANCHORED, 1)
+    verdict = verify(path, keys.public)
+    assert (verdict.verdict, verdict.records) == (Outcome.VALID_UNANCHORED, OPEN + 3)
 
 
-async def test_a_record_is_sealed_once(clock: VirtualClock, path: Path) -> None:
-    record = await started(path, clock)
+async def test_a_record_is_sealed_once(clock: VirtualClock, path: Path, keys: ThrowAway) -> None:
+    record = await started(path, clock, keys)
     await record.seal()
     await record.close()
     with pytest.raises(RecordError, match="has ended already"):
@@ -556,31 +627,22 @@ async def test_a_record_is_sealed_once(clock: VirtualClock, path: Path) -> None:
 
 
 async def test_a_record_closed_without_a_seal_keeps_its_lines_and_ends_uncleanly(
-    clock: VirtualClock, path: Path, public_key: PublicKey
+    clock: VirtualClock, path: Path, keys: ThrowAway
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     record.append("reading", 0, {})
     await record.close()
     await record.close()
-    verdict = verify(path, public_key)
-    assert (verdict.verdict, verdict.records) == (Outcome.UNCLEAN_END, 2)
+    verdict = verify(path, keys.public)
+    assert (verdict.verdict, verdict.records) == (Outcome.OPEN_TAIL, OPEN + 1)
     with pytest.raises(RecordError, match="without a sync"):
         await record.durable()
 
 
-async def test_an_open_record_is_locked_against_a_second_writer(clock: VirtualClock, path: Path) -> None:
-    record = await started(path, clock)
-    with path.open("ab") as second, pytest.raises(BlockingIOError):
-        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    await record.close()
-    with path.open("ab") as second:
-        fcntl.flock(second, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 async def test_closing_while_a_sync_runs_waits_for_it(
-    clock: VirtualClock, path: Path, monkeypatch: pytest.MonkeyPatch
+    clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    record = await started(path, clock)
+    record = await started(path, clock, keys)
     disk = SlowDisk(monkeypatch)
     record.append("trip", 0, {}, significant=True)
     await disk.entered()
@@ -590,4 +652,4 @@ async def test_closing_while_a_sync_runs_waits_for_it(
     assert not closing.done()
     disk.let_go()
     await closing
-    assert [entry.kind for entry in read_entries(path)] == ["open", "trip", "reading"]
+    assert kinds(path) == ["session", "trip", "reading"]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import shutil
 import subprocess
 from dataclasses import replace
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -18,12 +15,16 @@ from rfctl.cli.main import main
 from rfctl.cli.session_report import add_report
 from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE, EXIT_USAGE
 from rfctl.model.shipped import find
-from rfctl.record import keys, layout
+from rfctl.record import keys
+from rfctl.record.body import framed
+from rfctl.record.notes import decode64
+from rfctl.record.segments import entries
 from rfctl.report.contents import STATEMENT, contents
 from rfctl.report.evidence import gather
 from rfctl.report.plot import LABEL_GAP_MM, MARKER_GAP_MM, WIDTH_MM
 from rfctl.report.report import render, write
 from rfctl.virtual import VirtualClock, run_virtual
+from tests.log_tools import bodies, copied, segment, signed_anew
 from tests.report_text import pages, words
 from tests.station_bench import answers_text, plan_text, station_bench, station_text
 
@@ -86,12 +87,10 @@ def plain_contents(plain: Ended) -> dict[str, Any]:
     return contents(gather(plain.record, key), plain.record, plain.key, key)
 
 
-def copy(ended: Ended, folder: Path, change: Callable[[bytes], bytes]) -> Ended:
-    """The record and its key in another folder, the record changed."""
-    record = folder / "record.jsonl"
-    record.write_bytes(change(ended.record.read_bytes()))
-    shutil.copy(ended.key, folder / "record.pub")
-    return Ended(record, folder / "record.pub", ended.document)
+def copy(ended: Ended, folder: Path) -> Ended:
+    """The record and its key in another folder, to be changed there."""
+    record = copied(ended.record, folder)
+    return Ended(record, record.with_suffix(".pub"), ended.document)
 
 
 def command(*arguments: object) -> int:
@@ -136,11 +135,13 @@ def test_a_report_says_what_the_document_says(complete: Ended, tmp_path: Path):
 
 def test_it_names_the_record_its_head_its_verdict_and_how_to_check_both(complete: Ended, tmp_path: Path):
     last = words(write(complete.record, complete.key, tmp_path / "report.pdf").path)
-    seal = json.loads(complete.record.read_bytes().splitlines()[-1])
-    assert seal["head"] in last
-    assert f"VALID-UNANCHORED: sealed after {seal['records']} records" in last
+    *_, checkpoint = entries(complete.record)
+    text = decode64(str(checkpoint.members["note"])).decode("utf-8").split("\n")
+    assert f"{decode64(text[2]).hex()} over {text[1]}" in last
+    assert text[1] == str(checkpoint.seq)
+    assert "VALID-UNANCHORED: every record is as signed" in last
     assert "all the same again" in last
-    assert "rfctl record verify record.jsonl --key record.pub" in last
+    assert "rfctl record verify record --key record.pub" in last
     assert keys.load_public_key(complete.key).raw.hex() in last
 
 
@@ -174,9 +175,9 @@ def test_simulated_stands_on_every_page(complete: Ended, tmp_path: Path):
 
 def test_the_same_record_gives_the_same_bytes_wherever_it_lies(plain: Ended, tmp_path: Path):
     first = write(plain.record, plain.key, tmp_path / "one.pdf").path.read_bytes()
-    moved = copy(plain, tmp_path, lambda content: content)
+    moved = copy(plain, tmp_path)
     assert write(moved.record, moved.key).path.read_bytes() == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.pdf", "record.jsonl", "record.pub", "report.pdf"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.pdf", "record", "record.pub", "report.pdf"]
 
 
 def test_it_claims_nothing_that_the_field_does_not_say(complete: Ended, tripped: Ended, tmp_path: Path):
@@ -247,57 +248,41 @@ def test_sites_that_were_not_begun_are_named(tmp_path: Path):
     assert "not begun" in text
 
 
-def test_a_record_without_a_seal_says_where_it_ends_and_what_is_not_known(plain: Ended, tmp_path: Path):
-    cut = copy(plain, tmp_path, lambda content: b"".join(content.splitlines(keepends=True)[:400]) + b'{"seq":400,"pr')
+def test_a_record_that_was_not_closed_says_where_it_ends_and_what_is_not_known(plain: Ended, tmp_path: Path):
+    cut = copy(plain, tmp_path)
+    path = segment(cut.record)
+    path.write_bytes(path.read_bytes()[:-2000])
     assert command("record", "report", cut.record, "--key", cut.key) == EXIT_BAD_VERDICT
     text = words(cut.record.with_name("report.pdf"))
-    head = hashlib.sha256(cut.record.read_bytes().splitlines(keepends=True)[399]).hexdigest()
     assert "UNCLEAN END" in text
     assert "not known: the record ends here" in text
-    assert head in text
+    assert ", not closed" in text
 
 
 def test_a_changed_record_says_so_before_anything_else(plain: Ended, tmp_path: Path):
-    changed = copy(plain, tmp_path, lambda content: content.replace(b"bench script", b"some body el", 1))
+    changed = copy(plain, tmp_path)
+    path = segment(changed.record)
+    altered = [body.replace(b"bench script", b"some body el", 1) for body in bodies(path.read_bytes())]
+    path.write_bytes(b"".join(framed(body) for body in altered))
     assert command("record", "report", changed.record, "--key", changed.key) == EXIT_BAD_VERDICT
     first = pages(changed.record.with_name("report.pdf"))[0]
     assert first.index("MODIFIED: the record is not as it was signed") < first.index("Outcome")
 
 
 def test_a_record_that_decides_otherwise_now_says_so(plain: Ended, tmp_path: Path):
-    other = copy(plain, tmp_path, partial(rechained, tmp_path / "record.pub"))
-    signed_again = (tmp_path / "record.pub.new").read_bytes()
-    other.key.write_bytes(signed_again)
+    other = copy(plain, tmp_path)
+    signed_anew(other.record, lambda body: body.replace(b'["Fire",1,', b'["Fire",2,'))
     assert command("record", "report", other.record, "--key", other.key) == EXIT_BAD_VERDICT
     first = pages(other.record.with_name("report.pdf"))[0]
     assert "REPLAY DIFFERS: 1 of" in first
+    assert '["Fire", 1,' in first
     assert "MODIFIED" not in first
-
-
-def rechained(key_file: Path, content: bytes) -> bytes:
-    """The record with one recorded decision changed, chained and sealed anew by another key."""
-    lines = content.splitlines(keepends=True)
-    old = json.loads(lines[0])
-    key = keys.generate()
-    public = keys.public_half(key, old["origin"])
-    keys.write_public_key(key_file.with_name(f"{key_file.name}.new"), public)
-    lines[0] = lines[0].replace(old["public_key"].encode(), public.raw.hex().encode())
-    place = next(index for index, line in enumerate(lines) if b'"Fire"' in line)
-    lines[place] = lines[place].replace(b'["Fire",1,', b'["Fire",2,')
-    made, head = b"", layout.GENESIS
-    for line in lines[:-1]:
-        was = json.loads(line)["prev"].encode()
-        line = line.replace(was, head.encode(), 1)
-        made, head = made + line, hashlib.sha256(line).hexdigest()
-    t_ns = json.loads(lines[-1])["t"]
-    signature = key.sign(layout.seal_message(public.origin, len(lines) - 1, t_ns, head))
-    return made + layout.seal_line(len(lines) - 1, t_ns, head, signature)
 
 
 def test_a_device_is_not_called_simulated_and_an_unclean_end_before_is_told(plain: Ended, tmp_path: Path):
     key = keys.load_public_key(plain.key)
     evidence = gather(plain.record, key)
-    before = {"record": "/records/demo-yesterday/record.jsonl", "verdict": "UNCLEAN-END", "records": 7}
+    before = {"record": "/records/demo-yesterday/record", "verdict": "UNCLEAN-END", "records": 7}
     header = {**evidence.header, "backend": "device", "previous_record_unclean": before}
     data = contents(replace(evidence, header=header), plain.record, plain.key, key)
     (tmp_path / "device.pdf").write_bytes(render(data))

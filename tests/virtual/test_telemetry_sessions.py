@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -20,6 +19,7 @@ from rfctl.telemetry.broker import Broker
 from rfctl.telemetry.classes import COMMON, KEYS, MEASURED, RETAINED, Class
 from rfctl.telemetry.subscriber import gaps
 from rfctl.virtual import HOLD_LIMIT_NS, VirtualClock, run_virtual
+from tests.log_tools import lines
 from tests.mqtt_peers import LOOPBACK, BadBroker, Heard, Listener, Mosquitto, embedded, free_port, mosquitto
 from tests.station_bench import Bench, plan_text, station_bench
 
@@ -84,8 +84,7 @@ def same_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def evidence(result: Result, folder: Path) -> list[dict[str, Any]]:
     """Every line of the record but the first and the last, without the chain."""
-    lines = (folder / result.document["record"]).read_text(encoding="utf-8").splitlines()
-    return [{key: value for key, value in json.loads(line).items() if key != "prev"} for line in lines[1:-1]]
+    return lines(folder / result.document["record"])[1:-1]
 
 
 def delivered(result: Result) -> tuple[object, ...]:

@@ -1,0 +1,309 @@
+"""Opens a log for one more session: where it stands, recovered where the session before did not close it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rfctl.errors import ConfigError
+from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, segment_name, state_folder
+from rfctl.record.epochs import Epoch, Signer, generate, prepared
+from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64
+from rfctl.record.segments import bodies, entry_of, opened, segment_numbers
+from rfctl.record.tree import Tree, leaf_hash
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from rfctl.record.disk import Disk
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where a log stands before a session.
+
+    Attributes:
+        index: Number of the segment to begin.
+        tree: Over all its records.
+        prev: Leaf hash of the last record, hex.
+        epoch: Number of the last epoch, 0 before the first.
+        last_checkpoint: The newest checkpoint note; empty before the first.
+        recovered: Members of the ``recovered`` record, where the session before left its segment open.
+        about: What the first segment says of the log.
+        lock: Descriptor that keeps others out of the log.
+    """
+
+    index: int = 0
+    tree: Tree = field(default_factory=Tree)
+    prev: str = NO_LEAF
+    epoch: int = 0
+    last_checkpoint: bytes = b""
+    recovered: dict[str, object] | None = None
+    about: dict[str, object] = field(default_factory=dict)
+    lock: int = -1
+
+
+class Keys(Protocol):
+    """Who certifies the epochs of a log."""
+
+    origin: str
+
+    def begin(self, standing: Standing, now: datetime) -> Epoch:
+        """The key of the next epoch.
+
+        Raises:
+            ConfigError: There is none.
+        """
+        ...
+
+
+class ThrowAway:
+    """A root that is made for one log and never stored: nobody vouches for its public key.
+
+    Attributes:
+        origin: New for every log.
+        public: What verifies the log.
+    """
+
+    def __init__(self, station: str) -> None:
+        """Make one.
+
+        Raises:
+            ConfigError: The station's name cannot be part of an origin.
+        """
+        self.origin = new_origin(station)
+        self._root = Signer(self.origin, generate())
+        self.public = self._root.public
+
+    def begin(self, standing: Standing, now: datetime) -> Epoch:
+        """The key of the next epoch, certified by the root."""
+        return Epoch.begin(
+            self._root, standing.epoch + 1, start=standing.tree.size, prev=last_hash(standing), not_before=now
+        )
+
+
+class Prepared:
+    """Epochs that the root of a log certified in advance.
+
+    Attributes:
+        origin: Of the log.
+        public: The root's public key.
+    """
+
+    def __init__(self, public: VerifierKey, folder: Path) -> None:
+        """Look for them in ``folder``."""
+        self.origin = public.origin
+        self.public = public
+        self._folder = folder
+
+    def begin(self, standing: Standing, now: datetime) -> Epoch:
+        """The next one.
+
+        Raises:
+            ConfigError: There is none, or it cannot be used.
+        """
+        number = standing.epoch + 1
+        epoch = prepared(self._folder, self.public, number, now)
+        if epoch is None:
+            raise ConfigError(
+                f"epoch {number} was not prepared", where=str(self._folder), remedy="Prepare more: rfctl keys epoch."
+            )
+        return epoch
+
+
+def new_origin(station: str) -> str:
+    """An origin that no log has had: ``rfctl/STATION-UUID``.
+
+    Raises:
+        ConfigError: The station's name cannot be part of an origin.
+    """
+    origin = f"rfctl/{station}-{uuid.uuid4()}"
+    if ORIGIN.fullmatch(origin) is None:
+        raise ConfigError(
+            f"station name {station!r} cannot be in a record",
+            remedy="Use 1 to 80 visible ASCII characters, no spaces, no plus sign.",
+        )
+    return origin
+
+
+def last_hash(standing: Standing) -> bytes | None:
+    """What a certificate names of the checkpoint before it."""
+    return hashlib.sha256(standing.last_checkpoint).digest() if standing.last_checkpoint else None
+
+
+def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
+    """Take a log for this process and say where it stands. The folder is made when it is not there.
+
+    Raises:
+        ConfigError: It is in use, of another origin, or damaged below what is known to have been in it.
+        OSError: The disk refused.
+    """
+    state = state_folder(log)
+    log.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, exist_ok=True)
+    lock = _locked(state / LOCK)
+    try:
+        disk.remove(state / RESERVE)
+        disk.sync_folder(log.parent)
+        standing = _scan(log, keys.origin)
+        known = known_size(state)
+        if standing.tree.size < known:
+            raise ConfigError(
+                f"it has {standing.tree.size} records, this station has signed {known}",
+                where=str(log),
+                remedy="It was cut or replaced by an older copy. Keep it as it is, and give the station a new log.",
+            )
+        if standing.recovered is not None:
+            _recover(log, standing, disk)
+    except BaseException:
+        os.close(lock)
+        raise
+    standing.lock = lock
+    return standing
+
+
+def known_size(state: Path) -> int:
+    """Records that the newest checkpoint of this station covers; 0 where none is known."""
+    try:
+        return int((state / HEAD).read_text(encoding="utf-8").split("\n")[1])
+    except FileNotFoundError:
+        return 0
+    except (ValueError, IndexError):
+        raise ConfigError(
+            "is no checkpoint", where=str(state / HEAD), remedy="Compare the log with a head kept elsewhere."
+        ) from None
+
+
+def _locked(path: Path) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError("another process writes this log", where=str(path), remedy="Stop that process.") from None
+    return descriptor
+
+
+class _Scan:
+    """What the records of one segment add to where the log stands."""
+
+    def __init__(self, standing: Standing) -> None:
+        self.standing = standing
+        self.closing = 0
+        self.torn_at = 0
+        self.chunk_bytes = 0
+
+    @property
+    def closed(self) -> bool:
+        return self.closing == 2
+
+    def take(self, body: bytes, where: str, index: int) -> None:
+        standing = self.standing
+        entry = entry_of(body, index, where)
+        prev = body[-66:-2].decode("ascii")
+        if entry.seq != standing.tree.size or prev != standing.prev:
+            raise ConfigError(
+                f"record {standing.tree.size} does not continue the one before it",
+                where=where,
+                remedy="Keep the log as it is, verify it, and give the station a new one.",
+            )
+        leaf = leaf_hash(body)
+        standing.tree.append(leaf)
+        standing.prev = leaf.hex()
+        standing.epoch = entry.epoch
+        self.torn_at += FRAME.size + len(body)
+        if entry.kind == "chunk":
+            length = entry.members.get("bytes")
+            self.chunk_bytes += length if isinstance(length, int) else 0
+        elif entry.kind == "checkpoint":
+            standing.last_checkpoint = _note(entry.members.get("note"))
+            self.closing += self.closing == 1
+        elif entry.kind == "segment_close":
+            self.closing = 1
+
+
+def _note(encoded: object) -> bytes:
+    try:
+        return decode64(str(encoded))
+    except BadNote as problem:
+        raise ConfigError(f"a checkpoint is no note: {problem}", remedy="Verify the log.") from None
+
+
+def _scan(log: Path, origin: str) -> Standing:
+    standing = Standing()
+    numbers = segment_numbers(log)
+    if numbers and numbers != list(range(numbers[-1] + 1)):
+        raise ConfigError("a segment is missing", where=str(log), remedy="Keep the log as it is, and verify it.")
+    scan = _Scan(standing)
+    for index in numbers:
+        scan = _Scan(standing)
+        last = index == numbers[-1]
+        where = str(log / segment_name(index))
+        for number, body in enumerate(bodies(log, index, last=last)):
+            if number == 0 and f'"origin":"{origin}"'.encode("ascii") not in body:
+                raise ConfigError(
+                    f"the log is not of {origin}", where=where, remedy="Give the public key of this log's root."
+                )
+            scan.take(body, where, index)
+        standing.index = index + 1
+    if numbers and not scan.closed:
+        standing.recovered = {"segment": numbers[-1], "kept": scan.torn_at, "kept_chunk": scan.chunk_bytes}
+    return standing
+
+
+def _recover(log: Path, standing: Standing, disk: Disk) -> None:
+    """Put the good part of the open segment in its place, written anew, and what was behind it beside it.
+
+    Written anew, because after an fsync that failed the pages that can be read need not be those on the disk.
+    """
+    found = standing.recovered
+    assert found is not None  # noqa: S101 - the caller looked
+    index = found["segment"]
+    assert isinstance(index, int)  # noqa: S101 - it was put there by the scan
+    members: dict[str, object] = {"segment": index}
+    for name, kept, label in (
+        (segment_name(index), found["kept"], "torn"),
+        (chunk_name(index), found["kept_chunk"], "torn_chunk"),
+    ):
+        torn = _cut(log, name, int(str(kept)), disk)
+        members[f"{label}_bytes"] = len(torn)
+        members[f"{label}_sha256"] = hashlib.sha256(torn).hexdigest()
+    standing.recovered = members
+
+
+def _cut(log: Path, name: str, kept: int, disk: Disk) -> bytes:
+    path = log / name
+    if not path.exists():
+        if kept:
+            raise ConfigError("is missing", where=str(path), remedy="Keep the log as it is, and verify it.")
+        return b""
+    with opened(path) as file:
+        good, torn = file.read(kept), file.read()
+    if len(good) < kept:
+        raise ConfigError(
+            f"it has {len(good)} bytes, its records cover {kept}",
+            where=str(path),
+            remedy="Keep the log as it is, and verify it.",
+        )
+    state = state_folder(log)
+    if torn:
+        _replace(state / f"{name}.torn.new", log / f"{name}.torn", torn, disk)
+    _replace(state / f"{name}.new", path, good, disk)
+    disk.freeze(path)
+    return torn
+
+
+def _replace(unfinished: Path, path: Path, data: bytes, disk: Disk) -> None:
+    disk.remove(unfinished)
+    descriptor = disk.create(unfinished)
+    try:
+        disk.write(descriptor, data)
+        disk.sync(descriptor)
+    finally:
+        disk.close(descriptor)
+    disk.rename(unfinished, path)
