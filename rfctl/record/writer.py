@@ -72,12 +72,14 @@ class _Job:
         through: Number of appended records and readings that are in the files when it has succeeded.
         synced: It ends in a sync.
         oldest_ns: When the oldest thing that it writes was appended; None when it only syncs.
+        head: The newest checkpoint in the files when it has succeeded.
     """
 
     future: asyncio.Future[None]
     through: int
     synced: bool
     oldest_ns: int | None
+    head: bytes
 
 
 class RecordWriter:
@@ -86,10 +88,12 @@ class RecordWriter:
     Attributes:
         path: The folder of the log.
         failed: The first error, for ever; None while all is well.
+        on_head: Told of each checkpoint that has become durable, a signed note, in the loop; must not wait.
     """
 
     path: Path
     failed: RecordError | None
+    on_head: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -132,7 +136,8 @@ class RecordWriter:
         self._oldest_ns: int | None = None
         self._chunk_due_ns = self._checkpoint_ns = self._tend_due_ns = 0
         self._beginning = False
-        self._checkpoint_note = b""
+        self._checkpoint_note = self._told_head = b""
+        self.on_head = _unheard
         self._unchecked = 0
         self._kinds: set[str] = set()
         self._write_wanted = False
@@ -285,7 +290,10 @@ class RecordWriter:
             return
         self._cut_chunk()
         self._sign(why)
-        self.flush()
+        if self._clock.scale == VIRTUAL:  # a sync takes longer than the seconds between two
+            self.flush()
+        else:
+            self._want_sync()
 
     def tend(self, now_ns: int, *, energised: bool) -> None:
         """Once a cycle: the chunk of the last second, and the checkpoint that is due."""
@@ -547,7 +555,9 @@ class RecordWriter:
         oldest_ns, through = self._oldest_ns, self._appended - len(self._frames)
         carry_out = partial(self._store.carry_out, self._taken(), sync=self._sync_wanted, head=self._checkpoint_note)
         future = self._loop.run_in_executor(self._thread, carry_out)
-        self._job = _Job(future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns)
+        self._job = _Job(
+            future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=self._checkpoint_note
+        )
         self._write_wanted = self._sync_wanted = False
         future.add_done_callback(partial(self._finished, self._job, hold))
 
@@ -573,6 +583,9 @@ class RecordWriter:
         self._written = job.through
         if job.synced:
             self._durable = job.through
+            if job.head != self._told_head:
+                self._told_head = job.head
+                self.on_head(job.head)
             waiting, self._waiting = self._waiting, []
             for through, waiter in waiting:
                 if through > job.through:
@@ -601,6 +614,10 @@ class RecordWriter:
                 what, where=str(self.path), remedy="The output goes off. Start again once the cause is gone."
             )
         return self.failed
+
+
+def _unheard(_head: bytes) -> None:
+    """Nobody wants to know."""
 
 
 def _again(failed: RecordError) -> RecordError:

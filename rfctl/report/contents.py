@@ -58,7 +58,7 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: Key) -> dict
     """
     header, state = evidence.header, evidence.replayed.final
     simulated = header.get("backend") == "simulated"
-    head = head_line(key.origin, evidence.verdict.records, evidence.head)
+    head = head_line(key.origin, evidence.head_size or evidence.verdict.records, evidence.head)
     return {
         "simulated": simulated,
         "banner": "SIMULATED" if simulated else "DEVICE",

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
         publishing = Publishing(order, clock, procedure_id)
         publishing.load()
+        record.on_head = partial(publishing.head, log_keys.origin)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         with collected_by_hand(), StopSignals(task, SIGNALS if attendant is None else ()) as signals:
