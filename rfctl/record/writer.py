@@ -32,7 +32,7 @@ from rfctl.record.tree import Tree, leaf_hash
 from rfctl.record.values import members_text, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from rfctl.clock import Clock

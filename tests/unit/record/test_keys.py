@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from rfctl.errors import ConfigError
-from rfctl.record.epochs import generate, write_public_key
+from rfctl.record.epochs import write_public_key
 from rfctl.record.keys import load_public_key
 from rfctl.record.notes import VerifierKey
 
-KEY = VerifierKey.of("rfctl/bench-1", generate())
+KEY = VerifierKey("rfctl/bench-1", bytes(range(32)))
 LINE = f"rfctl-ed25519 {bytes(range(32)).hex()} rfctl/bench-1\n"
 
 
