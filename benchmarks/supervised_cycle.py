@@ -25,14 +25,13 @@ from benchmarks.report import median_of
 from benchmarks.rounds import Responder, folder_in_memory, one_core, responder
 from benchmarks.row import Row
 from rfctl.clock import NS_PER_S, RealClock
-from rfctl.kernel import journal
 from rfctl.kernel.events import Sampled
 from rfctl.kernel.state import KernelState
 from rfctl.kernel.step import step
 from rfctl.link.link import Link
 from rfctl.model.permit import Intent
 from rfctl.profile.any_profile import load as load_profile
-from rfctl.record import keys
+from rfctl.record.opening import ThrowAway
 from rfctl.record.writer import RecordWriter
 from rfctl.station import procedure
 from rfctl.station.connection import Connection
@@ -275,7 +274,7 @@ async def _measure(hold: Hold, server: Responder, folder: Path, clock: _Jumping)
 
     found["kernel_us"] = _thread_us(kernel) / cycles
     connection = await connect()
-    record = await RecordWriter.create(folder / "record.jsonl", clock=clock, signing_key=keys.generate(), header=HEADER)
+    record = await RecordWriter.open(folder / "record", clock=clock, keys=ThrowAway("bench"), header=HEADER)
     publishing = Publishing(hold.order, clock, "bench")
     publishing.load()
     publishing.begin(connection.identity)
@@ -302,15 +301,15 @@ async def _measure(hold: Hold, server: Responder, folder: Path, clock: _Jumping)
 
     def recorded() -> None:
         for event, _, effects in decisions:
-            values = [journal.reading_values(event.reading), journal.routine_values(effects)]
-            record.append_values("sample", event.now_ns, values)
+            record.decided(event, effects, significant=False)
+            record.tend(event.now_ns, energised=True)
 
     def published() -> None:
         for _, state, effects in decisions:
             publishing.watch(state, effects)
 
     found["record_us"], found["publish_us"] = _thread_us(recorded) / cycles, _thread_us(published) / cycles
-    await publishing.end(folder / "record.jsonl", {"outcome": "stopped"}, sealed=False)
+    await publishing.end(record, {"outcome": "stopped"}, sealed=False)
     await record.close()
     connection.close()
     return found

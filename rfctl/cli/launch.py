@@ -170,6 +170,7 @@ def _print_summary(document: dict[str, object]) -> None:
     click.echo(f"record      {record}")
     if document["report"] is not None:
         click.echo(f"report      {_path(document['report'])}")
+    click.echo(f"key         {document['key']}")
     simulated_s, wall_s = document["simulated_s"], document["wall_s"]
     if isinstance(simulated_s, float) and isinstance(wall_s, float) and wall_s > 0:
         click.echo(f"time        {simulated_s:.0f} s in {wall_s:.1f} s ({simulated_s / wall_s:.0f} x real time)")

@@ -156,7 +156,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             record.append(deeds.KIND, clock.monotonic_ns(), each.members())
         state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         document = _blank_document(order, procedure_id, clock)
-        document |= {"record": str(path), "public_key": str(public_key), "unclean_end": unclean}
+        document |= {"record": str(path), "public_key": str(public_key), "key": header["key"], "unclean_end": unclean}
         publishing = Publishing(order, clock, procedure_id)
         publishing.load()
         record.on_head = partial(publishing.head, log_keys.origin)

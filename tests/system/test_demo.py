@@ -228,7 +228,7 @@ def test_replay_exits_1_when_one_reading_was_altered(copy: Path) -> None:
     assert done.exit_code == 1
     assert done.document["differences"] > 0
     assert f"input {frame.input}, chunk of record" in done.document["first_difference"]
-    assert "temperature_max" in done.document["first_difference"]
+    assert "96 degC is above the hard maximum" in done.document["first_difference"]
 
 
 # write-ahead
