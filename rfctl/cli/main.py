@@ -20,6 +20,7 @@ COMMANDS = {
     "serve": ("rfctl.cli.serve:serve", "The service of a station, without a terminal."),
     "attach": ("rfctl.cli.attach:attach", "Watch the service of a station; STOP is open."),
     "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
+    "plan": ("rfctl.cli.plan:plan", "Write, check and show plans, with what they will ask for."),
     "check": ("rfctl.cli.check:check", "Check a generator against its profile."),
     "record": ("rfctl.cli.record:record", "Verify or replay a record."),
     "trace": ("rfctl.cli.trace:trace", "Show what crossed the wire, or play it to the driver again."),

@@ -47,6 +47,8 @@ PROBE_POWER_W = 1.0
 """In the tissue, of each channel alone, before several heat together."""
 PROBE_RISE_K = 2.0
 PROBE_S = 10.0
+PAD_HEATING_PLANNED_A2S = 27.0
+"""Of the squared sum of the currents in one dispersive electrode, over any 60 s: more is not planned."""
 NEIGHBOUR_RISE_K = 0.7
 NEIGHBOUR_STEPS = 1.2
 """A channel that only looks on while another is probed warms by less than so many K, or display steps."""

@@ -123,6 +123,7 @@ class Site:
         motor: Motor check.
         anaesthetic: Local anaesthetic.
         lesions: The lesions, at least one, in order.
+        pad: Number of the dispersive electrode that returns its current, from 1.
     """
 
     name: str
@@ -132,6 +133,7 @@ class Site:
     motor: StimulationCheck
     anaesthetic: Anaesthetic
     lesions: tuple[Lesion, ...]
+    pad: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class Plan:
         sha256: Hash of the file it was read from.
         order: In which order they are worked on.
         on_fault: What a fault of one channel does to the others.
+        medium: What the electrodes are to stand in; a patient is tissue.
     """
 
     title: str
@@ -153,6 +156,7 @@ class Plan:
     sha256: str
     order: OrderOfWork = OrderOfWork.SITE_BY_SITE
     on_fault: FaultPolicy = FaultPolicy.STOP_ALL
+    medium: Medium = Medium.TISSUE
 
     @property
     def heated_together(self) -> int:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
 
 from rfctl.model.shipped import find
 from rfctl.model.strict_toml import Strict, parse, validate
@@ -23,6 +25,8 @@ class DeclaredHead(Strict):
     driver: str
     description: str
     map: Literal["driver"]
+    channels: Annotated[int, Field(ge=1, le=16)] = 4  # the most that a generator of this driver has
+    multiplexed: bool = False  # as in a profile with a map
 
 
 class DeclaredFile(Strict):

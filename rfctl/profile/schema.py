@@ -30,6 +30,7 @@ class Head(Strict):
     addresses: Numbering = Numbering.WIRE
     longest_read: Annotated[int, Field(ge=1, le=MAX_READ)] = MAX_READ
     longest_write: Annotated[int, Field(ge=1, le=MAX_WRITE)] = MAX_WRITE
+    multiplexed: bool = False  # the outputs take turns, so that currents never add in a dispersive electrode
 
 
 class MapVersion(Item):

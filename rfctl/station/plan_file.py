@@ -15,6 +15,7 @@ from rfctl.model.plan import (
     Anaesthetic,
     FaultPolicy,
     Lesion,
+    Medium,
     Move,
     OrderOfWork,
     Plan,
@@ -35,6 +36,7 @@ class PlanSection(strict_toml.Strict):
     checklist: list[str] = Field(min_length=1)
     order: Literal["site by site", "batch"] = "site by site"
     on_fault: Literal["stop all", "drop the channel"] = "stop all"
+    medium: Literal["tissue", "phantom", "load"] = "tissue"
 
 
 class ElectrodeSection(strict_toml.Strict):
@@ -127,6 +129,7 @@ class SiteSection(strict_toml.Strict):
     name: str = Field(min_length=1)
     preset: str = ""
     channel: int = Field(ge=1, le=4)
+    pad: int = Field(default=1, ge=1, le=4)
     electrode: ElectrodeSection
     sensory: SensorySection = SensorySection()
     motor: MotorSection = MotorSection()
@@ -180,7 +183,13 @@ def load(name_or_path: str) -> Plan:
     if order is OrderOfWork.BATCH:
         _require_own_channels(sites, str(path))
     return Plan(
-        file.plan.title, tuple(file.plan.checklist), sites, digest.hexdigest(), order, FaultPolicy(file.plan.on_fault)
+        title=file.plan.title,
+        checklist=tuple(file.plan.checklist),
+        sites=sites,
+        sha256=digest.hexdigest(),
+        order=order,
+        on_fault=FaultPolicy(file.plan.on_fault),
+        medium=Medium(file.plan.medium),
     )
 
 
@@ -244,6 +253,7 @@ def _site(section: SiteSection) -> Site:
             section.anaesthetic.wait_s,
         ),
         lesions=tuple(_lesion(section, lesion) for lesion in (section.lesion, *section.further)),
+        pad=section.pad,
     )
 
 

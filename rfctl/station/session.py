@@ -26,7 +26,7 @@ from rfctl.record.opening import Keys, ThrowAway
 from rfctl.record.setup import members_of
 from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
-from rfctl.station import registry, summary
+from rfctl.station import plan_check, registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
@@ -253,6 +253,8 @@ def _keep_trace(connection: Connection, profile: AnyProfile, path: Path, address
 
 def _setup(order: Order, connection: Connection) -> Setup:
     identity = connection.identity
+    if order.plan.sites:
+        plan_check.require_station(order.plan, order.station, order.profile, where=order.plan.title)
     too_high = [site for site in order.plan.sites if site.channel > identity.channels]
     if too_high:
         raise ConfigError(

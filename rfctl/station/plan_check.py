@@ -1,0 +1,119 @@
+"""What a plan will ask for, site by site and pad by pad, and whether a station can do it. No device is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfctl.errors import ConfigError
+from rfctl.kernel.limits import PAD_HEATING_PLANNED_A2S
+from rfctl.model.heating import REST_C, Prediction, pad_heating_a2s, predict
+from rfctl.model.plan import Medium, OrderOfWork
+
+if TYPE_CHECKING:
+    from rfctl.model.plan import Lesion, Plan, Site
+    from rfctl.profile.any_profile import AnyProfile
+    from rfctl.station.station_file import Station
+
+START_C = {Medium.TISSUE: REST_C, Medium.PHANTOM: 22.0, Medium.LOAD: 22.0}
+"""Where a tip begins, in each medium, degC."""
+
+
+class PadLoad(NamedTuple):
+    """What one dispersive electrode is to bear.
+
+    Attributes:
+        pad: Its number.
+        sites: Those that heat together on it.
+        heating_a2s: Integral of the squared sum of their currents over the worst 60 s, A2s.
+    """
+
+    pad: int
+    sites: tuple[Site, ...]
+    heating_a2s: float
+
+
+def prediction_of(plan: Plan, site: Site, lesion: Lesion) -> Prediction:
+    """One lesion of the plan."""
+    return predict(site.electrode, lesion, START_C[plan.medium])
+
+
+def pad_loads(plan: Plan, *, multiplexed: bool = False) -> list[PadLoad]:
+    """The heaviest load of each pad, by number. In batch the first lesions of all sites begin together, then the second
+    ones of those that have one, and so on; else each lesion is alone.
+
+    Args:
+        plan: The plan.
+        multiplexed: The generator's outputs take turns.
+    """
+    together: list[list[tuple[Site, Lesion]]] = []
+    if plan.order is OrderOfWork.BATCH:
+        rounds = max(len(site.lesions) for site in plan.sites)
+        together = [[(s, s.lesions[n]) for s in plan.sites if len(s.lesions) > n] for n in range(rounds)]
+    else:
+        together = [[(site, lesion)] for site in plan.sites for lesion in site.lesions]
+    heaviest: dict[int, PadLoad] = {}
+    for begun in together:
+        for pad in {site.pad for site, _ in begun}:
+            on_it = [(site, lesion) for site, lesion in begun if site.pad == pad]
+            predicted = [prediction_of(plan, site, lesion) for site, lesion in on_it]
+            load = PadLoad(pad, tuple(s for s, _ in on_it), pad_heating_a2s(predicted, multiplexed=multiplexed))
+            if pad not in heaviest or load.heating_a2s > heaviest[pad].heating_a2s:
+                heaviest[pad] = load
+    return [heaviest[pad] for pad in sorted(heaviest)]
+
+
+def require_cool_pads(plan: Plan, *, where: str, multiplexed: bool = False) -> None:
+    """No dispersive electrode is planned to become warmer than a pad is expected to take.
+
+    Args:
+        plan: The plan.
+        where: Its file, for the message.
+        multiplexed: The generator's outputs take turns.
+
+    Raises:
+        ConfigError: One would.
+    """
+    for load in pad_loads(plan, multiplexed=multiplexed):
+        if load.heating_a2s > PAD_HEATING_PLANNED_A2S:
+            electrodes = ", ".join(f"{s.name} {s.electrode.gauge} G {s.electrode.tip_mm:g} mm" for s in load.sites)
+            raise ConfigError(
+                f"site.pad = {load.pad}: {len(load.sites)} electrodes heated together ({electrodes}) are predicted to "
+                f"put {load.heating_a2s:.1f} A2s into this dispersive electrode within 60 s, limit "
+                f"{PAD_HEATING_PLANNED_A2S:g} A2s",
+                where=where,
+                remedy="Give some of the sites a second dispersive electrode (pad = 2), heat fewer at once "
+                "(plan.order = 'site by site'), or use thinner electrodes.",
+            )
+
+
+def require_station(plan: Plan, station: Station, profile: AnyProfile, *, where: str) -> None:
+    """The station is one for this plan, as far as its files tell.
+
+    Raises:
+        ConfigError: Another medium, too few channels, no way to turn one channel off, or too warm a pad.
+    """
+    require_medium(plan, station, where=where)
+    channels = profile.file.profile.channels
+    for site in plan.sites:
+        if site.channel > channels:
+            raise ConfigError(
+                f"site {site.name!r}: site.channel is {site.channel}, a generator of profile {profile.name} has at "
+                f"most {channels}",
+                where=where,
+                remedy="Correct the plan, or choose another station.",
+            )
+    require_cool_pads(plan, where=where, multiplexed=profile.file.profile.multiplexed)
+
+
+def require_medium(plan: Plan, station: Station, *, where: str) -> None:
+    """A plan is run in the medium that it was written for; what is for a patient is for tissue.
+
+    Raises:
+        ConfigError: The station's is another.
+    """
+    if plan.medium is not station.medium:
+        raise ConfigError(
+            f"plan.medium is {str(plan.medium)!r}, station.medium of {station.id} is {str(station.medium)!r}",
+            where=where,
+            remedy=f"Run it on a station with medium = {str(plan.medium)!r}, or write a plan for this one.",
+        )
