@@ -188,7 +188,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("hostile") / "log", LOG.content())
 
 
-@settings(max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(some=st.binary(max_size=200), place=st.integers(0, 5000), zeros=st.booleans())
 def test_no_bytes_make_the_verifier_fail(folder: Path, some: bytes, place: int, *, zeros: bool) -> None:
     for name in ("00000000.seg", "00000002.seg", "00000001.chunk"):
