@@ -1,16 +1,15 @@
 """Each control of the safety matrix taken away, and the test that has to go red then.
 
 A test run with the name of a control in the environment runs without that control: ``RFCTL_KILL=off.total pytest ...``.
-Rows of the interlock table need nothing here: their own proofs are run with a table that lacks them.
+Rows of the interlock table need nothing here: their own proofs are run with a table that lacks them. What a kill
+replaces is imported when it is applied, and before anything else that the test needs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
-
-from rfctl.link import gate
-from rfctl.link.link import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,30 +30,247 @@ class Kill:
     red: str
 
 
-def without(owner: object, name: str, instead: Callable[..., Any]) -> Callable[[], None]:
-    """Put something that does no such thing in the place of a function or method."""
-    return lambda: setattr(owner, name, instead)
+def instead(place: str, value: Any) -> Callable[[], None]:
+    """Put a value in the place of what ``module:name`` or ``module:Class.name`` holds."""
+
+    def remove() -> None:
+        owner, name = _found(place)
+        getattr(owner, name)  # what is replaced has to be there
+        setattr(owner, name, value)
+
+    return remove
 
 
-def _nothing(*_arguments: object, **_named: object) -> None:
-    return None
+def around(place: str, wrap: Callable[[Any], Any]) -> Callable[[], None]:
+    """Put what ``wrap`` makes of a function or method in its place."""
+
+    def remove() -> None:
+        owner, name = _found(place)
+        setattr(owner, name, wrap(getattr(owner, name)))
+
+    return remove
 
 
-def _off_once() -> None:
-    send = Link._send_offs
+def _found(place: str) -> tuple[Any, str]:
+    module, _, path = place.partition(":")
+    owner: Any = import_module(module)
+    *parts, name = path.split(".")
+    for part in parts:
+        owner = getattr(owner, part)
+    return owner, name
 
-    def once(link: Link) -> bool:
+
+def nothing(*_arguments: Any, **_named: Any) -> None:
+    """Does nothing, whatever it is asked."""
+
+
+def yes(*_arguments: Any, **_named: Any) -> bool:
+    """Holds always."""
+    return True
+
+
+def no(*_arguments: Any, **_named: Any) -> bool:
+    """Holds never."""
+    return False
+
+
+async def nothing_later(*_arguments: Any, **_named: Any) -> None:
+    """Does nothing, and may be awaited."""
+
+
+def _passes_the_unknown(check: Any) -> Any:
+    def passing(gate: Any, pdu: bytes, intent: Any, **named: Any) -> Any:
+        from rfctl.errors import RefusedError
+        from rfctl.link.write_table import Classified
+
+        try:
+            gate.table.classify(pdu)
+        except RefusedError:
+            return Classified(intent, ())
+        return check(gate, pdu, intent, **named)
+
+    return passing
+
+
+def _whatever_its_number(on_reply: Any) -> Any:
+    def taking(link: Any, reply: Any) -> None:
+        expected = link._expected
+        on_reply(link, reply._replace(transaction=expected.transaction) if expected else reply)
+
+    return taking
+
+
+def _once(send_offs: Any) -> Any:
+    def sending(link: Any) -> Any:
         link._offs = link._offs[:1]
-        return send(link)
+        return send_offs(link)
 
-    Link._send_offs = once  # type: ignore[method-assign]
+    return sending
 
 
-GATE = "tests/safety/test_gate.py"
-WIRE = "tests/virtual/test_link_gate.py"
+def _at_once_durable() -> None:
+    from rfctl.kernel.events import Durable
+    from rfctl.station.procedure import Procedure
+
+    def make_durable(procedure: Any, intent: int) -> None:
+        procedure._inbox.append(Durable(procedure._clock.monotonic_ns(), intent))
+
+    Procedure._make_durable = make_durable  # type: ignore[method-assign]
+
+
+def _lets_not_a_number_pass(judge: Any) -> Any:
+    def judging(*arguments: Any) -> Any:
+        return [trip for trip in judge(*arguments) if trip.measured == trip.measured]
+
+    return judging
+
+
+def _without_figures(site_result: Any) -> Any:
+    return lambda channel, reason: site_result(channel._replace(figures=None), reason)
+
+
+def _without_the_first_off(begin: Any) -> Any:
+    def beginning(*arguments: Any) -> Any:
+        state, effects = begin(*arguments)
+        return state, effects[1:]
+
+    return beginning
+
+
+def _renewing_always(step: Any) -> Any:
+    def stepping(*arguments: Any) -> Any:
+        from rfctl.kernel.effects import Renew
+
+        state, effects = step(*arguments)
+        return state, (*effects, Renew())
+
+    return stepping
+
+
+def _guard(name: str) -> Callable[[], None]:
+    """A condition of the transition table that holds always."""
+
+    def remove() -> None:
+        from rfctl.kernel import guards, transitions
+
+        condition = getattr(guards, name)
+        table = transitions.BY_PHASE_AND_TRIGGER
+        for key, rows in table.items():
+            table[key] = tuple(row._replace(guard=yes) if row.guard is condition else row for row in rows)
+        setattr(guards, name, yes)
+
+    return remove
+
+
+LINK, GATE, KERNEL = "rfctl.link.link:Link.", "rfctl.link.gate:Gate.", "rfctl.kernel."
+ACROSS, DECIDED = "tests/virtual/test_link_gate.py::", "tests/safety/test_gate.py::"
+OFF, TALK, DRIVER = (
+    "tests/virtual/test_link_off.py::",
+    "tests/virtual/test_link_transactions.py::",
+    "tests/virtual/test_link_driver.py::",
+)
+FAULTS, PROCEDURE, ENDINGS = (
+    "tests/faults/test_off_virtual.py::",
+    "tests/unit/kernel/test_procedure.py::",
+    "tests/unit/kernel/test_endings.py::",
+)
+
 KILLS: dict[str, Kill] = {
-    "gate.envelope": Kill(without(gate.Gate, "_bound", _nothing), f"{WIRE}::test_energising_beyond_the_envelope"),
+    "gate.default-deny": Kill(
+        around(GATE + "check", _passes_the_unknown), ACROSS + "test_a_write_that_the_table_does_not_classify"
+    ),
+    "gate.kind": Kill(
+        instead(GATE + "_judge_energising", nothing),
+        DECIDED + "TestEnergising::test_is_refused_under_a_permit_of_the_other_kind",
+    ),
+    "gate.envelope": Kill(instead(GATE + "_bound", nothing), ACROSS + "test_energising_beyond_the_envelope"),
+    "gate.expiry": Kill(
+        instead(GATE + "_live", lambda gate, channel, _now_ns: gate._permits.get(channel)),
+        ACROSS + "test_energising_after_the_permit_expired",
+    ),
+    "link.own-reply": Kill(
+        around(LINK + "_on_reply", _whatever_its_number),
+        TALK + "test_a_late_reply_is_never_the_answer_to_a_newer_request",
+    ),
+    "link.faulted-replies": Kill(
+        instead("rfctl.link.modbus:check_reply", nothing),
+        TALK + "test_a_reply_that_does_not_fit_is_refused_and_the_link_recovers",
+    ),
+    "write.read-back": Kill(
+        instead("rfctl_modbus.access:Access.compare", nothing_later),
+        DRIVER + "test_a_value_held_different_by_one_bit_is_a_mismatch",
+    ),
+    "identity.map": Kill(
+        instead("rfctl_modbus.driver:check", nothing), FAULTS + "test_a_generator_of_another_map_is_not_written_to"
+    ),
+    "identity.backend": Kill(
+        instead("rfctl.station.connection:Connection._require_expected", nothing),
+        FAULTS + "test_a_simulator_where_a_device_is_expected_is_not_written_to",
+    ),
+    "lease.owner": Kill(
+        instead("rfctl_modbus.driver:ModbusGenerator.claim", nothing_later),
+        DRIVER + "test_claim_takes_ownership_clears_the_lease_and_reads_back",
+    ),
+    "start.lock": Kill(
+        instead("fcntl:flock", nothing),
+        "tests/system/test_bad_input.py::test_a_second_start_of_a_running_station_is_refused_and_disturbs_nothing",
+    ),
+    "start.off-first": Kill(
+        around(KERNEL + "step:_begin", _without_the_first_off),
+        PROCEDURE + "test_first_act_is_off_whatever_happens_first",
+    ),
     "off.total": Kill(
-        _off_once, "tests/virtual/test_link_off.py::test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number"
+        around(LINK + "_send_offs", _once), OFF + "test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number"
+    ),
+    "off.measured": Kill(
+        instead(KERNEL + "step:has_output", no),
+        ENDINGS + "test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed",
+    ),
+    "off.unanswered": Kill(
+        instead(KERNEL + "step:OFF_UNVERIFIED_NS", 10**18), ENDINGS + "test_an_unanswered_off_counts_as_on"
+    ),
+    "off.again": Kill(
+        instead(KERNEL + "step:OFF_AGAIN_NS", 10**18),
+        ENDINGS + "test_off_is_repeated_every_200_ms_until_it_is_verified",
+    ),
+    "stop.signals": Kill(
+        instead("rfctl.station.procedure:Procedure.stop", nothing),
+        FAULTS + "test_a_signal_in_hold_turns_off_in_the_same_instant",
+    ),
+    "stop.while-hung": Kill(
+        instead("rfctl.link.stop_line:StopLine.off", no),
+        "tests/virtual/test_stop_line.py::test_each_off_frame_crosses_the_line_twice_while_the_loop_hangs",
+    ),
+    "record.intent-first": Kill(
+        _at_once_durable, "tests/system/test_demo.py::test_no_output_comes_on_before_its_intent_is_on_disk"
+    ),
+    "record.failure": Kill(
+        instead("rfctl.station.procedure:Procedure._keep_record", nothing),
+        "tests/faults/test_record_virtual.py::test_a_disk_that_fills_in_hold_ends_the_lesion",
+    ),
+    "values.not-a-number": Kill(
+        around(KERNEL + "interlocks:judge_channel", _lets_not_a_number_pass),
+        "tests/unit/kernel/test_limits.py::test_not_a_number_acts_like_a_value_beyond",
+    ),
+    "plan.limits": Kill(
+        instead(KERNEL + "limits:SET_TEMPERATURE_MAX_C", 500.0),
+        "tests/unit/station/test_plan_file.py::test_a_value_that_is_refused_is_named_with_its_bound",
+    ),
+    "procedure.partial-dose": Kill(
+        around(KERNEL + "actions:site_result", _without_figures),
+        ENDINGS + "test_what_was_delivered_before_a_stop_is_kept",
+    ),
+    "procedure.remove-below": Kill(
+        instead(KERNEL + "limits:REMOVE_BELOW_C", 500.0),
+        PROCEDURE + "test_the_second_site_begins_when_the_first_is_cool",
+    ),
+    "arm.token": Kill(_guard("token_valid"), PROCEDURE + "test_an_expired_token_leads_to_off_and_a_new_question"),
+    "stimulation.steps": Kill(
+        instead(KERNEL + "limits:STIMULATION_SLEW_V_PER_S", 50.0),
+        PROCEDURE + "test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_volt_a_second",
+    ),
+    "lease.by-decision": Kill(
+        around(KERNEL + "step:step", _renewing_always),
+        PROCEDURE + "test_the_lease_is_renewed_only_by_a_decision_that_found_nothing",
     ),
 }

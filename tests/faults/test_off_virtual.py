@@ -51,6 +51,7 @@ def never_energised(bench: Bench) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.requirement("stop.signals")
 async def test_a_signal_in_hold_turns_off_in_the_same_instant(
     tmp_path: Path, clock: Clock, number: signal.Signals
 ) -> None:
@@ -241,6 +242,7 @@ async def test_a_fault_while_stimulating_ends_the_stimulation_in_time(
 # generators that must not be energised
 
 
+@pytest.mark.requirement("identity.map")
 async def test_a_generator_of_another_map_is_not_written_to(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         bench.simulator.faults.start("wrong_map_id")
@@ -253,6 +255,7 @@ async def test_a_generator_of_another_map_is_not_written_to(tmp_path: Path, cloc
     assert_sealed(result, tmp_path)
 
 
+@pytest.mark.requirement("identity.backend")
 async def test_a_simulator_where_a_device_is_expected_is_not_written_to(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         station = station_text(bench.simulator.address, backend="device", medium="load")

@@ -72,6 +72,7 @@ async def test_an_intent_that_cannot_be_stored_energises_nothing(
     assert "No space left" in result.error
 
 
+@pytest.mark.requirement("record.failure")
 async def test_a_disk_that_fills_in_hold_ends_the_lesion(tmp_path: Path, clock: Clock, disk: Fault) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()

@@ -111,6 +111,7 @@ class TestEnergising:
         with pytest.raises(RefusedError, match="expired"):
             ask(gate, pdu(quantity, value), Intent.ENERGISE, EXPIRES_NS)
 
+    @pytest.mark.requirement("gate.kind")
     def test_is_refused_under_a_permit_of_the_other_kind(
         self, permit: Permit, settings: dict[str, float], quantity: str, value: float
     ) -> None:

@@ -308,6 +308,7 @@ async def test_something_else_at_the_port_is_refused(tmp_path: Path, clock: Cloc
     assert_sealed(tmp_path / result.document["record"])
 
 
+@pytest.mark.requirement("start.lock")
 async def test_a_second_start_of_a_running_station_is_refused_and_disturbs_nothing(
     tmp_path: Path, clock: Clock
 ) -> None:

@@ -251,6 +251,7 @@ async def demonstrated(folder: Path) -> Result:
         return await bench.begin(order)
 
 
+@pytest.mark.requirement("record.intent-first")
 def test_no_output_comes_on_before_its_intent_is_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     synced_bytes = owner = 0
     energised: list[Energised] = []

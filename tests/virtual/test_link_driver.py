@@ -166,6 +166,7 @@ async def test_nothing_is_read_before_the_generator_is_known(clock: Clock) -> No
         link.close()
 
 
+@pytest.mark.requirement("lease.owner")
 async def test_claim_takes_ownership_clears_the_lease_and_reads_back(clock: Clock) -> None:
     async with driven(clock) as (driver, peer, _):
         await driver.claim(4711)
@@ -237,6 +238,7 @@ async def test_a_lesion_is_configured_in_two_writes_each_read_back(clock: Clock)
         (lambda driver: driver.lower_power_limit(1, 2.2), 26, "power_limit_w of channel 1: wrote 2.2, read back"),
     ],
 )
+@pytest.mark.requirement("write.read-back")
 async def test_a_value_held_different_by_one_bit_is_a_mismatch(
     clock: Clock, call: Callable[[ModbusGenerator], object], register: int, says: str
 ) -> None:

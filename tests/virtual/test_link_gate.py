@@ -90,6 +90,7 @@ async def test_energising_without_a_permit(clock: Clock) -> None:
             assert "needs a" in str(await driver.refused(request, Intent.ENERGISE))
 
 
+@pytest.mark.requirement("gate.envelope")
 async def test_energising_beyond_the_envelope(clock: Clock) -> None:
     async with malicious(clock) as driver:
         driver.permit(PermitKind.STIMULATION, stimulation_v=1.0)
@@ -99,6 +100,7 @@ async def test_energising_beyond_the_envelope(clock: Clock) -> None:
         assert "0 to 1 (stimulation_v)" in str(await driver.refused(setting(31, 1.01), Intent.CONFIG))
 
 
+@pytest.mark.requirement("gate.expiry")
 async def test_energising_after_the_permit_expired(clock: Clock) -> None:
     async with malicious(clock) as driver:
         await driver.send(*LESION_SETTINGS, intent=Intent.CONFIG)
@@ -154,6 +156,7 @@ async def test_a_set_point_raised_while_energised(clock: Clock) -> None:
         b"",
     ],
 )
+@pytest.mark.requirement("gate.default-deny")
 async def test_a_write_that_the_table_does_not_classify(clock: Clock, unclassified: bytes) -> None:
     async with malicious(clock) as driver:
         await driver.send(*LESION_SETTINGS, intent=Intent.CONFIG)

@@ -46,6 +46,7 @@ def paired(clock: Clock) -> tuple[Link, socket.socket]:
     return link, theirs
 
 
+@pytest.mark.requirement("off.total")
 async def test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number(clock: Clock) -> None:
     async with ModbusPeer() as peer:
         link = await opened(peer, clock, ALL_OFF, CHANNEL_OFF)

@@ -86,6 +86,7 @@ async def test_two_frames_in_one_segment_are_told_apart(clock: Clock) -> None:
         assert link.stale_replies == 6
 
 
+@pytest.mark.requirement("link.own-reply")
 async def test_a_late_reply_is_never_the_answer_to_a_newer_request(clock: Clock) -> None:
     late: list[Request] = []
 
@@ -167,6 +168,7 @@ async def test_after_a_cancelled_request_its_reply_is_not_believed(clock: Clock)
         (lambda request, good: b"HTTP/1.1 400 Bad Request\r\n", "protocol 21584"),
     ],
 )
+@pytest.mark.requirement("link.faulted-replies")
 async def test_a_reply_that_does_not_fit_is_refused_and_the_link_recovers(
     clock: Clock, wrong: object, says: str
 ) -> None:

@@ -71,6 +71,7 @@ def off_by_a_thread(stop: StopLine) -> bool:
     return done[0]
 
 
+@pytest.mark.requirement("stop.while-hung")
 async def test_each_off_frame_crosses_the_line_twice_while_the_loop_hangs(line: Line) -> None:
     assert off_by_a_thread(line.stop)
     assert line.arrived() == [ALL_OFF, ALL_OFF]

@@ -93,6 +93,7 @@ def test_a_stop_while_ending_gives_off_once_more_and_changes_nothing_else(stage:
     assert bench.finished().finish.outcome is Outcome.COMPLETE
 
 
+@pytest.mark.requirement("procedure.partial-dose")
 def test_what_was_delivered_before_a_stop_is_kept() -> None:
     bench = at(Phase.HOLD)
     bench.samples(40)
@@ -177,6 +178,7 @@ def test_the_dose_stays_known_when_a_reading_has_no_number() -> None:
 @pytest.mark.parametrize(
     "phase", sorted(OFF_VERIFYING - {Phase.START_OFF, Phase.DROP_OFF}), ids=lambda phase: phase.name
 )
+@pytest.mark.requirement("off.measured")
 def test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed(phase: Phase) -> None:
     bench = at(phase)
     bench.alter(bench.active, rf_on=True)
@@ -190,6 +192,7 @@ def test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed(phase: Phas
     assert "mains" in bench.finish.text
 
 
+@pytest.mark.requirement("off.again")
 def test_off_is_repeated_every_200_ms_until_it_is_verified() -> None:
     bench = at(Phase.HOLD)
     bench.stop()
@@ -212,6 +215,7 @@ def test_a_stop_whose_off_is_not_verified_exits_as_a_device_fault() -> None:
     assert "stopped by operator" in bench.finish.text
 
 
+@pytest.mark.requirement("off.unanswered")
 def test_an_unanswered_off_counts_as_on() -> None:
     bench = at(Phase.HOLD)
     bench.stop()

@@ -315,6 +315,7 @@ def test_a_value_just_beyond_acts_when_its_window_is_full_and_no_sample_earlier(
 
 
 @pytest.mark.parametrize("code", [code for code, case in CASES.items() if case.nan])
+@pytest.mark.requirement("values.not-a-number")
 def test_not_a_number_acts_like_a_value_beyond(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
     bench = alone(code, case.phase)

@@ -131,6 +131,7 @@ def test_energy_is_the_power_in_the_tissue_summed_over_time(whole: Bench) -> Non
     assert figures.generator_energy_j > 2 * figures.energy_j
 
 
+@pytest.mark.requirement("procedure.remove-below")
 def test_the_second_site_begins_when_the_first_is_cool(whole: Bench) -> None:
     begun = next(d for d in whole.decisions if d.before.results == () and d.after.results != ())
     assert begun.after.channels[0].phase is Phase.IDLE
@@ -179,6 +180,7 @@ FIRST_EVENTS: tuple[Event, ...] = (
 
 
 @pytest.mark.parametrize("event", FIRST_EVENTS, ids=lambda event: " ".join(str(part) for part in event[:3])[:60])
+@pytest.mark.requirement("start.off-first")
 def test_first_act_is_off_whatever_happens_first(event: Event) -> None:
     bench = Bench(setup_of())
     effects = bench.feed(event)
@@ -297,6 +299,7 @@ def test_arm_and_fire_are_two_acts() -> None:
     assert [effect for effect in effects if isinstance(effect, Fire)] == [Fire(1, TOKEN)]
 
 
+@pytest.mark.requirement("arm.token")
 def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     bench = at(Phase.ARMED)
     bench.person = None
@@ -337,6 +340,7 @@ def test_a_start_on_a_stale_sample_fires_nothing() -> None:
     assert Fire in kinds(bench.answer(Question.START, Choice.START))
 
 
+@pytest.mark.requirement("lease.by-decision")
 def test_the_lease_is_renewed_only_by_a_decision_that_found_nothing() -> None:
     bench = at(Phase.HOLD)
     assert kinds(bench.sample()) == [Grant, type(bench.sample()[-1])]
@@ -381,6 +385,7 @@ def test_felt_is_not_taken_before_the_amplitude_is_delivered() -> None:
     assert bench.notes("answer_ignored")
 
 
+@pytest.mark.requirement("stimulation.steps")
 def test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_volt_a_second(whole: Bench) -> None:
     steps = [
         (decision.event.now_ns, effect.amplitude_v)

@@ -64,6 +64,7 @@ def with_preset(name: str, *own: str) -> str:
         ("hold_s = 90", 'hold_s = 90, mode = "warm"', "lesion.mode"),
     ],
 )
+@pytest.mark.requirement("plan.limits")
 def test_a_value_that_is_refused_is_named_with_its_bound(tmp_path: Path, before: str, after: str, told: str) -> None:
     with pytest.raises(ConfigError) as refused:
         load_with(tmp_path, before, after)
