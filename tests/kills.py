@@ -7,7 +7,7 @@ replaces is imported when it is applied, and before anything else that the test 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -147,22 +147,72 @@ def _renewing_always(step: Any) -> Any:
     return stepping
 
 
-def _guard(name: str) -> Callable[[], None]:
-    """A condition of the transition table that holds always."""
+def _content_with_anything(verify: Any) -> Any:
+    def verifying(*arguments: Any, **named: Any) -> Any:
+        from rfctl_verify.verdict import Outcome
+
+        return replace(verify(*arguments, **named), verdict=Outcome.VALID_UNANCHORED)
+
+    return verifying
+
+
+def _guard(*names: str) -> Callable[[], None]:
+    """Conditions of the transition table that hold always."""
 
     def remove() -> None:
         from rfctl.kernel import guards, transitions
 
-        condition = getattr(guards, name)
+        conditions = [getattr(guards, name) for name in names]
         table = transitions.BY_PHASE_AND_TRIGGER
         for key, rows in table.items():
-            table[key] = tuple(row._replace(guard=yes) if row.guard is condition else row for row in rows)
-        setattr(guards, name, yes)
+            table[key] = tuple(row._replace(guard=yes) if row.guard in conditions else row for row in rows)
+        for name in names:
+            setattr(guards, name, yes)
 
     return remove
 
 
+def _subscribing(publish_all: Any) -> Any:
+    async def publishing(publisher: Any, client: Any) -> None:
+        await client.subscribe("rfctl/#")
+        await publish_all(publisher, client)
+
+    return publishing
+
+
+def _everything_retained() -> None:
+    from rfctl.telemetry import classes
+
+    classes.RETAINED = frozenset(classes.Class)
+
+
+def _waiting_for_the_broker(watch: Any) -> Any:
+    def watching(publishing: Any, *arguments: Any) -> None:
+        if publishing._publisher is not None:
+            publishing._clock.block(400_000_000)
+        watch(publishing, *arguments)
+
+    return watching
+
+
+def _as_a_stranger(open_connection: Any) -> Any:
+    async def opening(connection: Any, **named: Any) -> None:
+        connection._known = None
+        await open_connection(connection, **named)
+
+    return opening
+
+
+def _after_the_disk(handle: Any) -> Any:
+    async def handling(procedure: Any, event: Any) -> None:
+        await procedure._record.durable()
+        await handle(procedure, event)
+
+    return handling
+
+
 LINK, GATE, KERNEL = "rfctl.link.link:Link.", "rfctl.link.gate:Gate.", "rfctl.kernel."
+CONTROLS = "tests/safety/test_controls.py::"
 ACROSS, DECIDED = "tests/virtual/test_link_gate.py::", "tests/safety/test_gate.py::"
 OFF, TALK, DRIVER = (
     "tests/virtual/test_link_off.py::",
@@ -272,5 +322,57 @@ KILLS: dict[str, Kill] = {
     "lease.by-decision": Kill(
         around(KERNEL + "step:step", _renewing_always),
         PROCEDURE + "test_the_lease_is_renewed_only_by_a_decision_that_found_nothing",
+    ),
+    "off.gap": Kill(
+        _guard("output_is_off_and_nobody_asked", "off_and_threshold_met"),
+        CONTROLS + "test_nothing_follows_a_stimulation_before_its_output_was_measured_off",
+    ),
+    "stop.emergency": Kill(
+        instead("rfctl_sim.inputs:Inputs.stopped", property(no)),
+        CONTROLS + "test_an_emergency_stop_at_the_generator_is_off_at_once_and_ends_the_procedure",
+    ),
+    "clock.monotonic": Kill(
+        instead("rfctl.virtual:VirtualClock.monotonic_ns", lambda clock: int(clock.utc().timestamp() * 1e9)),
+        CONTROLS + "test_a_wall_clock_that_is_set_changes_no_decision_and_is_in_the_record",
+    ),
+    "telemetry.no-commands": Kill(
+        around("rfctl.telemetry.publisher:Publisher._publish_all", _subscribing),
+        CONTROLS + "test_nothing_that_is_published_reaches_the_station",
+    ),
+    "telemetry.dated": Kill(
+        _everything_retained, "tests/virtual/test_telemetry_sessions.py::test_a_session_arrives_whole"
+    ),
+    "telemetry.bounded": Kill(
+        around("rfctl.station.publishing:Publishing.watch", _waiting_for_the_broker),
+        "tests/virtual/test_telemetry_sessions.py::test_a_broker_that_does_nothing_changes_nothing",
+    ),
+    "answers.load-only": Kill(
+        instead("rfctl.station.answers:require_nobody", nothing),
+        "tests/system/test_bad_input.py::test_scripted_answers_on_a_device_are_refused_but_on_a_test_load",
+    ),
+    "start.unclean-end": Kill(
+        instead("rfctl.station.session:_unclean_end", nothing),
+        "tests/faults/test_record_virtual.py::test_the_next_start_tells_of_a_record_that_was_not_sealed",
+    ),
+    "start.off-after-reconnect": Kill(
+        around("rfctl.station.connection:Connection.open", _as_a_stranger),
+        FAULTS + "test_off_is_the_first_thing_that_a_generator_hears_after_a_cut",
+    ),
+    "stimulation.zero-first": Kill(
+        instead("rfctl_modbus.access:Access.compare", nothing_later),
+        DRIVER + "test_stimulation_does_not_start_while_an_amplitude_stands",
+    ),
+    "record.never-awaited": Kill(
+        around("rfctl.station.procedure:Procedure._handle", _after_the_disk),
+        "tests/faults/test_record_virtual.py::test_a_disk_that_takes_five_seconds_delays_no_shut_off",
+    ),
+    "procedure.order": Kill(_guard("started"), PROCEDURE + "test_arm_and_fire_are_two_acts"),
+    "view.age": Kill(
+        instead("rfctl.cli.view.frame:STALE_MS", 10**9),
+        "tests/unit/view/test_frame.py::test_the_data_turn_stale_by_the_clock_of_the_view_alone",
+    ),
+    "record.tamper-evident": Kill(
+        around("rfctl_verify.verify:verify", _content_with_anything),
+        "tests/unit/verify/test_log.py::test_the_first_record_that_was_changed_is_named",
     ),
 }

@@ -141,6 +141,7 @@ async def test_an_output_that_obeys_late_ends_verified_but_not_well(tmp_path: Pa
     assert_sealed(result, tmp_path)
 
 
+@pytest.mark.requirement("start.off-after-reconnect")
 async def test_off_is_the_first_thing_that_a_generator_hears_after_a_cut(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()

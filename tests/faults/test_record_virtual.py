@@ -89,6 +89,7 @@ async def test_a_disk_that_fills_in_hold_ends_the_lesion(tmp_path: Path, clock: 
     assert verify(path, load_public_key(path.with_suffix(".pub"))).verdict is Outcome.OPEN_TAIL
 
 
+@pytest.mark.requirement("start.unclean-end")
 async def test_the_next_start_tells_of_a_record_that_was_not_sealed(tmp_path: Path, clock: Clock, disk: Fault) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()
@@ -143,6 +144,7 @@ async def test_a_sync_that_fails_once_ends_the_session_and_a_new_segment_tells_w
     assert replay(path).differences == 0
 
 
+@pytest.mark.requirement("record.never-awaited")
 async def test_a_disk_that_takes_five_seconds_delays_no_shut_off(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:

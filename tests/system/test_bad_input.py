@@ -192,6 +192,7 @@ def test_fast_over_a_real_link_is_refused(tmp_path: Path, capsys: pytest.Capture
     assert NOBODY in done.err
 
 
+@pytest.mark.requirement("answers.load-only")
 def test_scripted_answers_on_a_device_are_refused_but_on_a_test_load(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

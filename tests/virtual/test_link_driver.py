@@ -293,6 +293,7 @@ async def test_stimulation_starts_at_zero_and_rises_to_the_envelope(
             await driver.set_amplitude(1, most + 0.1)
 
 
+@pytest.mark.requirement("stimulation.zero-first")
 async def test_stimulation_does_not_start_while_an_amplitude_stands(clock: Clock) -> None:
     async with driven(clock) as (driver, peer, link):
         permit(link, clock, PermitKind.STIMULATION)

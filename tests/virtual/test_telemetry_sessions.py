@@ -108,6 +108,7 @@ def samples(heard: list[Heard]) -> set[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("kind", BROKERS)
+@pytest.mark.requirement("telemetry.dated")
 def test_a_session_arrives_whole(tmp_path: Path, kind: str) -> None:
     with BROKERS[kind](tmp_path) as broker:
         with Listener(broker) as listener:
@@ -200,6 +201,7 @@ def test_a_broker_that_is_killed_in_mid_hold_changes_nothing(
     ],
     ids=["nobody there", "accepts and never answers", "greets and never acknowledges"],
 )
+@pytest.mark.requirement("telemetry.bounded")
 def test_a_broker_that_does_nothing_changes_nothing(
     tmp_path: Path, peer: Callable[[], AbstractContextManager[Any]], status: str
 ) -> None:

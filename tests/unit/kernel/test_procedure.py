@@ -288,6 +288,7 @@ def test_power_limit_never_exceeds_the_rating() -> None:
     assert next(effect.settings.power_limit_w for effect in bench.effects if isinstance(effect, Configure)) == 20.0
 
 
+@pytest.mark.requirement("procedure.order")
 def test_arm_and_fire_are_two_acts() -> None:
     bench = at(Phase.ARMED)
     bench.person = None

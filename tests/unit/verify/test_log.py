@@ -261,6 +261,7 @@ def test_every_chunk_byte_is_covered(log: Forge, judge: Callable[..., Verdict]) 
     assert told(judge(log, content | {"00000000.chunk": content["00000000.chunk"] + b"X"})) == ("MODIFIED", None)
 
 
+@pytest.mark.requirement("record.tamper-evident")
 def test_the_first_record_that_was_changed_is_named(log: Forge, judge: Callable[..., Verdict]) -> None:
     for seq in range(log.seq):
         changed = golden()

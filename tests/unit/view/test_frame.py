@@ -45,6 +45,7 @@ def test_what_matters_in_hold_is_there_in_words(mid_hold: Snapshot, size: tuple[
     assert words in text(mid_hold, size)
 
 
+@pytest.mark.requirement("view.age")
 def test_the_data_turn_stale_by_the_clock_of_the_view_alone(mid_hold: Snapshot) -> None:
     assert "STALE" not in text(mid_hold, silent_ms=900.0)
     assert "STALE: no data for 3.1 s" in text(mid_hold, silent_ms=3050.0)
