@@ -70,6 +70,7 @@ def mutants(count: int, seed: int) -> list[Mutant]:
         *[by_nobody] * 5,
         *[by_a_key_holder] * 5,
         on_disk,
+        *[in_a_chunk] * 2,
         with_heads,
         with_a_payload,
         retired,
@@ -286,6 +287,39 @@ def on_disk(chance: random.Random) -> Mutant:
             some + struct.pack(">II", len(body) + chance.choice([0, 1, 2**20, 2**31]), zlib.crc32(body)) + body
         )
     return Mutant(what, content)
+
+
+def in_a_chunk(chance: random.Random) -> Mutant:
+    """Readings changed, cut, moved or doubled; sometimes the record about them agrees, and all are chained anew."""
+    log = golden()
+    number = chance.randrange(len(log.chunks))
+    some = bytes(log.chunks[number])
+    one, other = sorted(chance.choices(range(len(some) + 1), k=2))
+    what, changed = chance.choice(
+        [
+            ("byte", changed_byte(chance, some)),
+            ("cut", some[:one]),
+            ("without", some[:one] + some[other:]),
+            ("double", some[:other] + some[one:]),
+            ("swap", some[one:] + some[:one]),
+            ("more", some + some[one:other]),
+        ]
+    )
+    log.chunks[number] = bytearray(changed)
+    if chance.random() < 0.5:
+        what += ", stated"
+        offset = 0
+        for place, body in enumerate(log.segments[number]):
+            if b'"kind":"chunk"' in body:
+                length = json.loads(body)["payload"]["bytes"]
+                told = changed[offset : offset + length]
+                begin, end = body.index(b'"payload":') + 10, body.index(b',"prev"')
+                digest = hashlib.sha256(told).hexdigest()
+                payload = f'{{"offset":{offset},"bytes":{len(told)},"frames":1,"sha256":"{digest}"}}'
+                log.segments[number][place] = body[:begin] + payload.encode() + body[end:]
+                offset += length
+        log.rehash()
+    return Mutant(f"chunk {what}", log.content())
 
 
 def with_heads(chance: random.Random) -> Mutant:
