@@ -8,16 +8,19 @@ import struct
 import subprocess
 import sys
 import zlib
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rfctl_verify.files import Unreadable
 from rfctl_verify.merkle import Tree
+from rfctl_verify.public_key import read_public_key
 from rfctl_verify.verdict import Outcome, Verdict
 from rfctl_verify.verify import verify
-from tests.log_forge import Forge, b64, frame, golden, key_id, raw_public, write
+from tests.log_forge import ORIGIN, Forge, b64, frame, golden, key_id, raw_public, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,16 +141,16 @@ class Long(Forge):
         return tree.root()
 
 
-def test_a_log_of_a_thousand_segments(confined: Callable[[Path], tuple[int, str]], tmp_path: Path) -> None:
+def test_a_log_of_two_thousand_segments(confined: Callable[[Path], tuple[int, str]], tmp_path: Path) -> None:
     log = Long()
     log.open()
-    for _ in range(999):
+    for _ in range(1999):
         log.close()
         log.begin()
     log.close()
     folder = write(tmp_path / "log", log.content())
     assert confined(folder) == (0, "VALID-UNANCHORED")
-    (folder / "00000500.seg").unlink()
+    (folder / "00001500.seg").unlink()
     assert confined(folder) == (1, "CORRUPT")
 
 
@@ -162,6 +165,57 @@ def test_nothing_that_is_no_file_is_opened(confined: Callable[[Path], tuple[int,
         (folder / "00000001.chunk").unlink()
         make(folder / "00000001.chunk")
         assert confined(folder) == (1, "MODIFIED")
+
+
+@pytest.mark.parametrize("origin", ["evil\n999", f"{ORIGIN}\n999", f"evil\n999\n{b64(bytes(32))}\n{ORIGIN}"])
+def test_a_newline_in_an_origin_injects_no_checkpoint(tmp_path: Path, origin: str) -> None:
+    log = Forge()
+    log.open()
+    log.checkpoint(origin=origin)
+    log.close()
+    assert not verify(write(tmp_path / "note", log.content()), log.public_key).verdict.good
+    log = Forge()
+    log.open()
+    log.checkpoint(name=f"{ORIGIN}\n\N{EM DASH} {ORIGIN}")
+    log.close()
+    assert not verify(write(tmp_path / "name", log.content()), log.public_key).verdict.good
+    log = Forge(origin=origin)
+    log.open()
+    log.close()
+    verdict = verify(write(tmp_path / "log", log.content()), Forge().public_key)
+    assert (verdict.verdict, verdict.first_bad_seq) in ((Outcome.MODIFIED, 0), (Outcome.KEY_INVALID, 0))
+    public = raw_public(log.root)
+    (tmp_path / "root.pub").write_text(f"{origin}+{key_id(origin, public).hex()}+{b64(bytes([1]) + public)}\n")
+    with pytest.raises(Unreadable):
+        read_public_key(tmp_path / "root.pub")
+
+
+def test_base64_that_is_not_canonical_is_a_modification(tmp_path: Path) -> None:
+    def other_form(text: bytes) -> bytes:
+        """Another text that decodes to the same bytes: the bits that padding leaves over are set."""
+        assert text.endswith(b"=")
+        digits = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+        last = text.rstrip(b"=")[-1:]
+        changed = digits[digits.index(last) + 1]
+        place = text.rindex(last)
+        return text[:place] + bytes([changed]) + text[place + 1 :]
+
+    def in_its_third_line(some: bytes) -> bytes:
+        lines = some.split(b"\n")
+        assert b64decode(other_form(lines[2])) == b64decode(lines[2])
+        return b"\n".join([*lines[:2], other_form(lines[2]), *lines[3:]])
+
+    def in_its_signature(some: bytes) -> bytes:
+        opening, _, text = some[:-1].rpartition(b" ")
+        return opening + b" " + other_form(text) + b"\n"
+
+    for number, spoil in enumerate((in_its_third_line, in_its_signature)):
+        log = Forge()
+        log.open()
+        log.checkpoint(spoil=spoil)
+        log.close()
+        verdict = verify(write(tmp_path / f"log{number}", log.content()), log.public_key)
+        assert (verdict.verdict, verdict.first_bad_seq) == (Outcome.MODIFIED, 2), verdict
 
 
 def test_a_name_cannot_write_to_the_terminal(log: Forge, tmp_path: Path) -> None:
