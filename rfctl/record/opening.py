@@ -7,7 +7,7 @@ import hashlib
 import os
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rfctl.errors import ConfigError
 from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, segment_name, state_folder
@@ -150,11 +150,11 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     try:
         disk.remove(state / RESERVE)
         disk.sync_folder(log.parent)
-        standing = _scan(log, keys.origin)
-        known = known_size(state)
-        if standing.tree.size < known:
+        known = _known_head(state)
+        standing = _scan(log, keys.origin, known)
+        if standing.tree.size < known.size:
             raise ConfigError(
-                f"it has {standing.tree.size} records, this station has signed {known}",
+                f"it has {standing.tree.size} records, this station has signed {known.size}",
                 where=str(log),
                 remedy="It was cut or replaced by an older copy. Keep it as it is, and give the station a new log.",
             )
@@ -167,12 +167,19 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     return standing
 
 
-def known_size(state: Path) -> int:
-    """Records that the newest checkpoint of this station covers; 0 where none is known."""
+class _Head(NamedTuple):
+    """The newest checkpoint of this station: how many records, and their root."""
+
+    size: int = 0
+    root: bytes = b""
+
+
+def _known_head(state: Path) -> _Head:
     try:
-        return int((state / HEAD).read_text(encoding="utf-8").split("\n")[1])
+        lines = (state / HEAD).read_text(encoding="utf-8").split("\n")
+        return _Head(int(lines[1]), decode64(lines[2]))
     except FileNotFoundError:
-        return 0
+        return _Head()
     except (ValueError, IndexError):
         raise ConfigError(
             "is no checkpoint", where=str(state / HEAD), remedy="Compare the log with a head kept elsewhere."
@@ -234,7 +241,7 @@ def _note(encoded: object) -> bytes:
         raise ConfigError(f"a checkpoint is no note: {problem}", remedy="Verify the log.") from None
 
 
-def _scan(log: Path, origin: str) -> Standing:
+def _scan(log: Path, origin: str, known: _Head) -> Standing:
     standing = Standing()
     numbers = segment_numbers(log)
     if numbers and numbers != list(range(numbers[-1] + 1)):
@@ -250,6 +257,12 @@ def _scan(log: Path, origin: str) -> Standing:
                     f"the log is not of {origin}", where=where, remedy="Give the public key of this log's root."
                 )
             scan.take(body, where, index)
+            if standing.tree.size == known.size and standing.tree.root() != known.root:
+                raise ConfigError(
+                    f"its first {known.size} records are not those that this station has signed",
+                    where=str(log),
+                    remedy="Another history was put in its place. Keep it as it is, and give the station a new log.",
+                )
         standing.index = index + 1
     if numbers and not scan.closed:
         standing.recovered = {"segment": numbers[-1], "kept": scan.torn_at, "kept_chunk": scan.chunk_bytes}
@@ -291,8 +304,12 @@ def _cut(log: Path, name: str, kept: int, disk: Disk) -> bytes:
             remedy="Keep the log as it is, and verify it.",
         )
     state = state_folder(log)
+    beside = log / f"{name}.torn"
     if torn:
-        _replace(state / f"{name}.torn.new", log / f"{name}.torn", torn, disk)
+        _replace(state / f"{name}.torn.new", beside, torn, disk)
+    elif beside.exists():  # a recovery that was itself cut short, before its record said what it cut off
+        with opened(beside) as file:
+            torn = file.read()
     _replace(state / f"{name}.new", path, good, disk)
     disk.freeze(path)
     return torn

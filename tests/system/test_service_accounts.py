@@ -9,7 +9,7 @@ import pytest
 from rfctl.accounts import accounts_file, passwords
 from rfctl.accounts.accounts_file import Account
 from rfctl.accounts.roles import Role
-from rfctl.record.reader import read_entries
+from rfctl.record.segments import entries
 from tests.system.service_rig import PLAN, rig
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         run = bench.start("run", *files, "--operator", "anna", "--password-file", "right")
         bench.until(bench.rf_on)
         assert bench.command("stop", "--station", "station.toml")[0] == 0
-        assert bench.finish(run)[0] == 3
+        ended = bench.finish(run)
+        assert ended[0] == 3, (ended, bench.errors("run"))
 
         person = bench.client("somebody")
         assert person.ask("login", name="anna", password=PASSWORD)["ok"]
@@ -54,8 +55,8 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         assert service.wait(25) == 0
 
         deeds, answered, stopped = [], [], []
-        for path in sorted((tmp_path / "records").glob("*/record.jsonl"), key=lambda path: path.stat().st_mtime_ns):
-            for entry in read_entries(path):
+        for path in sorted((tmp_path / "records").glob("*/record")):
+            for entry in entries(path):
                 if entry.kind == "person":
                     deeds.append((entry.members["deed"], entry.members["actor"], entry.members["roles"]))
                 event = entry.members.get("event")
