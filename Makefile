@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test tools lint demo bench fuzz docs pictures electrodes lock clean
+.PHONY: check test tools lint demo bench fuzz crash docs pictures electrodes lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -47,7 +47,7 @@ test: lint tools
 	$(BIN)/pytest -m real_time --results real-time $(SHARED)
 
 # What tests use beside Python, a program or a file, each with its Debian package.
-TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential \
+TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential strace:strace \
 	/usr/include/modbus/modbus.h:libmodbus-dev /usr/include/openssl/evp.h:libssl-dev
 
 tools:
@@ -77,6 +77,11 @@ bench: .venv-bench/installed
 .venv-bench/installed: .venv-bench/locked pyproject.toml
 	.venv-bench/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $@
+
+# The writer of the record killed, or failed once, at each of its system calls: some minutes. Goes on where it was stopped;
+# for a new count, remove the file first.
+crash: .venv/installed tools
+	$(BIN)/python -m tests.crash .crash.jsonl
 
 # A hundred thousand faulted replies under each framing: some minutes.
 fuzz: .venv/installed
