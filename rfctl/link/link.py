@@ -42,6 +42,7 @@ CHUNK = 4096
 LONGEST_KEPT = 1024  # bytes in which a reply is looked for: four of the longest frames
 SHOWN = 16  # bytes in a message
 REFUSED_OFFS = 64  # kept until somebody asks
+NEVER_NS = 1 << 63
 OFF_TRANSACTIONS = range(0xFF00, 0x10000)  # reserved for offs, so that no answer to an off is taken for another's
 
 
@@ -134,6 +135,9 @@ class Link:
         self._transaction = 0
         self._busy = False
         self._waiting: asyncio.Future[bytes] | None = None
+        self._deadline_ns = NEVER_NS  # of what is awaited
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_ns = NEVER_NS  # when it comes
         self._expected: _Expected | None = None  # None while draining
         self._received = b""  # of a reply that is not whole yet
         self._wrong: BadReply | None = None  # what came in place of the awaited reply
@@ -265,7 +269,7 @@ class Link:
             self._waiting, self._wrong = waiting, None
             expected = _Expected(transaction, unit, pdu, actions, reply_ns, now_ns)
             self._expected = self._outstanding[transaction] = expected
-            timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
+            self._wake_at(deadline_ns)
             try:
                 self._send(frame, now_ns)
                 if actions:
@@ -276,7 +280,6 @@ class Link:
                 self._abandon(transaction, intent)
                 raise
             finally:
-                timer.cancel()
                 self._waiting = self._expected = None
         finally:
             self._busy = False
@@ -502,15 +505,32 @@ class Link:
         """What arrives next; empty when nothing does until then."""
         waiting: asyncio.Future[bytes] = self._loop.create_future()
         self._waiting = waiting
-        timer = self._loop.call_at(deadline_ns / NS_PER_S, self._on_deadline, waiting)
+        self._wake_at(deadline_ns)
         try:
             return await waiting
         finally:
-            timer.cancel()
             self._waiting = None
 
-    def _on_deadline(self, waiting: asyncio.Future[bytes]) -> None:
-        if waiting.done():
+    def _wake_at(self, deadline_ns: int) -> None:
+        """Have what is awaited end at this time.
+
+        A timer for each request would cost a tenth of it. So the one that is set stays, though its request has been
+        answered, and is set anew when it comes too early for the request that is then awaited.
+        """
+        self._deadline_ns = deadline_ns
+        if deadline_ns < self._alarm_ns:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm_ns = deadline_ns
+            self._alarm = self._loop.call_at(deadline_ns / NS_PER_S, self._on_alarm)
+
+    def _on_alarm(self) -> None:
+        self._alarm, self._alarm_ns = None, NEVER_NS
+        waiting = self._waiting
+        if waiting is None or waiting.done():
+            return
+        if self._clock.monotonic_ns() < self._deadline_ns:
+            self._wake_at(self._deadline_ns)
             return
         if self._expected is None:
             waiting.set_result(b"")
@@ -656,6 +676,8 @@ class Link:
         self._why_closed = why
         self._loop.remove_reader(descriptor)
         self._loop.remove_writer(descriptor)
+        if self._alarm is not None:
+            self._alarm.cancel()
         if self._stop_line is not None:
             self._stop_line.retire()
         os.close(descriptor)
