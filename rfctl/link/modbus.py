@@ -1,8 +1,12 @@
-"""Modbus: requests, the check of a reply against its request, and the framing over TCP, on pymodbus's codecs."""
+"""Modbus: requests, the check of a reply against its request, and the framing over TCP, on pymodbus's codecs.
+
+What stands around a PDU over TCP is seven bytes; they are read here, and a request that was made before gets
+only its number anew.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pymodbus.framer import FramerSocket
 from pymodbus.pdu import DecodePDU
@@ -28,10 +32,12 @@ from rfctl.link.write_table import READ_FUNCTIONS, WRITE_FUNCTIONS, data_bytes
 if TYPE_CHECKING:
     from pymodbus.pdu import ModbusPDU
 
+NUMBER = 2  # bytes of the transaction number, with which a frame begins
 HEADER = 7  # bytes before the PDU: transaction, protocol, length, unit
 LENGTH_END = 6  # of the header; the length counts what follows
 SHORTEST = 3  # unit, function, one byte: an exception
 LONGEST = 254  # unit and the longest PDU, by the Modbus specification
+KEPT_REQUESTS = 256  # a driver polls with a handful; renewals and set points pass through
 
 EXCEPTIONS = {
     1: "function not supported",
@@ -118,6 +124,15 @@ def bits_in(reply: bytes, count: int) -> bytes:
     return b"".join(b"\0\1" if reply[2 + at // 8] >> at % 8 & 1 else b"\0\0" for at in range(count))
 
 
+class _Asked(NamedTuple):
+    """A request, how its reply and its refusal begin (all without the number), and the length of the reply's frame."""
+
+    frame: bytes
+    reply: bytes
+    reply_size: int
+    refusal: bytes
+
+
 class TcpFraming:
     """Modbus TCP: every frame carries its transaction number, length and unit.
 
@@ -132,17 +147,32 @@ class TcpFraming:
 
     def __init__(self) -> None:
         self._framer = FramerSocket(DecodePDU(is_server=False))
+        self._wrapped: dict[tuple[int, bytes], _Asked] = {}
         self._reply = self._refusal = b""
         self._reply_size = 0
 
     def wrap(self, unit: int, pdu: bytes, transaction: int) -> bytes:
-        frame = self._framer.encode(pdu, unit, transaction)
+        asked = self._wrapped.get((unit, pdu))
+        if asked is None:
+            if len(self._wrapped) >= KEPT_REQUESTS:
+                self._wrapped.clear()
+            asked = self._wrapped[unit, pdu] = self._encoded(unit, pdu)
+        frame, reply, self._reply_size, refusal = asked
+        number = transaction.to_bytes(NUMBER, "big")
+        self._reply = number + reply
+        self._refusal = number + refusal
+        return number + frame
+
+    def _encoded(self, unit: int, pdu: bytes) -> _Asked:
+        frame = self._framer.encode(pdu, unit, 0)[NUMBER:]
         length = 1 + length_of_reply(pdu)
-        self._reply_size = LENGTH_END + length
         function = pdu[0] if pdu else 0
-        self._reply = frame[:4] + bytes((length >> 8 & 0xFF, length & 0xFF, unit, function))
-        self._refusal = frame[:4] + bytes((0, SHORTEST, unit, function | 0x80))
-        return frame
+        return _Asked(
+            frame,
+            frame[:2] + bytes((length >> 8 & 0xFF, length & 0xFF, unit, function)),
+            LENGTH_END + length,
+            frame[:2] + bytes((0, SHORTEST, unit, function | 0x80)),
+        )
 
     def exchange_ns(self, pdu: bytes) -> int:
         return 0
@@ -182,8 +212,7 @@ class TcpFraming:
     def _whole(self, received: bytes, size: int) -> tuple[int, Frame | None]:
         if len(received) < size:
             return 0, None
-        used, unit, transaction, pdu = self._framer.decode(received[:size])
-        return (used, Frame(transaction, unit, pdu)) if used else (0, None)
+        return size, Frame(received[0] << 8 | received[1], received[LENGTH_END], received[HEADER:size])
 
 
 def _last_start(received: bytes, beginning: bytes, at: int, size: int) -> int:

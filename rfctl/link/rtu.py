@@ -10,7 +10,7 @@ from pymodbus.pdu import DecodePDU
 from rfctl.errors import BadReply
 from rfctl.link.crc import crc16
 from rfctl.link.framing import Frame
-from rfctl.link.modbus import check_reply
+from rfctl.link.modbus import KEPT_REQUESTS, check_reply
 from rfctl.link.shape import EXCEPTION_REPLY, length_of_reply, start_of_reply, stated_length
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 CHECK_SUM = 2  # bytes after the PDU
 AROUND = 1 + CHECK_SUM  # bytes around the PDU: unit before it, check sum after it
 SHOWN = 24  # bytes of a frame in a message
-KEPT_REQUESTS = 256  # a driver polls with a handful; renewals and set points pass through
 
 
 class _Asked(NamedTuple):
