@@ -28,11 +28,11 @@ from rfctl.kernel.effects import (
     StartStimulation,
 )
 from rfctl.kernel.events import Choice, Question
+from rfctl.kernel.expected import terminal_power_w
 from rfctl.kernel.guards import ceiling_v, check_of, lesion_of, motor_target_v, site_of, under_work
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
     PERMIT_NS,
-    POWER_LIMIT_TISSUE_MIN_OHM,
     PROBE_POWER_W,
     PROBE_RISE_K,
     PROBE_S,
@@ -42,8 +42,10 @@ from rfctl.kernel.limits import (
 from rfctl.kernel.phase import ARMING, HEATING, LESION, PERMITTED, Phase
 from rfctl.kernel.regulator import Regulator
 from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Mean, Reference, SiteResult
+from rfctl.kernel.thermal import Edge, Thermal, line_before, warmed
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
+from rfctl.model.plan import Site
 from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
 
 Act = Callable[[KernelState, int, int, int], tuple[KernelState, tuple[Effect, ...]]]
@@ -323,8 +325,7 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     after_ohm, series_ohm = (
         (channel.reference.after_ohm, channel.reference.series_ohm) if channel.reference else (math.nan, math.nan)
     )
-    tissue_ohm = max(after_ohm - series_ohm, POWER_LIMIT_TISSUE_MIN_OHM)
-    power_limit_w = min(power_cap_w * after_ohm / tissue_ohm, state.setup.rated_power_w)
+    power_limit_w = min(terminal_power_w(power_cap_w, after_ohm, series_ohm), state.setup.rated_power_w)
     channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
     envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
     if state.setup.set_point is SetPoint.VOLTAGE:  # no voltage beyond the one that gives the power limit before RF
@@ -372,11 +373,42 @@ def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     regulator = _regulator(state, number, start_c, now_ns)
     before_c = tuple(start_temperature_c(each) for each in state.channels) if channel.probing else ()
     channel = channel._replace(figures=figures, regulator=regulator, token=0, probe_c=before_c)
+    channel = channel._replace(thermal=_before_rf(channel, site_of(state, number), start_c, now_ns))
     return with_channel(state, number, channel), (
         permit(state, number, now_ns),
         Renew(),
         Fire(number, state.channels[number - 1].token),
     )
+
+
+def _before_rf(channel: ChannelState, site: Site, start_c: float, now_ns: int) -> Thermal:
+    """The thermal memory at RF on: what was predicted has decayed since, and the reading begins anew."""
+    memory = channel.thermal
+    return memory._replace(
+        rises_k=warmed(memory, site.electrode, 0.0, now_ns),
+        followed_ns=now_ns,
+        base_c=start_c if math.isnan(memory.base_c) else memory.base_c,
+        edge=_edge(channel, now_ns, on=True),
+        heated_ns=now_ns,
+        code_ns=now_ns,
+        own_w=0.0,
+        ratios_pct=(),
+        hold=None,
+        lowered=False,
+        limit_due=False,
+    )
+
+
+def _edge(channel: ChannelState, now_ns: int, *, on: bool) -> Edge | None:
+    last = [(s.now_ns, s.temperature_c) for s in channel.history if now_ns - s.now_ns <= ONE_SECOND_NS]
+    return line_before(last, now_ns, on=on)
+
+
+def end_hold(state: KernelState, number: int, now_ns: int, value: int) -> Result:
+    """RF off at the end of the hold; a reading that jumps then was biased by RF."""
+    channel = state.channels[number - 1]
+    memory = channel.thermal._replace(edge=_edge(channel, now_ns, on=False), heated_ns=now_ns)
+    return off(with_channel(state, number, channel._replace(thermal=memory)), number, now_ns, value)
 
 
 def take_probe(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
@@ -454,9 +486,13 @@ def ask_move(state: KernelState, number: int, _now_ns: int, _value: int) -> Resu
 def next_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
     channel = state.channels[number - 1]
     lesions = channel.lesions if channel.figures is None else (*channel.lesions, channel.figures)
+    thermal = channel.thermal
+    if channel.reference is not None:  # from now on the tissue is warm: what is counted from is the impedance check's
+        thermal = thermal._replace(base_c=channel.reference.temperature_c)
     channel = channel._replace(
-        lesion=channel.lesion + 1, lesions=lesions, figures=None, regulator=None, probed=False, probe_s=0.0
-    )
+        lesion=channel.lesion + 1, lesions=lesions, figures=None, regulator=None, probed=False, probe_s=0.0,
+        thermal=thermal,
+    )  # fmt: skip
     note = Note(Level.INFO, number, "moved", "electrode moved as planned; position confirmed by imaging")
     return with_channel(state, number, channel), (note,)
 

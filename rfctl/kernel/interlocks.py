@@ -6,19 +6,22 @@ import math
 from operator import mul
 from typing import TYPE_CHECKING
 
+from rfctl.kernel import signals_thermal
+from rfctl.kernel.expected import FLUID_TAKES, HOLD_RISE_K
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
     ENERGY_MAX_J,
-    HOLD_RISE_K,
     REVERSED_AFTER_J,
     REVERSED_WITHIN_S,
     RISE_CHECKED_BELOW_SET_K,
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
 from rfctl.kernel.row import Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.signals_thermal import expected_power_w, fluid_of
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
 if TYPE_CHECKING:
+    from rfctl.kernel.thermal import Thermal
     from rfctl.model.plan import Site
     from rfctl.model.reading import ChannelReading, Reading
 
@@ -31,6 +34,8 @@ IMPEDANCE_CHECK_NS = 5_000_000_000
 RF_BAND_CURRENT_MA = 20.0
 RF_BAND_POWER_W = 0.5
 SET_POINT_STEPS = 2.0
+STANDING_STILL_S = 2.0
+STANDING_STILL_STEPS = 4.0
 
 
 def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
@@ -53,8 +58,11 @@ def averaged(setup: Setup, channel: ChannelState, measured: ChannelReading, now_
     )
 
 
-def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns: int) -> Sample:
-    """The signals of channel ``number`` in this reading, as the rows compare them; ``mean`` has the reading in it."""
+def derive(state: KernelState, number: int, mean: Mean, thermal: Thermal, reading: Reading, now_ns: int) -> Sample:
+    """The signals of channel ``number`` in this reading, as the rows compare them.
+
+    ``mean`` and ``thermal`` have the reading in them.
+    """
     channel = state.channels[number - 1]
     measured = reading.channels[number - 1]
     phase = channel.phase
@@ -108,6 +116,9 @@ def derive(state: KernelState, number: int, mean: Mean, reading: Reading, now_ns
         None if channel.regulator is None else _set_point_error_pct(channel.regulator.value, measured.set_point),
         _neighbour_rise_k(state, number, reading, now_ns) if phase is Phase.PROBE else None,
         *_lesion_signals(state, channel, temperature_c, rf_on_s),
+        *signals_thermal.signals(
+            state, number, thermal, mean, measured, now_ns, mean_is_complete=impedance_mean is not None
+        ),
     )
 
 
@@ -208,6 +219,12 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:
         return row.factor * site.electrode.power_cap_w + row.offset
+    if row.basis is Basis.EXPECTED_POWER:
+        return row.factor * expected_power_w(site, channel) + row.offset
+    if row.basis is Basis.DRY_SHARE:
+        return row.factor * (1.0 - FLUID_TAKES * fluid_of(channel)) + row.offset
+    if row.basis is Basis.STANDING_STILL:
+        return row.factor * _standing_still_s(setup, channel) + row.offset
     return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset
 
 
@@ -220,6 +237,16 @@ def _limit_of_lesion(row: Row, site: Site, channel: ChannelState) -> float:
         return row.factor * ramp_s + row.offset
     held_w = electrode.hold_power_w * (lesion.set_temperature_c - start_c) / HOLD_RISE_K
     return min(row.factor * (electrode.power_cap_w * ramp_s + 2.0 * held_w * lesion.hold_s), ENERGY_MAX_J)
+
+
+def _standing_still_s(setup: Setup, channel: ChannelState) -> float:
+    """How long a reading may stand still in the ramp, s: four steps of the display at its mean rate, or 2 s."""
+    figures, newest = channel.figures, channel.history[-1]
+    rise_k = newest.temperature_c - figures.start_c if figures else math.nan
+    if not rise_k > 0.0:
+        return math.inf if rise_k <= 0.0 else STANDING_STILL_S
+    steps_k = STANDING_STILL_STEPS * max(setup.resolution_k, default=0.0)
+    return max(STANDING_STILL_S, steps_k * newest.rf_on_s / rise_k)
 
 
 def _beyond(value: float, limit: float, side: Side) -> bool:

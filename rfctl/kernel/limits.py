@@ -18,6 +18,7 @@ from rfctl.kernel.phase import (
     Phase,
 )
 from rfctl.kernel.row import AT_ONCE, TWO_OF_THREE, Action, Basis, Origin, Quantity, Row, Side, sustained
+from rfctl.kernel.rows_thermal import THERMAL_ROWS
 
 SET_TEMPERATURE_MIN_C = 42.0
 SET_TEMPERATURE_MAX_C = 90.0
@@ -31,7 +32,6 @@ MOTOR_MAX_V = 3.0
 STIMULATION_STEP_V = 0.1
 STIMULATION_SLEW_V_PER_S = 0.5
 SERIES_RESISTANCE_MAX_OHM = 200.0
-POWER_LIMIT_TISSUE_MIN_OHM = 15.0
 PERMIT_NS = 300_000_000
 """A permit outlives the decision that gave it by as long as a sample may age."""
 ARM_TOKEN_NS = 4_500_000_000
@@ -41,8 +41,6 @@ RISE_CHECKED_BELOW_SET_K = 5.0
 REVERSED_AFTER_J = 2.0
 REVERSED_WITHIN_S = 3.0
 ENERGY_MAX_J = 4000.0
-HOLD_RISE_K = 43.0
-"""From 37 to 80 degC: the rise that the electrode table's hold power belongs to."""
 PROBE_POWER_W = 1.0
 """In the tissue, of each channel alone, before several heat together."""
 PROBE_RISE_K = 2.0
@@ -210,6 +208,7 @@ ROWS: tuple[Row, ...] = (
         "channel {channel}: set temperature not reached after {measured} s, limit {limit} s",
         "limits: target not reached",
     ),
+    *THERMAL_ROWS,
     Row(
         "energy", "HZ-30", LESION, Quantity.ENERGY, Side.ABOVE, Basis.ENERGY, 1.5, 0, AT_ONCE, Action.TRIP,
         Origin.PROCESS, "J",

@@ -11,7 +11,7 @@ import math
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfctl.kernel.limits import POWER_LIMIT_TISSUE_MIN_OHM
+from rfctl.kernel.expected import HOLD_RISE_K, TISSUE_OHM_MIN
 from rfctl.model.capability import SetPoint
 
 if TYPE_CHECKING:
@@ -115,10 +115,10 @@ def begin(
         limit_w,
         voltage_v_rms,
         series_ohm,
-        max(tissue_ohm, POWER_LIMIT_TISSUE_MIN_OHM),
+        max(tissue_ohm, TISSUE_OHM_MIN),
         CROSSOVER_RAD_PER_S / slope_k_per_j,
         1.0 / slope_k_per_j,
-        electrode.hold_power_w / 43.0,
+        electrode.hold_power_w / HOLD_RISE_K,
     )
     return Regulator(aim, now_ns, start_c, 0.0, 0.0, aim.tissue_ohm, 0.0)
 

@@ -33,6 +33,18 @@ class Quantity(StrEnum):
     RISE_AFTER_ENERGY = "rise_after_energy_k"
     FALLEN = "fallen_k"
     ENERGY = "energy_j"
+    RISE_SHARE = "rise_share_pct"
+    HOLD_POWER = "hold_power_w"
+    HOLD_POWER_SHARE = "hold_power_share_pct"
+    HOLD_RATIO_MOST = "hold_ratio_most_pct"
+    HOLD_RATIO_LEAST = "hold_ratio_least_pct"
+    SAME_CODE_RAMP = "same_code_ramp_s"
+    SAME_CODE_HOLD = "same_code_hold_s"
+    PICK_UP = "pick_up_k"
+    BIASED = "biased"
+    POWER_LIMIT_TISSUE = "power_limit_tissue_w"
+    TEMPERATURE_AT_REST = "temperature_at_rest_c"
+    FROM_COLD_JUNCTION = "from_cold_junction_k"
 
 
 class Basis(StrEnum):
@@ -48,6 +60,12 @@ class Basis(StrEnum):
     """Where no model predicts the energy; the power that holds, for the planned rise."""
     DISPLAY_STEP = "display step"
     """Of the temperature: the offset, or so many steps where that is more."""
+    EXPECTED_POWER = "expected hold power"
+    """P_exp, by the electrode table, the planned rise over T0 and injected fluid."""
+    DRY_SHARE = "share without fluid"
+    """1 - 0.6 f: what injected fluid leaves of the rise."""
+    STANDING_STILL = "standing still"
+    """2 s, or four steps of the display at the mean rate of the ramp where that is longer."""
 
 
 class Side(StrEnum):

@@ -7,10 +7,12 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.effects import Ask, Outcome
+from rfctl.kernel.expected import USUAL, Budget
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.regulator import Regulator
 from rfctl.kernel.row import GENERATOR_WIDE, Action, Basis, Origin, Quantity, Row, Side
+from rfctl.kernel.thermal import Thermal
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, Plan
@@ -31,6 +33,8 @@ class Setup:
         set_point: What the station sets to control the temperature itself; None where the generator controls it.
         channel_off: The generator can turn one channel off and let the others go on.
         resolution_k: Smallest step of the temperature, K, a channel each; empty: not stated.
+        noise_k: Its noise at rest, K, a channel each; empty, or not-a-number: not stated.
+        budget: What passes between a rise at the tip and RF off.
         rows: The interlock table.
         channel_rows: For each phase the rows in force on a channel, made ready to be judged.
         generator_rows: The rows on the generator as a whole.
@@ -45,6 +49,8 @@ class Setup:
     set_point: SetPoint | None = None
     channel_off: bool = False
     resolution_k: tuple[float, ...] = ()
+    noise_k: tuple[float, ...] = ()
+    budget: Budget = USUAL
     rows: tuple[Row, ...] = ROWS
     channel_rows: dict[Phase, tuple[ReadyRow, ...]] = field(init=False, repr=False, compare=False)
     generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
@@ -62,6 +68,11 @@ class Setup:
         }
         object.__setattr__(self, "channel_rows", by_phase)
         object.__setattr__(self, "generator_rows", tuple(row for row in self.rows if row.quantity in GENERATOR_WIDE))
+
+    def noise_tells(self, number: int) -> bool:
+        """The channel's reading moves by its own noise, so that one which does not is stuck."""
+        stated = len(self.noise_k) >= number and len(self.resolution_k) >= number
+        return stated and 0.0 < self.resolution_k[number - 1] <= self.noise_k[number - 1]
 
 
 class ReadyRow(NamedTuple):
@@ -115,6 +126,18 @@ class Sample(NamedTuple):
     rise_after_energy_k: float | None
     fallen_k: float | None
     energy_j: float | None
+    rise_share_pct: float | None
+    hold_power_w: float | None
+    hold_power_share_pct: float | None
+    hold_ratio_most_pct: float | None
+    hold_ratio_least_pct: float | None
+    same_code_ramp_s: float | None
+    same_code_hold_s: float | None
+    pick_up_k: float | None
+    biased: float | None
+    power_limit_tissue_w: float | None
+    temperature_at_rest_c: float | None
+    from_cold_junction_k: float | None
 
 
 class Mean(NamedTuple):
@@ -239,6 +262,7 @@ class ChannelState(NamedTuple):
         probe_c: Before the probe, the mean of every channel's last second, degC.
         probe_s: RF-on time of the probe, which counts as the lesion's, s.
         figures: The running lesion.
+        thermal: What heat has left behind.
         regulator: The station's own temperature control of it; None where the generator controls the temperature.
         warned: Codes that have been warned of in this phase.
     """
@@ -266,13 +290,16 @@ class ChannelState(NamedTuple):
     probe_c: tuple[float, ...] = ()
     probe_s: float = 0.0
     figures: Figures | None = None
+    thermal: Thermal = Thermal()
     regulator: Regulator | None = None
     warned: frozenset[str] = frozenset()
 
-    def observed(self, history: tuple[Sample, ...], mean: Mean, figures: Figures | None) -> ChannelState:
+    def observed(
+        self, history: tuple[Sample, ...], mean: Mean, figures: Figures | None, thermal: Thermal
+    ) -> ChannelState:
         """The channel with what a sample changes, in a third of the time of ``_replace``."""
         return ChannelState._make(
-            (*self[:_HISTORY], history, mean, *self[_AFTER_MEAN:_FIGURES], figures, *self[_FIGURES + 1 :])
+            (*self[:_HISTORY], history, mean, *self[_AFTER_MEAN:_FIGURES], figures, thermal, *self[_FIGURES + 2 :])
         )
 
 

@@ -31,7 +31,9 @@ from rfctl.kernel.interlocks import (
 )
 from rfctl.kernel.phase import ARMING, LESION, OVER, PERMITTED, Phase
 from rfctl.kernel.row import Action, Origin
+from rfctl.kernel.signals_thermal import follow
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
+from rfctl.kernel.thermal import carried
 from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
 from rfctl.model.plan import FaultPolicy, OrderOfWork
 from rfctl.model.reading import Reading
@@ -146,14 +148,15 @@ def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
     channel = state.channels[number - 1]
     measured = reading.channels[number - 1]
     mean = averaged(state.setup, channel, measured, now_ns)
-    sample = derive(state, number, mean, reading, now_ns)
+    thermal = follow(state.setup, number, channel, measured, now_ns)
+    sample = derive(state, number, mean, thermal, reading, now_ns)
     history = channel.history
     if len(history) > 1 and now_ns - history[1].now_ns >= WINDOW_MAX_NS:
         history = history[1:]
     figures = channel.figures
     if figures is not None and channel.phase in LESION:
         figures = _add(figures, state, number, sample, measured.power_w)
-    return channel.observed((*history, sample), mean, figures)
+    return channel.observed((*history, sample), mean, figures, thermal)
 
 
 def _add(figures: Figures, state: KernelState, number: int, sample: Sample, power_w: float) -> Figures:
@@ -259,8 +262,10 @@ def _schedule(state: KernelState, now_ns: int) -> Step:
     last = index + 1 if plan.order is OrderOfWork.SITE_BY_SITE else len(plan.sites)
     for coming in range(index, last):
         number = plan.sites[coming].channel
-        history = state.channels[number - 1].history
-        fresh = ChannelState(phase=Phase.QUEUED, since_ns=now_ns, site=coming, history=history)
+        before = state.channels[number - 1]
+        fresh = ChannelState(
+            phase=Phase.QUEUED, since_ns=now_ns, site=coming, history=before.history, thermal=carried(before.thermal)
+        )
         state = with_channel(state, number, fresh)
     return _transit_all(state, now_ns)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rfctl.errors import RecordError
+from rfctl.kernel.expected import Budget
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.row import Row
 from rfctl.kernel.state import Setup
@@ -37,6 +39,8 @@ def members_of(setup: Setup) -> dict[str, Any]:
         "set_point": setup.set_point,
         "channel_off": setup.channel_off,
         "resolution_k": list(setup.resolution_k),
+        "noise_k": [None if noise != noise else noise for noise in setup.noise_k],
+        "budget_s": list(setup.budget),
         "rows_sha256": rows_sha256(setup.rows),
     }
 
@@ -66,6 +70,8 @@ def setup_from(members: Mapping[str, Any]) -> Setup:
             set_point=SetPoint(members["set_point"]) if members["set_point"] is not None else None,
             channel_off=bool(members["channel_off"]),
             resolution_k=tuple(map(float, members["resolution_k"])),
+            noise_k=tuple(math.nan if noise is None else float(noise) for noise in members["noise_k"]),
+            budget=Budget(*map(float, members["budget_s"])),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as problem:
         raise RecordError(f"the set-up cannot be read: {problem}") from None

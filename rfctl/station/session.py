@@ -18,6 +18,7 @@ from rfctl.accounts import deeds
 from rfctl.clock import wall_ns
 from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
+from rfctl.kernel.expected import Budget
 from rfctl.kernel.state import Setup, Stage
 from rfctl.link.trace import text_of
 from rfctl.record import epochs, keys, pointer
@@ -31,7 +32,7 @@ from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
 from rfctl.station.neighbours import bus_of
-from rfctl.station.procedure import Operator, Procedure, Watch
+from rfctl.station.procedure import POLL_NS, Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
 from rfctl.station.real_time import scheduling
 from rfctl.station.signals import SIGNALS, StopSignals
@@ -282,6 +283,8 @@ def _setup(order: Order, connection: Connection) -> Setup:
         set_point=set_point,
         channel_off=identity.channel_off,
         resolution_k=tuple(trait.temperature_resolution_k for trait in identity.traits),
+        noise_k=tuple(trait.temperature_noise_k for trait in identity.traits),
+        budget=Budget(poll_s=POLL_NS / 1e9, filter_s=POLL_NS / 1e9),
     )
 
 

@@ -38,6 +38,7 @@ from rfctl.kernel.phase import Phase
 from rfctl.kernel.row import Row
 from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
 from rfctl.kernel.step import step
+from rfctl.kernel.thermal import Thermal, predicted_rise_k, warmed
 from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
 from rfctl.model.plan import (
@@ -60,8 +61,9 @@ SESSION = 4711
 TOKEN = 77
 BODY_C = 37.0
 SERIES_OHM = 100.0
-TISSUE_OHM = find_electrode(18, 10).impedance_ohm
+ELECTRODE = find_electrode(18, 10)
 COOLING_C_PER_S = 10.0
+TISSUE_OHM = ELECTRODE.impedance_ohm
 RAMP_POWER_W = 4.0
 HOLD_POWER_W = 2.0
 
@@ -176,6 +178,7 @@ class Output:
     amplitude_v: float = 0.0
     set_point: float = 0.0
     power_limit_w: float = math.inf
+    warmth: Thermal = field(default_factory=Thermal)
 
     @property
     def tissue_ohm(self) -> float:
@@ -191,11 +194,15 @@ class Output:
         return min(wanted_w, self.power_limit_w * self.tissue_ohm / (self.tissue_ohm + SERIES_OHM))
 
     def pass_time(self, seconds: float) -> None:
-        """Heat towards the set temperature, or cool."""
+        """Heat towards the set temperature, or cool to what the tissue has kept."""
+        now_ns = self.warmth.followed_ns + round(seconds * 1e9)
+        rises_k = warmed(self.warmth, ELECTRODE, self.power_tissue_w, now_ns)
+        self.warmth = self.warmth._replace(followed_ns=now_ns, rises_k=rises_k)
         if self.rf_on:
             self.temperature_c = min(self.temperature_c + self.ramp_c_per_s * seconds, self.set_temperature_c)
         else:
-            self.temperature_c = max(self.temperature_c - COOLING_C_PER_S * seconds, BODY_C)
+            warm_c = BODY_C + max(predicted_rise_k(self.warmth), 0.0)
+            self.temperature_c = max(self.temperature_c - COOLING_C_PER_S * seconds, min(self.temperature_c, warm_c))
 
     def measure(self) -> ChannelReading:
         """What the channel reports."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
@@ -18,39 +16,14 @@ from rfctl.kernel.row import AT_ONCE, GENERATOR_WIDE, TWO_OF_THREE, Action, Basi
 from rfctl.kernel.state import Stage
 from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
+from tests.unit.kernel import thermal_cases
 from tests.unit.kernel.bench import BODY_C, PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
+from tests.unit.kernel.row_case import Case, Signal
 
 NAN = float("nan")
 HOT_TISSUE_OHM = TISSUE_OHM * 0.71
 POWER_CAP_W = 1.15 * find_electrode(18, 10).power_cap_w + 0.5
 TOTAL_OHM = SERIES_OHM + TISSUE_OHM
-
-Signal = Callable[[Bench, float], None]
-"""Makes the row's quantity take this value on the channel under work, from the next sample on."""
-
-
-class Case(NamedTuple):
-    """How to drive one row.
-
-    Attributes:
-        phase: A phase in which it is in force.
-        other: A phase in which it is not; None: it is in force in every one.
-        signal: Drives its quantity.
-        beyond: Samples beyond the limit until it acts.
-        below: A value just on the quiet side, None: the quantity is a flag.
-        above: A value just beyond.
-        run: Samples that the signal needs until its window is certainly full.
-        nan: The quantity can be not-a-number.
-    """
-
-    phase: Phase
-    other: Phase | None
-    signal: Signal
-    beyond: int
-    below: float | None
-    above: float
-    run: int = 25
-    nan: bool = False
 
 
 def field(name: str) -> Signal:
@@ -212,10 +185,11 @@ CASES: dict[str, Case] = {
     "set_point_mismatch": Case(Phase.HOLD, Phase.COOLING, set_point, 2, 4.98, 5.02),
     "rf_stopped": Case(Phase.RAMP, Phase.COOLING, flag(rf_on=False), 2, 0, 1),
     "stimulation_stopped": Case(Phase.MOTOR, Phase.ARM_READY, flag(stimulating=False), 2, 0, 1),
+    **thermal_cases.CASES,
 }
 """One case a row; the rows on the generator as a whole have tests of their own below."""
 
-OVERTAKEN_BY = {"probe_duration": "rise_missing"}
+OVERTAKEN_BY = {"probe_duration": {"rise_missing"}, **thermal_cases.OVERTAKEN_BY}
 """Rows that with this electrode speak a little later than another one on the same signal."""
 
 CHANNEL_ROWS = {row.code: row for row in ROWS if row.quantity not in GENERATOR_WIDE}
@@ -351,8 +325,8 @@ def test_the_row_is_not_in_force_in_another_phase(code: str) -> None:
 @pytest.mark.parametrize("code", [code for code, row in CHANNEL_ROWS.items() if row.action is not Action.WARN])
 def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code: str) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
-    earlier = OVERTAKEN_BY.get(code, "")
-    bench = left_alone(brought(code, case.phase).with_rows(tuple(each for each in ROWS if each.code != earlier)))
+    earlier = OVERTAKEN_BY.get(code, set())
+    bench = left_alone(brought(code, case.phase).with_rows(tuple(each for each in ROWS if each.code not in earlier)))
     seen = drive(bench, row, case, case.above)
     trip = bench.state.trips[0]
     effects = bench.decisions[-1].effects
