@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, is_dataclass
+from dataclasses import astuple, fields, is_dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from rfctl.errors import RecordError
@@ -22,6 +23,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
+from rfctl.model.permit import Envelope
 from rfctl.model.reading import ChannelReading, Reading
 
 if TYPE_CHECKING:
@@ -47,6 +49,10 @@ def _number(item: Any) -> Any:
     return _NOT_FINITE[item] if isinstance(item, str) else item
 
 
+envelope_values = attrgetter(*[field.name for field in fields(Envelope)])
+"""The numbers of an envelope, in their order."""
+
+
 def routine_values(effects: tuple[Effect, ...]) -> list[object] | None:
     """The effects of an uneventful sample as numbers: permits, whether the lease is renewed, and, only where there are
     any, the set points of channels. None for any other.
@@ -57,19 +63,7 @@ def routine_values(effects: tuple[Effect, ...]) -> list[object] | None:
     for effect in effects:
         if type(effect) is Grant:
             permit = effect.permit
-            envelope = permit.envelope
-            grants.append(
-                [
-                    permit.channel,
-                    permit.expires_ns,
-                    envelope.temperature_c,
-                    envelope.power_w,
-                    envelope.duration_s,
-                    envelope.stimulation_v,
-                    envelope.stimulation_ma,
-                    envelope.voltage_v_rms,
-                ]
-            )
+            grants.append([permit.channel, permit.expires_ns, *envelope_values(permit.envelope)])
         elif type(effect) is Renew:
             renewed = True
         elif type(effect) is SetOutput:

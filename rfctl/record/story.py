@@ -61,10 +61,11 @@ def _of_format_0(path: Path) -> Iterator[Entry | Heard]:
 def _of_log(path: Path) -> Iterator[Entry | Heard]:
     expected = 0
     waiting: chunk.Frame | None = None
+    layout = chunk.OWN
     for entry in segments.entries(path):
         members: dict[str, Any] = entry.members
         if entry.kind == "chunk":
-            for frame in chunk.frames(segments.chunk_bytes(path, entry)):
+            for frame in chunk.frames(segments.chunk_bytes(path, entry), layout):
                 expected = _next(expected, frame.input, entry)
                 if frame.decision is None:
                     waiting = frame
@@ -88,6 +89,7 @@ def _of_log(path: Path) -> Iterator[Entry | Heard]:
         else:
             if entry.kind == "session":
                 expected, waiting = 0, None
+                layout = chunk.layout_from(members.get("frames"))
             yield entry
 
 

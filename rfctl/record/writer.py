@@ -397,6 +397,7 @@ class RecordWriter:
             "software": f"rfctl {__version__}",
             "utc": utc.isoformat(),
             "wall_offset_ns": wall_ns_of(utc) - now_ns,
+            "frames": chunk.OWN.members(),
         }
         taken = sorted(header.keys() & (session.keys() | {"t_ns"}))
         if taken:
