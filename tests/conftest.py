@@ -12,8 +12,10 @@ import pytest
 from pytest_asyncio import is_async_test
 
 from rfctl.clock import Clock, RealClock
+from rfctl.record.disk import Disk
 from rfctl.virtual import VirtualClock, VirtualLoop
 from tests import kills
+from tests.intents import SYNCED
 from tests.proofs import pytest_addoption, pytest_collection_modifyitems, pytest_configure, shows
 
 __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "shows"]
@@ -42,6 +44,14 @@ async def clock(request: pytest.FixtureRequest) -> Clock:
         pytest.fail("the clock fixture is the clock of the test's loop: make the test async, or use run_virtual")
     loop = asyncio.get_running_loop()
     return VirtualClock(loop) if isinstance(loop, VirtualLoop) else RealClock()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def syncs_are_noted() -> Iterator[None]:
+    """So that each simulated run can be asked what was on the disk when it energised."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Disk, "sync", lambda disk, descriptor: SYNCED.sync(disk, descriptor))
+        yield
 
 
 @pytest.fixture(autouse=True)

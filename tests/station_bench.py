@@ -12,6 +12,7 @@ from rfctl.kernel.phase import Phase
 from rfctl.profile import any_profile
 from rfctl.station import answers, plan_file, session, station_file
 from rfctl_sim.simulator import start
+from tests.intents import SYNCED, without_intent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -209,13 +210,17 @@ async def station_bench(
     setup: str = "tissue-37",
     tissue: str = "poles",
 ) -> AsyncIterator[Bench]:
-    """Switch a generator on, in tissue that is quick to compute, and off again at the end."""
+    """Switch a generator on, in tissue that is quick to compute, and off again at the end. It never energised without
+    an intent that was on the disk before.
+    """
     simulator = await start(clock, address=address, channels=channels, seed=1, units=units, setup=setup, tissue=tissue)
     bench = Bench(folder, clock, simulator)
-    try:
-        yield bench
-    finally:
-        for task in bench.started:
-            task.cancel()
-        await asyncio.gather(*bench.started, return_exceptions=True)
-        await simulator.close()
+    with SYNCED.noting(clock):
+        try:
+            yield bench
+        finally:
+            for task in bench.started:
+                task.cancel()
+            await asyncio.gather(*bench.started, return_exceptions=True)
+            await simulator.close()
+        assert not without_intent(simulator.events, (folder / "out").glob("*/record"))
