@@ -156,10 +156,13 @@ def _print_summary(document: dict[str, object]) -> None:
     sites = document["sites"]
     for site in sites if isinstance(sites, list) else []:
         click.echo(f"  {site['site']} (channel {site['channel']}): {site['end_reason']}")
-        if site["sensory_threshold_v"] is not None:
-            click.echo(f"    sensory: felt at {site['sensory_threshold_v']:.1f} V")
-        if site["motor_negative_to_v"] is not None:
-            click.echo(f"    motor: no limb or radicular response to {site['motor_negative_to_v']:.1f} V")
+        sensory, motor = site["sensory"], site["motor"]
+        if sensory["threshold"] is not None:
+            click.echo(f"    sensory: felt at {sensory['threshold']:g} {sensory['unit']}")
+        if motor["negative_to"] is not None:
+            click.echo(f"    motor: no limb or radicular response to {motor['negative_to']:g} {motor['unit']}")
+        for override in site["overrides"]:
+            click.echo(f"    {override['check']} taken over by {override['by']}: {override['reason']}")
         if site["seconds_within_2c"] is not None:
             click.echo(
                 f"    lesion: set {site['set_temperature_c']:g} degC, {site['seconds_within_2c']:.1f} of "

@@ -1,4 +1,6 @@
-"""What a transition does beside changing the phase: new values of the state, and effects."""
+"""What a transition does beside changing the phase: new values of the state, and effects. Here what every part shares,
+and the lesion.
+"""
 
 from __future__ import annotations
 
@@ -23,30 +25,26 @@ from rfctl.kernel.effects import (
     Note,
     Off,
     Renew,
-    SetAmplitude,
     SetOutput,
-    StartStimulation,
 )
 from rfctl.kernel.events import Choice, Question
 from rfctl.kernel.expected import terminal_power_w
-from rfctl.kernel.guards import ceiling_v, check_of, lesion_of, motor_target_v, site_of, under_work
+from rfctl.kernel.guards import lesion_of, site_of, under_work
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
     PERMIT_NS,
     PROBE_POWER_W,
     PROBE_RISE_K,
     PROBE_S,
-    SERIES_RESISTANCE_MAX_OHM,
-    STIMULATION_STEP_V,
 )
 from rfctl.kernel.phase import ARMING, HEATING, LESION, PERMITTED, Phase
 from rfctl.kernel.regulator import Regulator
-from rfctl.kernel.state import ChannelState, CheckResult, Figures, KernelState, Mean, Reference, SiteResult
+from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, SiteResult
 from rfctl.kernel.thermal import Edge, Thermal, line_before, warmed
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Site
-from rfctl.model.settings import LesionSettings, SetPointSettings, StimulationSettings
+from rfctl.model.settings import LesionSettings, SetPointSettings
 
 Act = Callable[[KernelState, int, int, int], tuple[KernelState, tuple[Effect, ...]]]
 """(state with the new phase, channel number, now_ns, value of the event) -> (state, effects)."""
@@ -81,12 +79,12 @@ def off(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     reason = f"channel {number}: {channel.phase}"
     alone = not any(other.phase in PERMITTED for n, other in enumerate(state.channels, start=1) if n != number)
     return (
-        with_channel(state, number, channel._replace(off_ns=now_ns, amplitude_v=0.0, token=0)),
+        with_channel(state, number, channel._replace(off_ns=now_ns, amplitude=0.0, token=0)),
         (Off(reason) if alone else ChannelOff(number, reason),),
     )
 
 
-def _ask(state: KernelState, number: int, question: Question, choices: tuple[Choice, ...], text: str) -> Result:
+def ask(state: KernelState, number: int, question: Question, choices: tuple[Choice, ...], text: str) -> Result:
     ask = Ask(number, question, choices, text)
     return state._replace(question=ask), (ask,)
 
@@ -100,55 +98,7 @@ def begin_site(state: KernelState, number: int, _now_ns: int, _value: int) -> Re
     return state, (Note(Level.INFO, number, "site", text),)
 
 
-# impedance
-
-
-def take_impedance(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    """Z_pre, T0 and R_series from the 5 s mean."""
-    channel = state.channels[number - 1]
-    history = channel.history
-    mean = channel.mean
-    impedance_ohm = mean.impedance_sum / mean.samples
-    temperature_c = mean.temperature_sum / mean.samples
-    at_37_ohm = site_of(state, number).electrode.impedance_ohm
-    tissue_ohm = at_37_ohm / (1.0 + 0.02 * (temperature_c - 37.0))
-    series_ohm = min(max(impedance_ohm - tissue_ohm, 0.0), SERIES_RESISTANCE_MAX_OHM)
-    reference = Reference(impedance_ohm, temperature_c, series_ohm, impedance_ohm)
-    text = (
-        f"impedance {impedance_ohm:.0f} ohm at {temperature_c:.1f} degC, of which {series_ohm:.0f} ohm in series "
-        f"with the tissue"
-    )
-    channel = channel._replace(reference=reference, history=history)
-    return with_channel(state, number, channel), (Note(Level.INFO, number, "impedance", text),)
-
-
-def take_reference(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    """Z_ref after the anaesthetic wait, or after a planned move; it replaces Z_post, never R_series."""
-    channel = state.channels[number - 1]
-    mean = channel.mean
-    if channel.reference is not None:
-        after_ohm = mean.impedance_sum / mean.samples
-        state = with_channel(state, number, channel._replace(reference=channel.reference._replace(after_ohm=after_ohm)))
-    return state, ()
-
-
-# stimulation
-
-
-def _skip(state: KernelState, number: int, name: str, reason: str) -> tuple[Effect, ...]:
-    return (Note(Level.INFO, number, "not_performed", f"{name} not performed: {reason}"),)
-
-
-def skip_sensory(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    channel = state.channels[number - 1]._replace(sensory=CheckResult(performed=False, amplitude_v=None, width_us=None))
-    effects = _skip(state, number, "sensory check", site_of(state, number).sensory.reason)
-    return with_channel(state, number, channel), effects
-
-
-def skip_motor(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    channel = state.channels[number - 1]._replace(motor=CheckResult(performed=False, amplitude_v=None, width_us=None))
-    effects = _skip(state, number, "motor check", site_of(state, number).motor.reason)
-    return with_channel(state, number, channel), effects
+# permits and intents
 
 
 def permit(state: KernelState, number: int, now_ns: int) -> Grant:
@@ -157,101 +107,12 @@ def permit(state: KernelState, number: int, now_ns: int) -> Grant:
     return Grant(Permit(number, intended.kind, intended.envelope, now_ns + PERMIT_NS))
 
 
-def _intend(state: KernelState, number: int, kind: PermitKind, envelope: Envelope) -> Result:
+def intend(state: KernelState, number: int, kind: PermitKind, envelope: Envelope) -> Result:
     """Have the intent written. Permits give what it covers, and nothing else."""
     intent = state.intent + 1
     channel = state.channels[number - 1]._replace(intent=intent, intended=Permit(number, kind, envelope, 0))
     state = with_channel(state, number, channel)._replace(intent=intent)
     return state, (MakeDurable(intent, number, kind, envelope),)
-
-
-def intend_stimulation(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    return _intend(state, number, PermitKind.STIMULATION, Envelope(stimulation_v=f32(ceiling_v(state, number))))
-
-
-def start_stimulation(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
-    check = check_of(state, number)
-    settings = StimulationSettings("V", check.rate_hz, check.width_us, f32(ceiling_v(state, number)))
-    channel = state.channels[number - 1]._replace(amplitude_v=0.0, stepped_ns=now_ns)
-    state = with_channel(state, number, channel)
-    return state, (permit(state, number, now_ns), Claim(), Renew(), StartStimulation(number, settings))
-
-
-def ask_sensory(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    check = site_of(state, number).sensory
-    text = (
-        f"Sensory check, {check.rate_hz:g} Hz, {check.width_us} us: raise in steps of {STIMULATION_STEP_V:g} V to at "
-        f"most {check.maximum_v:g} V; felt at or below {check.target_v:g} V is met"
-    )
-    return _ask(state, number, Question.SENSORY, (Choice.STEP, Choice.FELT, Choice.NOT_FELT, Choice.REPOSITION), text)
-
-
-def ask_sensory_high(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    sensory = state.channels[number - 1].sensory
-    threshold_v = sensory.amplitude_v if sensory else None
-    text = f"Felt at {threshold_v:.1f} V, above {site_of(state, number).sensory.target_v:g} V: accept or reposition"
-    return _ask(state, number, Question.SENSORY_HIGH, (Choice.ACCEPT, Choice.REPOSITION), text)
-
-
-def ask_motor(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    check = site_of(state, number).motor
-    text = (
-        f"Motor check, {check.rate_hz:g} Hz, {check.width_us} us: raise to {motor_target_v(state, number):.1f} V and "
-        f"look for a limb or radicular response; local multifidus twitch is fine"
-    )
-    return _ask(state, number, Question.MOTOR, (Choice.STEP, Choice.NONE, Choice.RESPONSE, Choice.REPOSITION), text)
-
-
-def raise_amplitude(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
-    channel = state.channels[number - 1]
-    amplitude_v = round(channel.amplitude_v + STIMULATION_STEP_V, 6)
-    channel = channel._replace(amplitude_v=amplitude_v, stepped_ns=now_ns)
-    return with_channel(state, number, channel), (SetAmplitude(number, amplitude_v),)
-
-
-def take_threshold(state: KernelState, number: int, now_ns: int, value: int) -> Result:
-    channel = state.channels[number - 1]
-    check = site_of(state, number).sensory
-    result = CheckResult(performed=True, amplitude_v=channel.amplitude_v, width_us=check.width_us)
-    text = f"felt at {channel.amplitude_v:.1f} V, {check.rate_hz:g} Hz, {check.width_us} us"
-    state, effects = off(with_channel(state, number, channel._replace(sensory=result)), number, now_ns, value)
-    return state, (*effects, Note(Level.INFO, number, "sensory", text))
-
-
-def take_motor(state: KernelState, number: int, now_ns: int, value: int) -> Result:
-    channel = state.channels[number - 1]
-    check = site_of(state, number).motor
-    result = CheckResult(performed=True, amplitude_v=channel.amplitude_v, width_us=check.width_us)
-    stimulus = f"{channel.amplitude_v:.1f} V, {check.rate_hz:g} Hz, {check.width_us / 1000:g} ms"
-    text = f"no limb or radicular response to {stimulus}"
-    state, effects = off(with_channel(state, number, channel._replace(motor=result)), number, now_ns, value)
-    return state, (*effects, Note(Level.INFO, number, "motor", text))
-
-
-def ask_reposition(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    return _ask(
-        state, number, Question.REPOSITION, (Choice.DONE,),
-        "Reposition the electrode; the impedance and sensory checks are repeated first",
-    )  # fmt: skip
-
-
-def forget_checks(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    channel = state.channels[number - 1]._replace(reference=None, sensory=None, motor=None)
-    note = Note(Level.INFO, number, "repositioned", "electrode repositioned; earlier checks no longer count")
-    return with_channel(state, number, channel), (note,)
-
-
-# anaesthetic
-
-
-def skip_anaesthetic(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    return state, _skip(state, number, "anaesthetic", site_of(state, number).anaesthetic.reason)
-
-
-def ask_anaesthetic(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
-    anaesthetic = site_of(state, number).anaesthetic
-    text = f"Inject {anaesthetic.volume_ml:g} mL {anaesthetic.agent}; then {anaesthetic.wait_s:g} s are waited"
-    return _ask(state, number, Question.ANAESTHETIC, (Choice.GIVEN,), text)
 
 
 # lesion
@@ -297,7 +158,7 @@ def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Resu
             if same
             else "Arm " + "; ".join(f"channel {n} for {text}" for (n, _), text in zip(lesions, what, strict=True))
         )
-    return _ask(state, group[0], Question.ARM, (Choice.ARM,), text)
+    return ask(state, group[0], Question.ARM, (Choice.ARM, Choice.REPOSITION), text)
 
 
 def _shown(group: tuple[int, ...]) -> str:
@@ -330,7 +191,7 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
     if state.setup.set_point is SetPoint.VOLTAGE:  # no voltage beyond the one that gives the power limit before RF
         envelope = replace(envelope, voltage_v_rms=f32(math.sqrt(channel.power_limit_w * after_ohm)))
-    return _intend(with_channel(state, number, channel), number, PermitKind.LESION, envelope)
+    return intend(with_channel(state, number, channel), number, PermitKind.LESION, envelope)
 
 
 def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -363,7 +224,7 @@ def ask_start(state: KernelState, number: int, _now_ns: int, value: int) -> Resu
     if state.started or any(state.channels[n - 1].phase in to_come for n in together):
         return state, ()
     text = f"Start the probe, channel {number} first" if not together else f"Start RF on {_shown(tuple(together))}"
-    return _ask(state, state.group[0], Question.START, (Choice.START,), f"{text} (within 4.5 s)")
+    return ask(state, state.group[0], Question.START, (Choice.START,), f"{text} (within 4.5 s)")
 
 
 def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -469,7 +330,8 @@ def site_result(channel: ChannelState, end_reason: str) -> SiteResult:
     lesions = channel.lesions
     if channel.figures is not None and not channel.probing:
         lesions = (*lesions, channel.figures)
-    return SiteResult(channel.site, channel.sensory, channel.motor, channel.reference, lesions, end_reason)
+    overrides = channel.stimulation.overrides
+    return SiteResult(channel.site, channel.sensory, channel.motor, channel.reference, lesions, end_reason, overrides)
 
 
 def ask_move(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
@@ -480,7 +342,7 @@ def ask_move(state: KernelState, number: int, _now_ns: int, _value: int) -> Resu
         f"{site.name}: lesion {channel.lesion + 2} of {len(site.lesions)} after {coming.after}: move the electrode as "
         "planned and confirm its position by imaging; the impedance is measured then, stimulation is not repeated"
     )
-    return _ask(state, number, Question.MOVE, (Choice.DONE,), text)
+    return ask(state, number, Question.MOVE, (Choice.DONE,), text)
 
 
 def next_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:

@@ -96,10 +96,10 @@ class StartStimulation(NamedTuple):
 
 
 class SetAmplitude(NamedTuple):
-    """Set the stimulation amplitude, V."""
+    """Set the stimulation amplitude, V or mA by the mode in force."""
 
     channel: int
-    amplitude_v: float
+    amplitude: float
 
 
 class Ask(NamedTuple):

@@ -38,10 +38,14 @@ class Question(StrEnum):
     """What only a person can decide."""
 
     CHECKLIST = "checklist"
+    PERFORM = "perform"
     SENSORY = "sensory"
     SENSORY_HIGH = "sensory_high"
     MOTOR = "motor"
+    PAUSED = "paused"
+    HIGHER = "higher"
     REPOSITION = "reposition"
+    POSITION = "position"
     ANAESTHETIC = "anaesthetic"
     ARM = "arm"
     START = "start"
@@ -53,12 +57,18 @@ class Choice(StrEnum):
 
     CONFIRM = "confirm"
     DECLINE = "decline"
+    PERFORM = "perform"
+    LEAVE_OUT = "leave_out"
     STEP = "step"
+    STEP_DOWN = "step_down"
+    OFF = "off"
+    AGAIN = "again"
     FELT = "felt"
     NOT_FELT = "not_felt"
     NONE = "none"
     RESPONSE = "response"
     ACCEPT = "accept"
+    OVERRIDE = "override"
     REPOSITION = "reposition"
     DONE = "done"
     GIVEN = "given"
@@ -82,12 +92,23 @@ class Missed(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """A person decided."""
+    """A person decided.
+
+    Attributes:
+        now_ns: When.
+        question: What was asked.
+        choice: The answer.
+        by: Who.
+        reason: As typed, where the choice takes one.
+        physician: Who confirmed the electrode's position by imaging, where the choice takes that.
+    """
 
     now_ns: int
     question: Question
     choice: Choice
     by: str
+    reason: str = ""
+    physician: str = ""
 
 
 class Stopped(NamedTuple):

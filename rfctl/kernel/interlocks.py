@@ -17,6 +17,7 @@ from rfctl.kernel.limits import (
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
 from rfctl.kernel.row import Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.signals_stimulation import stimulation_signals
 from rfctl.kernel.signals_thermal import expected_power_w, fluid_of
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 
@@ -119,6 +120,7 @@ def derive(state: KernelState, number: int, mean: Mean, thermal: Thermal, readin
         *signals_thermal.signals(
             state, number, thermal, mean, measured, now_ns, mean_is_complete=impedance_mean is not None
         ),
+        *stimulation_signals(state, number, reading, impedance_mean, now_ns),
     )
 
 
@@ -213,6 +215,8 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     if row.basis is Basis.DISPLAY_STEP:
         return max(row.factor * max(setup.resolution_k, default=0.0), row.offset)
     site = setup.plan.sites[channel.site]
+    if row.basis is Basis.RESULT_VALID:
+        return row.factor * site.result_valid_s + row.offset
     if row.basis in {Basis.RAMP, Basis.ENERGY}:
         return _limit_of_lesion(row, site, channel)
     if row.basis is Basis.SET_TEMPERATURE:

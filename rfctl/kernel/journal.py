@@ -99,7 +99,7 @@ def event_from(now_ns: int, values: Sequence[Any]) -> Event:
             case "Missed":
                 return Missed(now_ns, Cause(fields[0]), fields[1])
             case "Answered":
-                return Answered(now_ns, Question(fields[0]), Choice(fields[1]), fields[2])
+                return Answered(now_ns, Question(fields[0]), Choice(fields[1]), *fields[2:])
             case "Stopped":
                 return Stopped(now_ns, *fields)
             case "Durable":

@@ -6,6 +6,7 @@ tighten what is here.
 
 from __future__ import annotations
 
+from rfctl.kernel import rows_stimulation
 from rfctl.kernel.phase import (
     ALL,
     ENERGISED,
@@ -27,10 +28,6 @@ HOLD_MAX_S = 600.0
 DURATION_MAX_S = 720.0
 RAMP_MIN_C_PER_S = 0.5
 RAMP_MAX_C_PER_S = 5.0
-SENSORY_MAX_V = 3.0
-MOTOR_MAX_V = 3.0
-STIMULATION_STEP_V = 0.1
-STIMULATION_SLEW_V_PER_S = 0.5
 SERIES_RESISTANCE_MAX_OHM = 200.0
 PERMIT_NS = 300_000_000
 """A permit outlives the decision that gave it by as long as a sample may age."""
@@ -57,6 +54,7 @@ MEASURING = frozenset({Phase.IMPEDANCE, Phase.ANAESTHETIC_WAIT, Phase.RECHECK})
 
 
 ROWS: tuple[Row, ...] = (
+    *rows_stimulation.EXCLUSION,
     Row(
         "sample_age", "HZ-17", ENERGISED, Quantity.SAMPLE_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
         Action.TRIP, Origin.DEVICE, "s",
@@ -252,6 +250,8 @@ ROWS: tuple[Row, ...] = (
         TWO_OF_THREE, Action.TRIP, Origin.DEVICE, "1",
         "channel {channel}: the generator stopped the stimulation by itself", "the generator",
     ),
+    *rows_stimulation.STIMULATOR,
+    *rows_stimulation.RESULT,
 )  # fmt: skip
 """In the order of evaluation: the first row that acts names the cause. Not-a-number is beyond every limit, so the row
 that names its cause comes first: open (impedance high) before impedance low and before the power that follows from it.

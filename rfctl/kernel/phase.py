@@ -13,21 +13,29 @@ class Phase(StrEnum):
     QUEUED = "waiting for its turn"
     IMPEDANCE = "impedance check"
     SENSORY_NEXT = "sensory check next"
+    SENSORY_CHOICE = "sensory check: whether to make it"
     SENSORY_INTENT = "sensory check: writing the intent"
     SENSORY_SETUP = "sensory check: starting the stimulator"
     SENSORY = "sensory check"
     SENSORY_OFF = "sensory check: verifying off"
     SENSORY_HIGH = "sensory threshold above target"
     MOTOR_NEXT = "motor check next"
+    MOTOR_CHOICE = "motor check: whether to make it"
     MOTOR_INTENT = "motor check: writing the intent"
     MOTOR_SETUP = "motor check: starting the stimulator"
     MOTOR = "motor check"
     MOTOR_OFF = "motor check: verifying off"
+    PAUSE_OFF = "stimulation paused: verifying off"
+    PAUSED = "stimulation paused"
+    HIGHER_OFF = "end of the envelope: verifying off"
+    HIGHER = "end of the envelope"
     REPOSITION_OFF = "reposition: verifying off"
     REPOSITION = "reposition the electrode"
     ANAESTHETIC_NEXT = "anaesthetic next"
     ANAESTHETIC = "anaesthetic"
     ANAESTHETIC_WAIT = "anaesthetic wait"
+    VOID_OFF = "stimulation result void: verifying off"
+    STIM_REQUIRED = "stimulation check required"
     LESION_READY = "ready for its lesion"
     ARM_READY = "ready to arm"
     LESION_INTENT = "arming: writing the intent"
@@ -63,7 +71,10 @@ OFF_VERIFYING = frozenset(
         Phase.START_OFF,
         Phase.SENSORY_OFF,
         Phase.MOTOR_OFF,
+        Phase.PAUSE_OFF,
+        Phase.HIGHER_OFF,
         Phase.REPOSITION_OFF,
+        Phase.VOID_OFF,
         Phase.DISARM_OFF,
         Phase.PROBE_OFF,
         Phase.LESION_OFF,
@@ -74,23 +85,32 @@ CHECKING = frozenset(
     {
         Phase.IMPEDANCE,
         Phase.SENSORY_NEXT,
+        Phase.SENSORY_CHOICE,
         Phase.SENSORY_INTENT,
         Phase.SENSORY_SETUP,
         Phase.SENSORY,
         Phase.SENSORY_OFF,
         Phase.SENSORY_HIGH,
         Phase.MOTOR_NEXT,
+        Phase.MOTOR_CHOICE,
         Phase.MOTOR_INTENT,
         Phase.MOTOR_SETUP,
         Phase.MOTOR,
         Phase.MOTOR_OFF,
+        Phase.PAUSE_OFF,
+        Phase.PAUSED,
+        Phase.HIGHER_OFF,
+        Phase.HIGHER,
         Phase.REPOSITION_OFF,
         Phase.REPOSITION,
     }
 )
 """Phases of the checks; one channel at a time is in them."""
+MOTOR_CHECK = frozenset({Phase.MOTOR_NEXT, Phase.MOTOR_CHOICE, Phase.MOTOR_INTENT, Phase.MOTOR_SETUP, Phase.MOTOR})
 ARMING = frozenset({Phase.LESION_INTENT, Phase.CONFIGURING, Phase.ARMING, Phase.ARMED})
 """From the person's word to the last moment before RF."""
+BEFORE_RF = ARMING | {Phase.LESION_READY, Phase.ARM_READY}
+"""Everything is ready; what the checks found must still hold."""
 PERMITTED = ENERGISED | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
 """Phases in which each decision renews permit and lease."""
 OVER = frozenset({Phase.DONE, Phase.DROPPED})

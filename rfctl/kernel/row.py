@@ -45,6 +45,18 @@ class Quantity(StrEnum):
     POWER_LIMIT_TISSUE = "power_limit_tissue_w"
     TEMPERATURE_AT_REST = "temperature_at_rest_c"
     FROM_COLD_JUNCTION = "from_cold_junction_k"
+    STIMULATION_WITH_RF = "stimulation_with_rf"
+    UNCOMMANDED_STIMULATION = "uncommanded_stimulation"
+    STIMULATION_MODE = "stimulation_mode_wrong"
+    STIMULATION_RATE = "stimulation_rate_error_hz"
+    STIMULATION_WIDTH = "stimulation_width_error_us"
+    STIMULATION_EXCESS = "stimulation_excess_pct"
+    ELECTRODE_CHANGED = "electrode_changed"
+    ELECTRODE_OPEN = "electrode_open"
+    INJECTION_CHANGE = "injection_change_pct"
+    IMPEDANCE_HIGH = "impedance_high_pct"
+    IMPEDANCE_LOW = "impedance_low_pct"
+    RESULT_AGE = "result_age_s"
 
 
 class Basis(StrEnum):
@@ -66,6 +78,7 @@ class Basis(StrEnum):
     """1 - 0.6 f: what injected fluid leaves of the rise."""
     STANDING_STILL = "standing still"
     """2 s, or four steps of the display at the mean rate of the ramp where that is longer."""
+    RESULT_VALID = "validity of the stimulation result"
 
 
 class Side(StrEnum):
@@ -79,6 +92,8 @@ class Action(StrEnum):
     """What follows."""
 
     WARN = "warn"
+    VOID = "void"
+    """What the checks found no longer permits a lesion; the channel goes back to where a check is required."""
     REFUSE = "refuse"
     TRIP = "trip"
 

@@ -7,11 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.effects import Ask, Outcome
+from rfctl.kernel.events import Answered
 from rfctl.kernel.expected import USUAL, Budget
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.regulator import Regulator
 from rfctl.kernel.row import GENERATOR_WIDE, Action, Basis, Origin, Quantity, Row, Side
+from rfctl.kernel.stimulation import Override, Stimulation
 from rfctl.kernel.thermal import Thermal
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
@@ -138,6 +140,18 @@ class Sample(NamedTuple):
     power_limit_tissue_w: float | None
     temperature_at_rest_c: float | None
     from_cold_junction_k: float | None
+    stimulation_with_rf: float | None
+    uncommanded_stimulation: float | None
+    stimulation_mode_wrong: float | None
+    stimulation_rate_error_hz: float | None
+    stimulation_width_error_us: float | None
+    stimulation_excess_pct: float | None
+    electrode_changed: float | None
+    electrode_open: float | None
+    injection_change_pct: float | None
+    impedance_high_pct: float | None
+    impedance_low_pct: float | None
+    result_age_s: float | None
 
 
 class Mean(NamedTuple):
@@ -155,27 +169,33 @@ class Reference(NamedTuple):
         impedance_ohm: Z_pre, mean of 5 s.
         temperature_c: T0, mean of the same 5 s.
         series_ohm: R_series = Z_pre - Z0(T0), clipped to 0-200 ohm.
-        after_ohm: Z_post: mean of the last 5 s of the anaesthetic wait, or Z_pre without one.
+        after_ohm: Z_ref: mean of the last 5 s of the anaesthetic wait, or Z_pre without one.
+        after_c: T_ref: mean of the temperature over the same 5 s.
     """
 
     impedance_ohm: float
     temperature_c: float
     series_ohm: float
     after_ohm: float
+    after_c: float
 
 
 class CheckResult(NamedTuple):
     """Result of one stimulation check.
 
     Attributes:
-        performed: False when the plan does not use it.
-        amplitude_v: Sensory: the threshold. Motor: no response up to here. V; None when not performed.
+        performed: False when the plan does not use it, or a person left it out.
+        amplitude: Sensory: the threshold. Motor: no response up to here. In ``unit``; None when not performed.
         width_us: Pulse width, us; None when not performed.
+        unit: ``"V"`` or ``"mA"``, peak.
+        reason: Why it was not performed.
     """
 
     performed: bool
-    amplitude_v: float | None
-    width_us: int | None
+    amplitude: float | None = None
+    width_us: int | None = None
+    unit: str = "V"
+    reason: str = ""
 
 
 class Figures(NamedTuple):
@@ -220,6 +240,7 @@ class SiteResult(NamedTuple):
         reference: Impedance check, likewise.
         lesions: What each lesion delivered, in order, those that were begun.
         end_reason: Why nothing more was done.
+        overrides: What people took over.
     """
 
     site: int
@@ -228,6 +249,7 @@ class SiteResult(NamedTuple):
     reference: Reference | None
     lesions: tuple[Figures, ...]
     end_reason: str
+    overrides: tuple[Override, ...] = ()
 
     @property
     def figures(self) -> Figures | None:
@@ -247,8 +269,8 @@ class ChannelState(NamedTuple):
         off_ns: When off was last sent.
         intent: Number of the last intent of the channel, 0 before the first.
         intended: What that intent covers, as the permit that it stands behind; nothing before the first.
-        amplitude_v: Stimulation amplitude commanded, V.
-        stepped_ns: When it was last raised.
+        amplitude: Stimulation amplitude commanded, V or mA.
+        stepped_ns: When it was last set.
         token: Arm token, 0 for none.
         power_limit_w: Power limit at the generator's terminals, W.
         duration_s: Longest RF-on time, s.
@@ -265,6 +287,7 @@ class ChannelState(NamedTuple):
         thermal: What heat has left behind.
         regulator: The station's own temperature control of it; None where the generator controls the temperature.
         warned: Codes that have been warned of in this phase.
+        stimulation: What else is known of its stimulation check.
     """
 
     phase: Phase = Phase.START_OFF
@@ -275,7 +298,7 @@ class ChannelState(NamedTuple):
     off_ns: int = 0
     intent: int = 0
     intended: Permit = Permit(0, PermitKind.LESION, Envelope(), 0)
-    amplitude_v: float = 0.0
+    amplitude: float = 0.0
     stepped_ns: int = 0
     token: int = 0
     power_limit_w: float = 0.0
@@ -293,6 +316,7 @@ class ChannelState(NamedTuple):
     thermal: Thermal = Thermal()
     regulator: Regulator | None = None
     warned: frozenset[str] = frozenset()
+    stimulation: Stimulation = Stimulation()
 
     def observed(
         self, history: tuple[Sample, ...], mean: Mean, figures: Figures | None, thermal: Thermal
@@ -376,6 +400,7 @@ class KernelState(NamedTuple):
         off_verified: Off has been verified at the end.
         off_ns: When off was last asked for at the end.
         exit_code: What the command will exit with, once that is known.
+        answered: The last answer that was asked for.
     """
 
     setup: Setup
@@ -398,6 +423,7 @@ class KernelState(NamedTuple):
     off_verified: bool = False
     off_ns: int = 0
     exit_code: int = 0
+    answered: Answered | None = None
 
 
 def initial(setup: Setup) -> KernelState:

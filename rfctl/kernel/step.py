@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
 from rfctl.kernel.actions import gather, off, permit, set_outputs, site_result, with_channel
+from rfctl.kernel.checks import make_void
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
 from rfctl.kernel.events import (
     Answered,
@@ -315,6 +316,9 @@ def _answered(state: KernelState, event: Answered) -> Step:
             return _end(state, Outcome.REFUSED, EXIT_STOPPED, "the checklist was not confirmed", event.now_ns)
         note = Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}")
         return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), (note,)
+    state = state._replace(answered=event)
+    if event.choice is Choice.LEAVE_OUT and event.question is Question.POSITION:
+        return _leave_out(state, asked.channel, event)
     after, effects = _to_group(state, event) if event.question in GROUPED else _to_channel(state, asked.channel, event)
     if not effects:
         text = f"answer {event.choice!s} to {event.question!s} is not possible now and is ignored"
@@ -328,7 +332,11 @@ def _to_channel(state: KernelState, number: int, event: Answered) -> Step:
 
 def _to_group(state: KernelState, event: Answered) -> Step:
     """One word arms, and one word starts, all channels that were gathered."""
-    given = state._replace(armed_by=event.by) if event.question is Question.ARM else state._replace(started=True)
+    given = state
+    if event.choice is Choice.ARM:
+        given = state._replace(armed_by=event.by)
+    elif event.choice is Choice.START:
+        given = state._replace(started=True)
     effects: tuple[Effect, ...] = ()
     for number in state.group:
         given, more = _to_channel(given, number, event)
@@ -387,7 +395,10 @@ def _take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
     effects: list[Effect] = []
     ending: list[Trip] = []
     for verdict in verdicts:
-        if verdict.action is Action.WARN:
+        if verdict.action is Action.VOID:
+            state, more = _void(state, verdict)
+            effects += more
+        elif verdict.action is Action.WARN:
             effects.append(Note(Level.WARNING, verdict.channel, verdict.code, verdict.text))
             channel = state.channels[verdict.channel - 1]
             state = with_channel(state, verdict.channel, channel._replace(warned=channel.warned | {verdict.code}))
@@ -427,15 +438,7 @@ def _drop(state: KernelState, verdict: Trip) -> Step:
     channel = state.channels[number - 1]
     if channel.phase in {Phase.DROP_OFF, *OVER}:
         return state, ()
-    effects: tuple[Effect, ...] = ()
-    if number in state.group and (channel.phase in ARMING or channel.phase is Phase.ARM_READY):
-        for other in state.group:
-            if other != number and state.channels[other - 1].phase in ARMING | {Phase.ARM_READY}:
-                state, more = _disarm(state, other, now_ns)
-                effects = (*effects, *more)
-        state = state._replace(question=None)
-    if state.question is not None and state.question.channel == number:
-        state = state._replace(question=None)
+    state, effects = _disarm_group(state, number, now_ns)
     result = site_result(channel, verdict.text)
     state = with_channel(state, number, channel._replace(phase=Phase.DROP_OFF, since_ns=now_ns, mean=Mean()))
     state, (turned_off,) = off(state, number, now_ns, 0)
@@ -445,6 +448,46 @@ def _drop(state: KernelState, verdict: Trip) -> Step:
         group=tuple(n for n in state.group if n != number),
     )
     return state, (turned_off, Note(Level.TRIP, number, verdict.code, verdict.text), *effects)
+
+
+def _disarm_group(state: KernelState, number: int, now_ns: int) -> Step:
+    """The channel leaves its group: what waits with it for RF is armed anew, what it was asked is no question now."""
+    effects: tuple[Effect, ...] = ()
+    if number in state.group and state.channels[number - 1].phase in ARMING | {Phase.ARM_READY}:
+        for other in state.group:
+            if other != number and state.channels[other - 1].phase in ARMING | {Phase.ARM_READY}:
+                state, more = _disarm(state, other, now_ns)
+                effects = (*effects, *more)
+        state = state._replace(question=None)
+    if state.question is not None and state.question.channel == number:
+        state = state._replace(question=None)
+    return state, effects
+
+
+def _void(state: KernelState, verdict: Trip) -> Step:
+    """What the checks found no longer permits a lesion: off, and back to where a check is required."""
+    number, now_ns = verdict.channel, verdict.t_ns
+    state, effects = _disarm_group(state, number, now_ns)
+    channel = state.channels[number - 1]
+    channel = channel._replace(phase=Phase.VOID_OFF, since_ns=now_ns, mean=Mean(), warned=frozenset())
+    state = state._replace(group=tuple(n for n in state.group if n != number))
+    state, turned_off = make_void(
+        with_channel(state, number, channel), number, now_ns, 0, code=verdict.code, text=verdict.text
+    )
+    notes = (
+        Note(Level.WARNING, number, verdict.code, verdict.text),
+        Note(Level.INFO, number, "phase", str(Phase.VOID_OFF)),
+    )
+    return state, (*turned_off, *effects, *notes)
+
+
+def _leave_out(state: KernelState, number: int, event: Answered) -> Step:
+    """The site is given up, as a fault of its channel would have it: dropped, or the end of all, by the plan."""
+    void = state.channels[number - 1].stimulation
+    text = f"{void.void_text}; left out by {event.by}"
+    nan = float("nan")
+    trip = Trip(void.void_code, "HZ-08", number, nan, nan, "1", event.now_ns, text, Action.REFUSE, Origin.PROCESS)
+    return _take_verdicts(state, [trip])
 
 
 def _disarm(state: KernelState, number: int, now_ns: int) -> Step:
@@ -484,7 +527,7 @@ def _end(state: KernelState, outcome: Outcome, exit_code: int, ending: str, now_
         if channel.site >= 0 and channel.phase not in {Phase.DONE, Phase.DROPPED, Phase.DROP_OFF}
     )
     channels = tuple(
-        channel._replace(phase=Phase.ENDED, since_ns=now_ns, site=-1, off_ns=now_ns, amplitude_v=0.0, token=0)
+        channel._replace(phase=Phase.ENDED, since_ns=now_ns, site=-1, off_ns=now_ns, amplitude=0.0, token=0)
         for channel in state.channels
     )
     state = state._replace(

@@ -12,6 +12,8 @@ class Use(StrEnum):
     """What a plan says of a check."""
 
     REQUIRED = "required"
+    OPTIONAL = "optional"
+    """A person decides at the site."""
     NOT_USED = "not used"
 
 
@@ -57,20 +59,22 @@ class StimulationCheck:
     """One stimulation check, sensory or motor.
 
     Attributes:
-        use: Required, or not used.
-        reason: Why it is not used; empty when it is.
+        use: Required, optional, or not used.
+        reason: Why it is not used, or optional; empty when it is required.
         rate_hz: Pulse rate, Hz.
         width_us: Pulse width, us.
-        target_v: Sensory: at or below this, felt is met. Motor: at least this amplitude is reached. V.
-        maximum_v: Highest amplitude, V.
+        target: Sensory: at or below this, felt is met. Motor: at least this amplitude is reached. In ``unit``.
+        maximum: Highest amplitude, in ``unit``.
+        unit: Of the amplitude, peak: ``"V"`` or ``"mA"``.
     """
 
     use: Use
     reason: str
     rate_hz: float
     width_us: int
-    target_v: float
-    maximum_v: float
+    target: float
+    maximum: float
+    unit: str = "V"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ class Site:
         anaesthetic: Local anaesthetic.
         lesions: The lesions, at least one, in order.
         pad: Number of the dispersive electrode that returns its current, from 1.
+        result_valid_s: How long after the stimulation check its result permits a lesion, s.
     """
 
     name: str
@@ -134,6 +139,7 @@ class Site:
     anaesthetic: Anaesthetic
     lesions: tuple[Lesion, ...]
     pad: int = 1
+    result_valid_s: float = 1200.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
 from rfctl.kernel.actions import site_result
+from rfctl.kernel.checks import shown
 from rfctl.kernel.limits import REMOVE_BELOW_C
 from rfctl.kernel.state import Stage
 from rfctl.model.plan import Use
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.kernel.state import CheckResult, Figures, KernelState, Reference, SiteResult, Trip
+    from rfctl.kernel.stimulation import Override
     from rfctl.model.capability import SetPoint
     from rfctl.model.plan import Anaesthetic, Plan, Site, StimulationCheck
     from rfctl.model.plan import Lesion as PlannedLesion
@@ -278,6 +280,7 @@ def _site(evidence: Evidence, state: KernelState, result: SiteResult) -> dict[st
         *_impedance(result.reference, site),
         ["sensory check", _sensory(site, result.sensory)],
         ["motor check", _motor(site, result.motor)],
+        *_overrides(result.overrides),
         ["anaesthetic", _anaesthetic(site.anaesthetic, result, evidence, site.channel)],
     ]
     return {
@@ -315,28 +318,41 @@ def _impedance(reference: Reference | None, site: Site) -> Rows:
     return rows
 
 
-def _stimulus(check: StimulationCheck, amplitude_v: float) -> str:
-    return f"{amplitude_v:.1f} V, {check.rate_hz:g} Hz, {check.width_us / 1000:g} ms"
+def _stimulus(check: StimulationCheck, amplitude: float) -> str:
+    return f"{shown(amplitude)} {check.unit}, {check.rate_hz:g} Hz, {check.width_us / 1000:g} ms"
 
 
 def _sensory(site: Site, result: CheckResult | None) -> str:
     check = site.sensory
     if result is None:
         return "not reached"
-    if not result.performed or result.amplitude_v is None:
-        return f"not performed: {check.reason}"
-    felt = f"felt at {_stimulus(check, result.amplitude_v)}"
-    if result.amplitude_v > check.target_v + 1e-9:
-        felt += f" (above the target of {check.target_v:g} V)"
+    if not result.performed or result.amplitude is None:
+        return f"not performed: {result.reason}"
+    felt = f"felt at {_stimulus(check, result.amplitude)}"
+    if result.amplitude > check.target + 1e-9:
+        felt += f" (above the target of {check.target:g} {check.unit})"
     return felt
 
 
 def _motor(site: Site, result: CheckResult | None) -> str:
     if result is None:
         return "not reached"
-    if not result.performed or result.amplitude_v is None:
-        return f"not performed: {site.motor.reason}"
-    return f"no limb or radicular response to {_stimulus(site.motor, result.amplitude_v)}"
+    if not result.performed or result.amplitude is None:
+        return f"not performed: {result.reason}"
+    return f"no limb or radicular response to {_stimulus(site.motor, result.amplitude)}"
+
+
+def _overrides(overrides: tuple[Override, ...]) -> list[list[str]]:
+    """What a person took over stands where nobody can miss it."""
+    return [
+        [
+            f"{override.check}, taken over",
+            f"{override.found}. By {override.by}"
+            f"{f', position confirmed by imaging by {override.physician}' if override.physician else ''}: "
+            f"{override.reason}",
+        ]
+        for override in overrides
+    ]
 
 
 def _anaesthetic(anaesthetic: Anaesthetic, result: SiteResult, evidence: Evidence, channel: int) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from rfctl.errors import ConfigError
-from rfctl.kernel import guards
+from rfctl.kernel import guards, stimulation_guards
 from rfctl.kernel.events import Answered, Choice, Question, Stopped
-from rfctl.kernel.limits import STIMULATION_STEP_V
+from rfctl.kernel.stimulation import STIMULATION_STEP
 from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
 
@@ -23,21 +23,35 @@ if TYPE_CHECKING:
 THINK_NS = 400_000_000
 """A scripted operator takes so long over each answer: long enough for every step to be delivered and felt."""
 
+NO_ANSWER = Choice.DECLINE
+"""No question but the checklist takes it."""
+
 
 class SiteAnswers(strict_toml.Strict):
     """``[[site]]``: what is felt at this site.
 
     Attributes:
         name: Name of the site in the plan.
-        felt_at_v: Sensory threshold, V; None: never felt.
-        response_at_v: Motor response, V; None: none.
+        felt_at_v: Sensory threshold, V; with ``felt_at_ma`` None, too: never felt.
+        felt_at_ma: The same where the plan stimulates with mA.
+        response_at_v: Motor response, V; with ``response_at_ma`` None, too: none.
+        response_at_ma: The same where the plan stimulates with mA.
         accept_high: Accept a threshold above the target instead of repositioning.
+        perform_optional: Make a check that the plan calls optional.
+        override_reason: Take over a check that was not met, for this reason; empty: the procedure is stopped.
+        confirmed_by: Physician who confirms the position where the result of the checks has become void; with
+            ``override_reason``. Empty: the procedure is stopped.
     """
 
     name: str
     felt_at_v: float | None = Field(default=None, gt=0.0)
+    felt_at_ma: float | None = Field(default=None, gt=0.0)
     response_at_v: float | None = Field(default=None, gt=0.0)
+    response_at_ma: float | None = Field(default=None, gt=0.0)
     accept_high: bool = False
+    perform_optional: bool = True
+    override_reason: str = ""
+    confirmed_by: str = ""
 
 
 class AnswersSection(strict_toml.Strict):
@@ -81,14 +95,19 @@ class ScriptedOperator:
             self._asked, self._ready_ns = asked, now_ns + THINK_NS
         if now_ns < self._ready_ns:
             return None
-        if asked.question is Question.REPOSITION:
-            name = guards.site_of(state, asked.channel).name
-            return Stopped(now_ns, f"{self.name}: the answers know no second position at {name!r}")
         choice = self._choose(state, asked, now_ns)
         if choice is None:
             return None
         self._ready_ns = now_ns + THINK_NS
-        return Answered(now_ns, asked.question, choice, self.name)
+        if choice not in asked.choices:
+            name, what = guards.site_of(state, asked.channel).name, asked.question
+            return Stopped(now_ns, f"{self.name}: the answers know no way on at {name!r} ({what}): {asked.text}")
+        typed = choice is Choice.OVERRIDE or asked.question is Question.POSITION
+        reason, physician = "", ""
+        if typed:
+            answers = self._site(state, asked)
+            reason, physician = answers.override_reason, answers.confirmed_by
+        return Answered(now_ns, asked.question, choice, self.name, reason, physician)
 
     def _choose(self, state: KernelState, asked: Ask, now_ns: int) -> Choice | None:
         match asked.question:
@@ -96,33 +115,49 @@ class ScriptedOperator:
                 return self.checklist
             case Question.SENSORY | Question.MOTOR:
                 return self._feel(state, asked, now_ns)
-            case Question.SENSORY_HIGH:
-                return Choice.ACCEPT if self._site(state, asked).accept_high else Choice.REPOSITION
-            case Question.ANAESTHETIC:
-                return Choice.GIVEN
-            case Question.ARM:
-                return Choice.ARM
             case Question.START:
                 return Choice.START
+            case Question.ARM:
+                return Choice.ARM
             case Question.MOVE:
                 return Choice.DONE
-            case Question.REPOSITION:
-                return None
+            case Question.ANAESTHETIC:
+                return Choice.GIVEN
+            case Question.HIGHER:
+                return Choice.CONFIRM
+            case Question.PAUSED:
+                return Choice.AGAIN
+            case _:
+                return self._decide_on(asked.question, self._site(state, asked))
+
+    def _decide_on(self, question: Question, answers: SiteAnswers) -> Choice:
+        """What depends on the site's answers. A file knows one position: where another is needed, it has no answer."""
+        if question is Question.PERFORM:
+            return Choice.PERFORM if answers.perform_optional else Choice.LEAVE_OUT
+        if question is Question.SENSORY_HIGH and answers.accept_high:
+            return Choice.ACCEPT
+        if question is Question.POSITION and answers.confirmed_by:
+            return Choice.CONFIRM
+        return Choice.OVERRIDE if answers.override_reason else NO_ANSWER
 
     def _feel(self, state: KernelState, asked: Ask, now_ns: int) -> Choice | None:
         number, channel = asked.channel, state.channels[asked.channel - 1]
         answers = self._site(state, asked)
         sensory = asked.question is Question.SENSORY
-        felt_at_v = answers.felt_at_v if sensory else answers.response_at_v
-        if not guards.amplitude_delivered(state, number, now_ns):
-            return Choice.STEP if channel.amplitude_v == 0.0 else None
-        if felt_at_v is not None and channel.amplitude_v >= felt_at_v - 1e-9:
+        in_ma = stimulation_guards.check_of(state, number).unit == "mA"
+        if sensory:
+            felt_at = answers.felt_at_ma if in_ma else answers.felt_at_v
+        else:
+            felt_at = answers.response_at_ma if in_ma else answers.response_at_v
+        if not stimulation_guards.amplitude_delivered(state, number, now_ns):
+            return Choice.STEP if channel.amplitude == 0.0 else None
+        if felt_at is not None and channel.amplitude >= felt_at - 1e-9:
             return Choice.FELT if sensory else Choice.RESPONSE
-        if channel.amplitude_v + STIMULATION_STEP_V <= guards.ceiling_v(state, number) + 1e-9:
+        if channel.amplitude + STIMULATION_STEP <= stimulation_guards.last_envelope(state, number) + 1e-9:
             return Choice.STEP
         if sensory:
             return Choice.NOT_FELT
-        return Choice.NONE if guards.motor_target_delivered(state, number, now_ns) else None
+        return Choice.NONE if stimulation_guards.motor_target_delivered(state, number, now_ns) else None
 
     def _site(self, state: KernelState, asked: Ask) -> SiteAnswers:
         return self.sites[guards.site_of(state, asked.channel).name]

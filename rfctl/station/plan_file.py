@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Any, Literal
+import math
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from rfctl.errors import ConfigError
-from rfctl.kernel import limits
+from rfctl.kernel import limits, stimulation
 from rfctl.model import shipped, strict_toml
 from rfctl.model.electrode import find_electrode
 from rfctl.model.plan import (
@@ -51,23 +52,48 @@ class _Usable(strict_toml.Strict):
     reason: str = ""
 
     @model_validator(mode="after")
-    def _reason_given(self) -> _Usable:
+    def _reason_given(self) -> Self:
         if self.use == "not used" and not self.reason.strip():
             raise ValueError("use = 'not used' needs a reason")
         return self
 
 
-class _Stimulation(_Usable):
+class _Stimulation(strict_toml.Strict):
+    """Amplitudes are in V or in mA, by ``unit``; a key bears the unit that it is in."""
+
+    use: Literal["required", "optional", "not used"] = "required"
+    reason: str = ""
+    unit: Literal["V", "mA"] = "V"
     target_v: float
     maximum_v: float
+    target_ma: float | None = None
+    maximum_ma: float | None = None
 
     @model_validator(mode="after")
-    def _on_the_grid(self) -> _Stimulation:
-        step_v = limits.STIMULATION_STEP_V
-        for name, value in (("target_v", self.target_v), ("maximum_v", self.maximum_v)):
-            if abs(value / step_v - round(value / step_v)) > 1e-6:
-                raise ValueError(f"{name} = {value:g} is not reached in steps of {step_v:g} V")
+    def _stated(self) -> Self:
+        if self.use == "not used" and not self.reason.strip():
+            raise ValueError("use = 'not used' needs a reason")
+        foreign = ("target_v", "maximum_v") if self.unit == "mA" else ("target_ma", "maximum_ma")
+        for name in foreign:
+            if name in self.model_fields_set:
+                raise ValueError(f"{name} does not go with unit = {self.unit!r}")
+        if self.target is None or self.maximum is None:
+            raise ValueError("unit = 'mA' needs target_ma and maximum_ma: nothing is assumed for a current")
+        for name, value in (("target", self.target), ("maximum", self.maximum)):
+            if abs(value / stimulation.STIMULATION_STEP - round(value / stimulation.STIMULATION_STEP)) > 1e-6:
+                key = f"{name}_{self.unit.lower()}"
+                raise ValueError(
+                    f"{key} = {value:g} is not reached in steps of {stimulation.STIMULATION_STEP:g} {self.unit}"
+                )
         return self
+
+    @property
+    def target(self) -> float | None:
+        return self.target_v if self.unit == "V" else self.target_ma
+
+    @property
+    def maximum(self) -> float | None:
+        return self.maximum_v if self.unit == "V" else self.maximum_ma
 
 
 class SensorySection(_Stimulation):
@@ -75,8 +101,10 @@ class SensorySection(_Stimulation):
 
     rate_hz: float = Field(default=50.0, ge=2.0, le=200.0)
     width_us: int = Field(default=1000, ge=50, le=2000)
-    target_v: float = Field(default=0.5, gt=0.0, le=limits.SENSORY_MAX_V)
-    maximum_v: float = Field(default=1.0, gt=0.0, le=limits.SENSORY_MAX_V)
+    target_v: float = Field(default=0.5, gt=0.0, le=stimulation.SENSORY_MAX)
+    maximum_v: float = Field(default=1.0, gt=0.0, le=stimulation.SENSORY_MAX)
+    target_ma: float | None = Field(default=None, gt=0.0, le=stimulation.SENSORY_MAX)
+    maximum_ma: float | None = Field(default=None, gt=0.0, le=stimulation.SENSORY_MAX)
 
 
 class MotorSection(_Stimulation):
@@ -84,8 +112,10 @@ class MotorSection(_Stimulation):
 
     rate_hz: float = Field(default=2.0, ge=2.0, le=200.0)
     width_us: int = Field(default=1000, ge=50, le=2000)
-    target_v: float = Field(default=2.0, gt=0.0, le=limits.MOTOR_MAX_V)
-    maximum_v: float = Field(default=limits.MOTOR_MAX_V, gt=0.0, le=limits.MOTOR_MAX_V)
+    target_v: float = Field(default=2.0, gt=0.0, le=stimulation.MOTOR_MAX)
+    maximum_v: float = Field(default=stimulation.MOTOR_MAX, gt=0.0, le=stimulation.MOTOR_MAX)
+    target_ma: float | None = Field(default=None, gt=0.0, le=stimulation.MOTOR_MAX)
+    maximum_ma: float | None = Field(default=None, gt=0.0, le=stimulation.MOTOR_MAX)
 
 
 class AnaestheticSection(_Usable):
@@ -136,6 +166,15 @@ class SiteSection(strict_toml.Strict):
     anaesthetic: AnaestheticSection
     lesion: LesionSection
     further: list[FurtherLesionSection] = Field(default=[], max_length=5)
+    result_valid_min: float = Field(
+        default=20.0, ge=stimulation.RESULT_VALID_MIN_S / 60.0, le=stimulation.RESULT_VALID_MAX_S / 60.0
+    )
+
+    @model_validator(mode="after")
+    def _one_unit(self) -> Self:
+        if self.sensory.unit != self.motor.unit and "not used" not in {self.sensory.use, self.motor.use}:
+            raise ValueError("sensory and motor have one unit: the motor check goes to twice the sensory threshold")
+        return self
 
 
 class PresetSection(strict_toml.Strict):
@@ -224,7 +263,9 @@ def _fill(site: dict[str, Any], preset: Path, digest: hashlib._Hash) -> None:
     for name, table in load_preset(preset).items():
         own = site.get(name, {})
         if isinstance(own, dict):
-            site[name] = {**table, **own}
+            other_unit = own.get("unit", "V") != table.get("unit", "V")
+            kept = {key: value for key, value in table.items() if not (other_unit and key.endswith(("_v", "_ma")))}
+            site[name] = {**kept, **own}
 
 
 def _lesion(section: SiteSection, lesion: LesionSection) -> Lesion:
@@ -254,10 +295,17 @@ def _site(section: SiteSection) -> Site:
         ),
         lesions=tuple(_lesion(section, lesion) for lesion in (section.lesion, *section.further)),
         pad=section.pad,
+        result_valid_s=section.result_valid_min * 60.0,
     )
 
 
 def _check(section: SensorySection | MotorSection) -> StimulationCheck:
     return StimulationCheck(
-        Use(section.use), section.reason, section.rate_hz, section.width_us, section.target_v, section.maximum_v
+        Use(section.use),
+        section.reason,
+        section.rate_hz,
+        section.width_us,
+        section.target or math.nan,
+        section.maximum or math.nan,
+        section.unit,
     )

@@ -317,7 +317,7 @@ class Procedure:
                 else:
                     await generator.set_power(effect.channel, effect.value)
             case SetAmplitude():
-                await generator.set_amplitude(effect.channel, effect.amplitude_v)
+                await generator.set_amplitude(effect.channel, effect.amplitude)
         return 0
 
 

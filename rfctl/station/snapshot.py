@@ -97,9 +97,10 @@ class ChannelSnapshot:
         power_w: At the generator's terminals, W.
         rf_on: By measurement.
         stimulating: By measurement.
-        amplitude_v: Stimulation as delivered, V.
-        sensory_threshold_v: Felt at, V.
-        motor_negative_to_v: No response up to, V.
+        amplitude: Stimulation as delivered.
+        sensory_threshold: Felt at.
+        motor_negative_to: No response up to.
+        stimulation_unit: Of these, V or mA.
         progress: Of the present phase.
         limits: In force now.
         peak_c: Highest temperature of the lesion, degC.
@@ -117,9 +118,10 @@ class ChannelSnapshot:
     power_w: float | None
     rf_on: bool | None
     stimulating: bool | None
-    amplitude_v: float | None
-    sensory_threshold_v: float | None
-    motor_negative_to_v: float | None
+    amplitude: float | None
+    sensory_threshold: float | None
+    motor_negative_to: float | None
+    stimulation_unit: str
     progress: Progress | None
     limits: LimitsInForce
     peak_c: float | None
@@ -365,9 +367,10 @@ def _channel(state: KernelState, number: int, curve: tuple[CurvePoint, ...]) -> 
         power_w=_known(measured.power_w) if measured is not None else None,
         rf_on=measured.rf_on if measured is not None else None,
         stimulating=measured.stimulating if measured is not None else None,
-        amplitude_v=_known(measured.stimulation_amplitude) if measured is not None else None,
-        sensory_threshold_v=channel.sensory.amplitude_v if channel.sensory is not None else None,
-        motor_negative_to_v=channel.motor.amplitude_v if channel.motor is not None else None,
+        amplitude=_known(measured.stimulation_amplitude) if measured is not None else None,
+        sensory_threshold=channel.sensory.amplitude if channel.sensory is not None else None,
+        motor_negative_to=channel.motor.amplitude if channel.motor is not None else None,
+        stimulation_unit=site.sensory.unit if site is not None else "V",
         progress=_progress(setup, channel, measured, state.received_ns),
         limits=_limits(setup, channel),
         peak_c=_known(figures.peak_c) if figures is not None else None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rfctl.kernel.state import CheckResult, Figures, KernelState, SiteResult, Trip
+    from rfctl.kernel.stimulation import Override
     from rfctl.model.plan import Lesion, Site, StimulationCheck
 
 OPTIONAL = ("report", "telemetry_published", "telemetry_received", "mqtt", "temperature_control", "set_point")
@@ -56,10 +57,25 @@ def _check(result: CheckResult | None, plan: StimulationCheck, amplitude: str) -
     performed = result is not None and result.performed
     return {
         "performed": performed,
-        amplitude: result.amplitude_v if result and performed else None,
-        "unit": "V",
+        amplitude: result.amplitude if result and performed else None,
+        "unit": plan.unit,
         "width_us": plan.width_us if performed else None,
-        "reason": plan.reason or None,
+        "reason": (result.reason if result else "") or plan.reason or None,
+    }
+
+
+def _in_volts(check: dict[str, Any], amplitude: str) -> float | None:
+    value: float | None = check[amplitude]
+    return value if check["unit"] == "V" else None
+
+
+def _override(override: Override) -> dict[str, Any]:
+    return {
+        "check": str(override.check),
+        "found": override.found,
+        "by": override.by,
+        "reason": override.reason,
+        "physician": override.physician or None,
     }
 
 
@@ -73,8 +89,9 @@ def _site(site: Site, result: SiteResult) -> dict[str, Any]:
         "channel": site.channel,
         "sensory": sensory,
         "motor": motor,
-        "sensory_threshold_v": sensory["threshold"],
-        "motor_negative_to_v": motor["negative_to"],
+        "sensory_threshold_v": _in_volts(sensory, "threshold"),
+        "motor_negative_to_v": _in_volts(motor, "negative_to"),
+        "overrides": [_override(override) for override in result.overrides],
         **lesions[0],
         "lesions": lesions,
         "impedance_start_ohm": _rounded(reference.impedance_ohm, 1) if reference else None,

@@ -218,7 +218,7 @@ STIMULATED = (
     Stimulated("counter_frozen", {}, "counter_frozen", EXIT_DEVICE, 0.4),  # HZ-18
     Stimulated("no_reply", {"seconds": 2.0}, "sample_age", EXIT_DEVICE, 0.5),  # HZ-17, by the lease
     Stimulated("socket_cut", {"seconds": 2.0}, "link_lost", EXIT_DEVICE, 0.5),
-    Stimulated("rf_without_command", {"channel": 1}, "uncommanded_rf", EXIT_DEVICE, 0.2),  # HZ-28
+    Stimulated("rf_without_command", {"channel": 1}, "stimulation_with_rf", EXIT_DEVICE, 0.2),  # HZ-28
 )
 
 
@@ -228,7 +228,7 @@ async def test_a_fault_while_stimulating_ends_the_stimulation_in_time(
 ) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin(bench.order(plan=plan_text(sensory="required")))
-        await bench.until(lambda state: state.channels[0].amplitude_v >= 0.3)
+        await bench.until(lambda state: state.channels[0].amplitude >= 0.3)
         await asyncio.sleep(2 * POLL_S)  # the step is delivered, the next one not yet asked for
         began_ns = clock.monotonic_ns()
         bench.simulator.faults.start(case.fault, **case.parameters)

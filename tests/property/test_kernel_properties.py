@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from rfctl.kernel import limits
+from rfctl.kernel import limits, stimulation
 from rfctl.kernel.effects import (
     Arm,
     Claim,
@@ -232,12 +232,12 @@ class KernelMachine(RuleBasedStateMachine):
                 assert envelope.temperature_c <= limits.SET_TEMPERATURE_MAX_C
                 assert envelope.power_w <= decision.after.setup.rated_power_w
                 assert envelope.duration_s <= limits.DURATION_MAX_S
-                assert envelope.stimulation_v <= limits.SENSORY_MAX_V
+                assert envelope.stimulation_v <= stimulation.MOTOR_MAX
             case StartStimulation():
                 assert isinstance(decision.event, Durable)
             case SetAmplitude():
                 assert isinstance(decision.event, Answered)
-                assert effect.amplitude_v <= intended.envelope.stimulation_v + 1e-6
+                assert effect.amplitude <= intended.envelope.stimulation_v + 1e-6
             case SetOutput():
                 assert isinstance(decision.event, Sampled)
                 assert 0.0 <= effect.value <= intended.envelope.voltage_v_rms

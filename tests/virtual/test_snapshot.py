@@ -57,7 +57,7 @@ async def test_in_hold_the_onlooker_sees_what_the_generator_measures(tmp_path: P
         assert (heated.phase, heated.rf_on, heated.site) == ("hold", True, "bench")
         assert heated.temperature_c == truth.temperature_c
         assert heated.power_w == truth.power_w
-        assert heated.sensory_threshold_v == 0.4
+        assert heated.sensory_threshold == 0.4
         assert heated.progress is not None
         assert heated.progress.what == "hold"
         assert heated.progress.done_s == pytest.approx(5.0, abs=0.06)

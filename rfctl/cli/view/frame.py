@@ -158,7 +158,7 @@ def _output(channel: ChannelSnapshot) -> tuple[str, str]:
     if channel.rf_on:
         return "● RF ON", "bold white on red"
     if channel.stimulating:
-        return f"◆ STIMULATING {_number(channel.amplitude_v, 1)} V", "bold black on cyan"
+        return f"◆ STIMULATING {_number(channel.amplitude, 1)} {channel.stimulation_unit}", "bold black on cyan"
     return "○ output off", "green"
 
 
@@ -182,10 +182,10 @@ def _panel(channel: ChannelSnapshot, width: int) -> list[Text]:
         (f"{_number(channel.impedance_ohm, 0)} ohm", "bold cyan"), "   ", (power, "bold magenta"), limit
     )
     checks = []
-    if channel.sensory_threshold_v is not None:
-        checks.append(f"felt at {channel.sensory_threshold_v:.1f} V")
-    if channel.motor_negative_to_v is not None:
-        checks.append(f"no response to {channel.motor_negative_to_v:.1f} V")
+    if channel.sensory_threshold is not None:
+        checks.append(f"felt at {channel.sensory_threshold:g} {channel.stimulation_unit}")
+    if channel.motor_negative_to is not None:
+        checks.append(f"no response to {channel.motor_negative_to:.1f} {channel.stimulation_unit}")
     delivered = []
     if channel.peak_c is not None:
         delivered.append(f"peak {channel.peak_c:.1f} degC")

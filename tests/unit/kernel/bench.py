@@ -33,11 +33,17 @@ from rfctl.kernel.effects import (
     StartStimulation,
 )
 from rfctl.kernel.events import Answered, Choice, Command, Completed, Durable, Event, Question, Sampled, Stopped
-from rfctl.kernel.guards import ceiling_v, lesion_of, may_step, motor_target_delivered
+from rfctl.kernel.guards import lesion_of
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.row import Row
 from rfctl.kernel.state import ChannelState, KernelState, Sample, Setup, Stage, initial
 from rfctl.kernel.step import step
+from rfctl.kernel.stimulation_guards import (
+    envelope_ends_before_the_check,
+    last_envelope,
+    may_step,
+    motor_target_delivered,
+)
 from rfctl.kernel.thermal import Thermal, predicted_rise_k, warmed
 from rfctl.model.capability import SetPoint
 from rfctl.model.electrode import find_electrode
@@ -55,6 +61,7 @@ from rfctl.model.plan import (
     Use,
 )
 from rfctl.model.reading import ChannelReading, Mode, PadStatus, Reading
+from rfctl.model.settings import StimulationSettings
 
 PERIOD_NS = 50_000_000
 SESSION = 4711
@@ -67,11 +74,12 @@ TISSUE_OHM = ELECTRODE.impedance_ohm
 RAMP_POWER_W = 4.0
 HOLD_POWER_W = 2.0
 
+OFF_SETTINGS = StimulationSettings("V", 50.0, 1000, 0.0)
 Alteration = object | Callable[[float, object], object]
 """A value, or a function of (seconds since it was altered, value as it would be)."""
 
 SENSORY = StimulationCheck(Use.REQUIRED, "", 50.0, 1000, 0.5, 1.0)
-MOTOR = StimulationCheck(Use.REQUIRED, "", 2.0, 1000, 2.0, 3.0)
+MOTOR = StimulationCheck(Use.REQUIRED, "", 2.0, 1000, 2.0, 10.0)
 ANAESTHETIC = Anaesthetic(Use.REQUIRED, "", "lidocaine 2 %", 0.5, 6.0)
 LESION = Lesion(80.0, 5.0, 4.3, TimerDefinition.SET_TEMPERATURE)
 
@@ -143,6 +151,10 @@ class Person:
             Question.CHECKLIST: Choice.CONFIRM,
             Question.SENSORY_HIGH: Choice.ACCEPT,
             Question.REPOSITION: Choice.DONE,
+            Question.PERFORM: Choice.PERFORM,
+            Question.PAUSED: Choice.AGAIN,
+            Question.HIGHER: Choice.CONFIRM,
+            Question.POSITION: Choice.DONE,
             Question.ANAESTHETIC: Choice.GIVEN,
             Question.ARM: Choice.ARM,
             Question.START: Choice.START,
@@ -153,15 +165,15 @@ class Person:
         return self._feel(state, asked.channel, now_ns, sensory=asked.question is Question.SENSORY)
 
     def _feel(self, state: KernelState, number: int, now_ns: int, *, sensory: bool) -> Choice | None:
-        amplitude_v = state.channels[number - 1].amplitude_v
+        amplitude = state.channels[number - 1].amplitude
         felt_at_v = self.felt_at_v if sensory else self.response_at_v
         measured = state.reading.channels[number - 1] if state.reading else None
-        delivered = measured is not None and abs(measured.stimulation_amplitude - amplitude_v) < 0.01
-        if amplitude_v and delivered and felt_at_v is not None and amplitude_v >= felt_at_v - 1e-9:
+        delivered = measured is not None and abs(measured.stimulation_amplitude - amplitude) < 0.01
+        if amplitude and delivered and felt_at_v is not None and amplitude >= felt_at_v - 1e-9:
             return Choice.FELT if sensory else Choice.RESPONSE
-        if may_step(state, number, now_ns):
+        if may_step(state, number, now_ns) or envelope_ends_before_the_check(state, number, now_ns):
             return Choice.STEP
-        if sensory and delivered and amplitude_v >= ceiling_v(state, number) - 1e-9:
+        if sensory and delivered and amplitude >= last_envelope(state, number) - 1e-9:
             return Choice.NOT_FELT
         return Choice.NONE if not sensory and motor_target_delivered(state, number, now_ns) else None
 
@@ -175,7 +187,8 @@ class Output:
     ramp_c_per_s: float = 0.0
     rf_on: bool = False
     stimulating: bool = False
-    amplitude_v: float = 0.0
+    amplitude: float = 0.0
+    stimulation: StimulationSettings = OFF_SETTINGS
     set_point: float = 0.0
     power_limit_w: float = math.inf
     warmth: Thermal = field(default_factory=Thermal)
@@ -204,6 +217,12 @@ class Output:
             warm_c = BODY_C + max(predicted_rise_k(self.warmth), 0.0)
             self.temperature_c = max(self.temperature_c - COOLING_C_PER_S * seconds, min(self.temperature_c, warm_c))
 
+    @property
+    def _mode(self) -> Mode:
+        if self.stimulating:
+            return Mode.STIMULATION_VOLTAGE if self.stimulation.unit == "V" else Mode.STIMULATION_CURRENT
+        return Mode.LESION_TEMPERATURE if self.rf_on else Mode.NONE
+
     def measure(self) -> ChannelReading:
         """What the channel reports."""
         current_ma = math.sqrt(self.power_tissue_w / self.tissue_ohm) * 1e3
@@ -221,11 +240,11 @@ class Output:
             rf_on=self.rf_on,
             stimulating=self.stimulating,
             electrode_present=True,
-            mode=Mode.LESION_TEMPERATURE if self.rf_on else Mode.NONE,
-            stimulation_width_us=1000,
-            stimulation_rate_hz=50.0,
-            stimulation_amplitude=self.amplitude_v,
-            electrode_id=0,
+            mode=self._mode,
+            stimulation_width_us=self.stimulation.width_us,
+            stimulation_rate_hz=self.stimulation.rate_hz,
+            stimulation_amplitude=self.amplitude,
+            electrode_id=0x1810,
             fault_bits=0,
             rf_on_ms=0,
             arm_token=0,
@@ -358,9 +377,9 @@ class Bench:
     def stop(self, by: str = "operator") -> tuple[Effect, ...]:
         return self.feed(Stopped(self.now_ns, by))
 
-    def answer(self, question: Question, choice: Choice) -> tuple[Effect, ...]:
+    def answer(self, question: Question, choice: Choice, reason: str = "", physician: str = "") -> tuple[Effect, ...]:
         """A person answers, asked or not."""
-        return self.feed(Answered(self.now_ns, question, choice, "tester"))
+        return self.feed(Answered(self.now_ns, question, choice, "tester", reason, physician))
 
     def advance(self) -> None:
         """Whatever comes next: a pending event, an answer, else a sample."""
@@ -433,11 +452,11 @@ class Bench:
         output = self.outputs[(getattr(effect, "channel", 0) or 1) - 1]
         match effect:
             case ChannelOff():
-                output.rf_on, output.stimulating, output.amplitude_v = False, False, 0.0
+                output.rf_on, output.stimulating, output.amplitude = False, False, 0.0
                 self._done(Command.CHANNEL_OFF, effect.channel)
             case Off():
                 for each in self.outputs:
-                    each.rf_on, each.stimulating, each.amplitude_v = False, False, 0.0
+                    each.rf_on, each.stimulating, each.amplitude = False, False, 0.0
             case Claim():
                 self.owner, self.lease_ms = SESSION, 500
                 self._done(Command.CLAIM, 0)
@@ -467,10 +486,10 @@ class Bench:
                 output.rf_on = True
                 self._done(Command.FIRE, effect.channel)
             case StartStimulation():
-                output.stimulating = True
+                output.stimulating, output.stimulation = True, effect.settings
                 self._done(Command.START_STIMULATION, effect.channel)
             case SetAmplitude():
-                output.amplitude_v = effect.amplitude_v
+                output.amplitude = effect.amplitude
             case _:
                 pass
 
@@ -483,8 +502,24 @@ PERSON_FOR = {
     Phase.REPOSITION_OFF: Person(response_at_v=1.0, silent=frozenset({Question.REPOSITION})),
     Phase.REPOSITION: Person(response_at_v=1.0, silent=frozenset({Question.REPOSITION})),
     Phase.DISARM_OFF: Person(silent=frozenset({Question.START})),
+    Phase.SENSORY_CHOICE: Person(silent=frozenset({Question.PERFORM})),
+    Phase.MOTOR_CHOICE: Person(silent=frozenset({Question.PERFORM})),
+    Phase.PAUSED: Person(silent=frozenset({Question.PAUSED})),
+    Phase.HIGHER: Person(felt_at_v=None, silent=frozenset({Question.HIGHER})),
+    Phase.HIGHER_OFF: Person(felt_at_v=None, silent=frozenset({Question.HIGHER})),
+    Phase.VOID_OFF: Person(silent=frozenset({Question.ARM, Question.POSITION})),
+    Phase.STIM_REQUIRED: Person(silent=frozenset({Question.ARM, Question.POSITION})),
 }
 """Who leads to a phase that an ordinary procedure does not pass."""
+
+TO_THREE = replace(SENSORY, maximum=3.0)
+OTHER_PLANS = {
+    Phase.SENSORY_CHOICE: (site("L4, left", 1, sensory=replace(SENSORY, use=Use.OPTIONAL)), TWO_SITES[1]),
+    Phase.MOTOR_CHOICE: (site("L4, left", 1, motor=replace(MOTOR, use=Use.OPTIONAL)), TWO_SITES[1]),
+    Phase.HIGHER: (site("L4, left", 1, sensory=TO_THREE), TWO_SITES[1]),
+    Phase.HIGHER_OFF: (site("L4, left", 1, sensory=TO_THREE), TWO_SITES[1]),
+}
+"""Plans that lead to a phase that an ordinary one does not pass."""
 
 TOGETHER = frozenset({Phase.QUEUED, Phase.LESION_READY, Phase.PROBE, Phase.PROBE_OFF, Phase.MOVE, Phase.RECHECK})
 """Phases that a channel passes only where several heat together, or with several lesions at a site."""
@@ -504,8 +539,13 @@ def _reached(phase: Phase, set_point: SetPoint | None) -> Bench:
         return bench.reach(phase)
     if phase in TOGETHER:
         return Bench(batch(set_point=set_point), person).reach(phase)
-    bench = Bench(setup_of(set_point=set_point), person)
+    bench = Bench(setup_of(*OTHER_PLANS.get(phase, ()), set_point=set_point), person)
     bench.sample()
+    if phase in {Phase.PAUSE_OFF, Phase.PAUSED}:
+        bench.reach(Phase.SENSORY).answer(Question.SENSORY, Choice.OFF)
+    if phase in {Phase.VOID_OFF, Phase.STIM_REQUIRED}:
+        bench.reach(Phase.ARM_READY)
+        bench.alter(1, electrode_id=0x2210)
     if phase is Phase.ENDED:
         bench.reach(Phase.HOLD).stop()
         return bench

@@ -96,8 +96,8 @@ def test_nothing_is_warned_of_in_an_ordinary_procedure(whole: Bench) -> None:
 @pytest.mark.parametrize("index", [0, 1])
 def test_results_of_a_site_say_what_was_felt_and_delivered(whole: Bench, index: int) -> None:
     result = whole.state.results[index]
-    assert result.sensory == CheckResult(performed=True, amplitude_v=0.4, width_us=1000)
-    assert result.motor == CheckResult(performed=True, amplitude_v=2.0, width_us=1000)
+    assert result.sensory == CheckResult(performed=True, amplitude=0.4, width_us=1000)
+    assert result.motor == CheckResult(performed=True, amplitude=2.0, width_us=1000)
     assert result.reference is not None
     assert result.reference.impedance_ohm == pytest.approx(SERIES_OHM + TISSUE_OHM)
     assert result.reference.series_ohm == pytest.approx(100.0)
@@ -353,16 +353,16 @@ def test_the_lease_is_renewed_only_by_a_decision_that_found_nothing() -> None:
 
 
 def test_motor_goes_to_twice_the_sensory_threshold_where_that_is_more() -> None:
-    motor = replace(MOTOR, target_v=0.6)
+    motor = replace(MOTOR, target=0.6)
     bench = Bench(setup_of(site("low target", 1, motor=motor))).finished()
     result = bench.state.results[0]
     assert result.sensory is not None
     assert result.motor is not None
-    assert result.motor.amplitude_v == pytest.approx(0.8) == pytest.approx(2 * (result.sensory.amplitude_v or 0.0))
+    assert result.motor.amplitude == pytest.approx(0.8) == pytest.approx(2 * (result.sensory.amplitude or 0.0))
 
 
 def test_no_response_counts_only_once_the_target_has_been_held_for_a_second() -> None:
-    bench = at(Phase.MOTOR).until(lambda b: b.channel.amplitude_v >= 2.0 - 1e-9)
+    bench = at(Phase.MOTOR).until(lambda b: b.channel.amplitude >= 2.0 - 1e-9)
     reached_ns = bench.now_ns
     bench.sample()
     bench.answer(Question.MOTOR, Choice.NONE)
@@ -373,7 +373,7 @@ def test_no_response_counts_only_once_the_target_has_been_held_for_a_second() ->
 
 
 def test_no_response_below_the_target_is_not_taken() -> None:
-    bench = at(Phase.MOTOR).until(lambda b: b.channel.amplitude_v >= 1.0)
+    bench = at(Phase.MOTOR).until(lambda b: b.channel.amplitude >= 1.0)
     bench.samples(40)
     bench.answer(Question.MOTOR, Choice.NONE)
     assert bench.channel.phase is Phase.MOTOR
@@ -389,7 +389,7 @@ def test_felt_is_not_taken_before_the_amplitude_is_delivered() -> None:
 @pytest.mark.requirement("stimulation.steps")
 def test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_volt_a_second(whole: Bench) -> None:
     steps = [
-        (decision.event.now_ns, effect.amplitude_v)
+        (decision.event.now_ns, effect.amplitude)
         for decision in whole.decisions
         for effect in decision.effects
         if isinstance(effect, SetAmplitude) and effect.channel == 1
@@ -414,10 +414,10 @@ def test_a_step_is_not_taken_before_the_one_before_is_delivered() -> None:
 
 
 def test_a_step_beyond_the_maximum_is_not_taken() -> None:
-    bench = Bench(setup_of(), Person(felt_at_v=None)).until(lambda b: b.channel.amplitude_v >= 1.0 - 1e-9)
+    bench = Bench(setup_of(), Person(felt_at_v=None)).until(lambda b: b.channel.amplitude >= 1.0 - 1e-9)
     bench.samples(10)
     bench.answer(Question.SENSORY, Choice.STEP)
-    assert bench.channel.amplitude_v == pytest.approx(1.0)
+    assert bench.channel.amplitude == pytest.approx(1.0)
     assert bench.notes("answer_ignored")
 
 
@@ -460,7 +460,7 @@ def test_a_threshold_above_the_target_is_asked_about() -> None:
     accepted = bench.copy()
     accepted.person = Person()
     accepted.answer(Question.SENSORY_HIGH, Choice.ACCEPT)
-    assert accepted.reach(Phase.MOTOR_OFF).channel.motor == CheckResult(performed=True, amplitude_v=2.0, width_us=1000)
+    assert accepted.reach(Phase.MOTOR_OFF).channel.motor == CheckResult(performed=True, amplitude=2.0, width_us=1000)
     bench.answer(Question.SENSORY_HIGH, Choice.REPOSITION)
     assert bench.channel.phase is Phase.REPOSITION
 
@@ -486,9 +486,9 @@ def test_what_the_plan_does_not_use_is_noted_with_its_reason() -> None:
         "anaesthetic not performed: nobody is connected",
     ]
     assert StartStimulation not in kinds(bench.effects)
-    not_performed = CheckResult(performed=False, amplitude_v=None, width_us=None)
+    not_performed = CheckResult(performed=False, reason="bench")
     assert bench.state.results[0].sensory == not_performed
-    assert bench.state.results[0].motor == not_performed
+    assert bench.state.results[0].motor == not_performed._replace(reason="phantom")
 
 
 # anaesthetic

@@ -66,7 +66,7 @@ def test_an_output_of_which_nothing_is_known_is_not_called_off(mid_hold: Snapsho
 def test_each_choice_is_shown_with_its_letter(mid_hold: Snapshot) -> None:
     drawn = text(replace(mid_hold, question=MOTOR))
     assert "waiting for A. Physician" in drawn
-    assert "[u] up 0.1 V   [n] no response   [r] response   [p] reposition" in drawn
+    assert "[u] up 0.1   [n] no response   [r] response   [p] reposition" in drawn
 
 
 def test_an_onlooker_is_shown_the_question_and_no_letters(mid_hold: Snapshot) -> None:

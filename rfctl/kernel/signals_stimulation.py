@@ -1,0 +1,132 @@
+"""Signals of the stimulator, and of what must hold from the checks to RF on, as the rows compare them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from rfctl.kernel.phase import BEFORE_RF, LESION, OFF_VERIFYING, STIMULATION, STIMULATION_STARTING, Phase
+from rfctl.kernel.stimulation import OPEN_OHM, allowed_amplitude
+from rfctl.model.plan import Medium
+from rfctl.model.reading import Mode
+
+if TYPE_CHECKING:
+    from rfctl.kernel.state import ChannelState, KernelState
+    from rfctl.model.reading import ChannelReading, Reading
+
+MODES = {"V": Mode.STIMULATION_VOLTAGE, "mA": Mode.STIMULATION_CURRENT}
+EXCESS_OF = 1.0
+"""V or mA: an excess is in percent of the amplitude, of at least this."""
+MAY_STIMULATE = STIMULATION | STIMULATION_STARTING | OFF_VERIFYING | {Phase.ENDED}
+WITHOUT_STIMULATION = frozenset(Phase) - MAY_STIMULATE
+"""Phases in which the stimulator has no business to be on."""
+SAME_ELECTRODE_BEFORE_RF = BEFORE_RF | {
+    Phase.SENSORY_CHOICE,
+    Phase.SENSORY,
+    Phase.SENSORY_HIGH,
+    Phase.MOTOR_CHOICE,
+    Phase.MOTOR,
+    Phase.ANAESTHETIC_NEXT,
+    Phase.ANAESTHETIC,
+    Phase.ANAESTHETIC_WAIT,
+    Phase.MOVE,
+    Phase.RECHECK,
+}
+"""Phases from the impedance check on in which another electrode makes what was found void."""
+SAME_ELECTRODE = SAME_ELECTRODE_BEFORE_RF | LESION
+ALPHA_PER_K = (0.007, 0.025)
+"""Bounds of the share of its impedance that tissue loses with each K; what lies between them is no movement. Which of
+them bounds which side depends on whether it is warmer or colder than at the reference: decision 0010.
+"""
+
+
+class StimulationSignals(NamedTuple):
+    """In the order of their fields in Sample. None: not applicable now."""
+
+    stimulation_with_rf: float | None = None
+    uncommanded_stimulation: float | None = None
+    stimulation_mode_wrong: float | None = None
+    stimulation_rate_error_hz: float | None = None
+    stimulation_width_error_us: float | None = None
+    stimulation_excess_pct: float | None = None
+    electrode_changed: float | None = None
+    electrode_open: float | None = None
+    injection_change_pct: float | None = None
+    impedance_high_pct: float | None = None
+    impedance_low_pct: float | None = None
+    result_age_s: float | None = None
+
+
+QUIET = StimulationSignals(stimulation_with_rf=0.0, uncommanded_stimulation=0.0)
+SAME = QUIET._replace(electrode_changed=0.0)
+
+
+def stimulation_signals(
+    state: KernelState, number: int, reading: Reading, impedance_mean_ohm: float | None, now_ns: int
+) -> StimulationSignals:
+    """The signals of channel ``number``; ``impedance_mean_ohm`` where the phase's mean is complete."""
+    channel, measured = state.channels[number - 1], reading.channels[number - 1]
+    phase = channel.phase
+    if phase in LESION and not measured.stimulating:
+        return SAME if not _changed(channel, measured) else SAME._replace(electrode_changed=1.0)
+    found = QUIET
+    if measured.stimulating:
+        both = any(each.rf_on for each in reading.channels)
+        found = found._replace(
+            stimulation_with_rf=float(both), uncommanded_stimulation=float(phase in WITHOUT_STIMULATION)
+        )
+    if phase in STIMULATION:
+        found = _of_the_stimulator(state, channel, measured, now_ns, found)
+    if phase in SAME_ELECTRODE:
+        found = found._replace(electrode_changed=float(_changed(channel, measured)))
+    if phase in BEFORE_RF:
+        return _before_rf(state, channel, measured, now_ns, found)
+    if phase is Phase.ANAESTHETIC_WAIT and channel.reference is not None and state.setup.medium is not Medium.LOAD:
+        is_open = measured.impedance_fresh and not measured.impedance_ohm <= OPEN_OHM
+        found = found._replace(electrode_open=float(is_open))
+        if impedance_mean_ohm is not None:
+            before_ohm = channel.reference.impedance_ohm - channel.reference.series_ohm
+            change_ohm = impedance_mean_ohm - channel.reference.impedance_ohm
+            change_pct = 100.0 * change_ohm / before_ohm if before_ohm > 0.0 else float("nan")
+            found = found._replace(injection_change_pct=change_pct)
+    return found
+
+
+def _of_the_stimulator(
+    state: KernelState, channel: ChannelState, measured: ChannelReading, now_ns: int, found: StimulationSignals
+) -> StimulationSignals:
+    site = state.setup.plan.sites[channel.site]
+    check = site.motor if channel.phase is Phase.MOTOR else site.sensory
+    rate_hz, width_us = measured.stimulation_rate_hz, measured.stimulation_width_us
+    allowed = allowed_amplitude(channel.amplitude, channel.stimulation, (now_ns - channel.stepped_ns) / 1e9)
+    return found._replace(
+        stimulation_mode_wrong=None if measured.mode is None else float(measured.mode != MODES[check.unit]),
+        stimulation_rate_error_hz=None if rate_hz != rate_hz else abs(rate_hz - check.rate_hz),
+        stimulation_width_error_us=None if width_us is None else float(abs(width_us - check.width_us)),
+        stimulation_excess_pct=100.0 * (measured.stimulation_amplitude - allowed) / max(allowed, EXCESS_OF),
+    )
+
+
+def _changed(channel: ChannelState, measured: ChannelReading) -> bool:
+    """It is not the electrode of the impedance check, or none any more, as far as the generator knows either."""
+    before = channel.stimulation
+    return (before.present and measured.electrode_present is False) or (
+        before.electrode_id != 0 and measured.electrode_id != before.electrode_id
+    )
+
+
+def _before_rf(
+    state: KernelState, channel: ChannelState, measured: ChannelReading, now_ns: int, found: StimulationSignals
+) -> StimulationSignals:
+    """Since the reference: impedance by the two-sided rule, and since the check: time."""
+    checked_ns, reference = channel.stimulation.checked_ns, channel.reference
+    if checked_ns:
+        found = found._replace(result_age_s=(now_ns - checked_ns) / 1e9)
+    if reference is None or not measured.impedance_fresh or state.setup.medium is Medium.LOAD:
+        return found
+    share_pct = 100.0 * measured.impedance_ohm / reference.after_ohm
+    warmer_k = measured.temperature_c - reference.after_c
+    least, most = ALPHA_PER_K if warmer_k >= 0.0 else ALPHA_PER_K[::-1]
+    return found._replace(
+        impedance_high_pct=share_pct * (1.0 + least * warmer_k),
+        impedance_low_pct=share_pct * (1.0 + most * warmer_k),
+    )
