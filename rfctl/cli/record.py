@@ -1,4 +1,4 @@
-"""rfctl record: verify, replay and report."""
+"""rfctl record: verify, show, replay, report and migrate."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 import click
 
 PATH = click.argument("path", type=click.Path(path_type=Path))
+SHOWN = 160
+"""Characters of a payload that are shown to people."""
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
 
 
 @click.group()
 def record() -> None:
-    """Verify or replay a record, or make its report, offline.
+    """Verify, show or replay a record, make its report, or go on behind it, offline.
 
     Example: rfctl record verify log --key root.pub
     """
@@ -113,3 +115,60 @@ def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
         for doubt in evidence.doubts:
             click.echo(f"rfctl: {doubt}", err=True)
     sys.exit(EXIT_DONE if evidence.good else EXIT_BAD_VERDICT)
+
+
+@record.command()
+@PATH
+@JSON
+def show(*, path: Path, as_json: bool) -> None:
+    """Print every record in its order, one a line; readings stand in chunks and are counted. Nothing is verified.
+
+    Example: rfctl record show record
+    """
+    from rfctl.record.reader import read_entries
+    from rfctl.record.segments import entries
+    from rfctl.record.values import text_of
+
+    for entry in entries(path) if path.is_dir() else read_entries(path):
+        if as_json:
+            members = entry._asdict() | {"t_ns": str(entry.t_ns), "mono_ns": str(entry.mono_ns)}
+            click.echo(text_of(members))
+        else:
+            told = text_of(entry.members)
+            told = told if len(told) <= SHOWN else f"{told[:SHOWN]}..."
+            click.echo(f"{entry.seq:6} {entry.wall or entry.t_ns} {entry.kind:13} {entry.actor} {told}")
+
+
+@record.command()
+@PATH
+@click.option("--key", required=True, type=click.Path(path_type=Path), help="The public key file of the old record.")
+@click.option("--epochs", type=click.Path(path_type=Path), help="Folder of keys for the new log (rfctl keys epoch).")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the new log comes to lie.")
+@JSON
+def migrate(*, path: Path, key: Path, epochs: Path | None, out: Path, as_json: bool) -> None:
+    """Begin a new log behind a record of format 0, or behind a log that a station refuses to go on with.
+
+    The new log says what was before it: origin, verdict and hash. The old record stays as it is, keep both. Without
+    --epochs a root is made for the new log and thrown away.
+
+    Example: rfctl record migrate record.jsonl --key record.pub --epochs station-keys/ --out log
+    """
+    import asyncio
+
+    from rfctl.clock import RealClock
+    from rfctl.record import continuing, keys
+    from rfctl.record.epochs import load_public_key, write_public_key
+    from rfctl.record.opening import Prepared, ThrowAway
+
+    old_key = keys.load_public_key(key)
+    station = continuing.header_of(path)["station"]
+    log_keys = ThrowAway(station) if epochs is None else Prepared(load_public_key(epochs / "root.pub"), epochs)
+    before = asyncio.run(continuing.continue_in(out, path, old_key, keys=log_keys, clock=RealClock()))
+    public = out.with_name(f"{out.name}.pub")
+    write_public_key(public, log_keys.public)
+    if as_json:
+        click.echo(json.dumps({"record": str(out.resolve()), "public_key": str(public.resolve()), "continues": before}))
+    else:
+        click.echo(f"before      {path}: {before['verdict']}, {before['records']} records")
+        click.echo(f"record      {out}")
+        click.echo(f"public key  {public}")

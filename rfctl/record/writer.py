@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rfctl import __version__
 from rfctl.clock import NS_PER_S
-from rfctl.errors import RecordError
+from rfctl.errors import ConfigError, RecordError
 from rfctl.kernel import journal
 from rfctl.kernel.events import Sampled
 from rfctl.record import body, chunk
@@ -158,6 +158,7 @@ class RecordWriter:
         header: Mapping[str, object],
         disk: Disk | None = None,
         error: str = "",
+        continues: Mapping[str, object] | None = None,
     ) -> Self:
         """Begin a session: when this returns, its segment with its first records and a checkpoint is on disk.
 
@@ -171,9 +172,10 @@ class RecordWriter:
                 configuration above all. The writer adds time scale and software version.
             disk: Where it lies.
             error: What ended the session before, when that was the disk.
+            continues: What the log says of a record that it begins behind; only before its first session.
 
         Raises:
-            ConfigError: The log cannot be continued: it is in use, of another origin, or damaged.
+            ConfigError: The log cannot be continued: it is in use, of another origin, or damaged; or it has begun.
             RecordError: The header lacks a member or cannot be written as JSON, or the disk refused.
         """
         missing = [name for name in REQUIRED_HEADER if name not in header]
@@ -189,6 +191,10 @@ class RecordWriter:
                 with clock.hold():
                     standing = await in_thread(open_log, path, keys, disk)
                     undo.callback(os.close, standing.lock)
+                    if continues is not None:
+                        if standing.tree.size:
+                            raise ConfigError("has begun", where=str(path), remedy="Give the folder of a new log.")
+                        standing.about["continues"] = dict(continues)
                     epoch = keys.begin(standing, clock.utc())
                     store = Store(path, disk, sync_chunks=clock.scale != VIRTUAL)
                     writer = cls(
