@@ -176,7 +176,10 @@ class _Head(NamedTuple):
 
 def _known_head(state: Path) -> _Head:
     try:
-        lines = (state / HEAD).read_text(encoding="utf-8").split("\n")
+        text = (state / HEAD).read_text(encoding="utf-8")
+        if not text.strip("\0"):  # replaced without a sync, it may be found so after a power cut
+            return _Head()
+        lines = text.split("\n")
         return _Head(int(lines[1]), decode64(lines[2]))
     except FileNotFoundError:
         return _Head()

@@ -309,8 +309,8 @@ class RecordWriter:
             self._tend_due_ns = now_ns + FLUSH_NS
             if now_ns >= self._chunk_due_ns:
                 self._cut_chunk()
-                if self._segment_bytes >= SEGMENT_BYTES:
-                    self._rotate()
+            if self._segment_bytes >= SEGMENT_BYTES:
+                self._rotate()
             self.flush()
 
     def flush(self) -> None:

@@ -72,7 +72,7 @@ async def test_an_older_copy_that_went_on_elsewhere_is_not_gone_on_with(clock: V
         await session(log, clock, keys, "three")
 
 
-@pytest.mark.parametrize("head", ["", "x", "rfctl/bench-1\nx\nAAAA\n", "rfctl/bench-1\n3\n?\n"])
+@pytest.mark.parametrize("head", ["x", "rfctl/bench-1\nx\nAAAA\n", "rfctl/bench-1\n3\n?\n"])
 async def test_a_head_that_cannot_be_read_is_an_error(clock: VirtualClock, tmp_path: Path, head: str) -> None:
     log, keys = tmp_path / "log", ThrowAway("bench-1")
     await session(log, clock, keys)
