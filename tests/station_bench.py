@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rfctl.clock import NS_PER_S
+from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.profile import any_profile
+from rfctl.record.replay import replay
+from rfctl.record.segments import entries
+from rfctl.record.setup import rows_sha256
 from rfctl.station import answers, plan_file, session, station_file
 from rfctl_sim.simulator import start
 from tests.intents import SYNCED, without_intent
@@ -211,7 +215,7 @@ async def station_bench(
     tissue: str = "poles",
 ) -> AsyncIterator[Bench]:
     """Switch a generator on, in tissue that is quick to compute, and off again at the end. It never energised without
-    an intent that was on the disk before.
+    an intent that was on the disk before, and replay decides the same.
     """
     simulator = await start(clock, address=address, channels=channels, seed=1, units=units, setup=setup, tissue=tissue)
     bench = Bench(folder, clock, simulator)
@@ -221,6 +225,20 @@ async def station_bench(
         finally:
             for task in bench.started:
                 task.cancel()
-            await asyncio.gather(*bench.started, return_exceptions=True)
+            ended = await asyncio.gather(*bench.started, return_exceptions=True)
             await simulator.close()
         assert not without_intent(simulator.events, (folder / "out").glob("*/record"))
+    for result in ended:
+        if isinstance(result, session.Result):
+            decided_again(folder / result.document["record"])
+
+
+def decided_again(record: Path) -> None:
+    """Every session on a bench is replayed at its end: what was decided is decided again, bit for bit. But for a kill
+    proof: the record says that another table decided.
+    """
+    tables = {entry.members["rows_sha256"] for entry in entries(record) if entry.kind == "setup"}
+    if tables - {rows_sha256(ROWS)}:
+        return
+    again = replay(record)
+    assert again.differences == 0, again.first_difference

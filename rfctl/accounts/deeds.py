@@ -47,6 +47,10 @@ class Done:
             return cls(deed, reason=reason)
         return cls(deed, person.name, tuple(sorted(person.roles)), reason)
 
+    def __str__(self) -> str:
+        """Who, as every record names its actor."""
+        return f"{self.actor} ({', '.join(self.roles)})" if self.roles else self.actor
+
     def members(self) -> dict[str, object]:
         """For the record."""
         return {"deed": str(self.deed), "actor": self.actor, "roles": list(self.roles), "reason": self.reason}

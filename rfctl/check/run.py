@@ -189,7 +189,7 @@ async def _with_energy(subject: Subject, station: Station, out: Path, acts: tupl
     }
     record = await RecordWriter.open(path, clock=subject.clock, keys=log_keys, header=header)
     for act in acts:
-        record.append(deeds.KIND, subject.clock.monotonic_ns(), act.members())
+        record.append(deeds.KIND, subject.clock.monotonic_ns(), act.members(), actor=str(act))
     begun = len(subject.findings.all)
     try:
         await _energise(Energy(subject, record), subject)

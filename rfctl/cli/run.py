@@ -85,7 +85,7 @@ def run(
     operator: Operator
     login = log_in(station, operator_name, password_file)
     if answers_name is not None:
-        operator = answers.load(answers_name, plan)
+        operator = answers.load(answers_name, plan, begun_by=login.person if login is not None else None)
     else:
         operator = AttendedOperator(operator_name if login is None else str(login.person), login)
     watching = arrange_watching(station, operator, visible=not (fast or as_json))

@@ -366,8 +366,10 @@ class RecordWriter:
             self._ended = True
             await self._synced()
             self._sealed = True
-            self._epoch.forget()
-            self._disk.remove(body.state_folder(self.path) / body.RESERVE)
+            with suppress(OSError):  # the log is closed and on disk, whatever becomes of what lies beside it
+                self._epoch.forget()
+            with suppress(OSError):
+                self._disk.remove(body.state_folder(self.path) / body.RESERVE)
         finally:
             await self.close()
 
@@ -385,7 +387,8 @@ class RecordWriter:
             with self._clock.hold(), suppress(OSError):
                 await self._loop.run_in_executor(self._thread, partial(self._store.close, finished=sealed))
             self._thread.shutdown()
-            os.close(self._lock)
+            with suppress(OSError):  # it is given up all the same
+                os.close(self._lock)
 
     # what a record is made of
 
@@ -441,7 +444,7 @@ class RecordWriter:
         stamp, stepped = self._stamps.now()
         if stepped is not None and kind != "segment":
             self._add(body.opening(self._tree.size, self._number, stamp, "clock", STATION) + text_of(stepped))
-        spoken = STATION if actor == STATION else text_of(actor)[1:-1][: body.LONGEST_ACTOR]
+        spoken = STATION if actor == STATION else _spoken(actor)
         self._add(body.opening(self._tree.size, self._number, stamp, kind, spoken) + payload)
 
     def _add(self, begun: str) -> None:
@@ -621,6 +624,14 @@ class RecordWriter:
                 what, where=str(self.path), remedy="The output goes off. Start again once the cause is gone."
             )
         return self.failed
+
+
+def _spoken(actor: str) -> str:
+    """A name as it can stand between two quotes, as much of it as fits: never half of an escape."""
+    actor = actor[: body.LONGEST_ACTOR]
+    while len(text := text_of(actor)[1:-1]) > body.LONGEST_ACTOR:
+        actor = actor[:-1]
+    return text
 
 
 def _unheard(_head: bytes) -> None:

@@ -15,6 +15,7 @@ from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
 
 if TYPE_CHECKING:
+    from rfctl.accounts.roles import Person
     from rfctl.kernel.effects import Ask
     from rfctl.kernel.state import KernelState
     from rfctl.model.plan import Plan
@@ -178,8 +179,13 @@ def require_nobody(station: Station) -> None:
         )
 
 
-def load(path_text: str, plan: Plan) -> ScriptedOperator:
+def load(path_text: str, plan: Plan, *, begun_by: Person | None = None) -> ScriptedOperator:
     """Read an answers file for a plan.
+
+    Args:
+        path_text: The file.
+        plan: The plan.
+        begun_by: Who had it answer, and stands for what it says; None where nobody proved a name.
 
     Raises:
         ConfigError: As rfctl.model.strict_toml.read; a site that the plan lacks, or a site of the plan without answers.
@@ -198,4 +204,5 @@ def load(path_text: str, plan: Plan) -> ScriptedOperator:
         raise ConfigError(
             f"no answers for site {missing[0]!r}", where=str(path), remedy=f"Add [[site]] with name = {missing[0]!r}."
         )
-    return ScriptedOperator(file.answers.operator, Choice(file.answers.checklist), sites)
+    name = file.answers.operator if begun_by is None else f"{file.answers.operator}, for {begun_by}"
+    return ScriptedOperator(name, Choice(file.answers.checklist), sites)

@@ -234,9 +234,11 @@ class Procedure:
         return commands
 
     def _write(self, event: Event, effects: tuple[Effect, ...]) -> None:
-        self._record.decided(
-            event, effects, significant=any(isinstance(effect, Off | ChannelOff | Finish) for effect in effects)
-        )
+        significant = any(isinstance(effect, Off | ChannelOff | Finish) for effect in effects)
+        if isinstance(event, Answered | Stopped):
+            self._record.decided(event, effects, significant=significant, actor=event.by)
+        else:
+            self._record.decided(event, effects, significant=significant)
 
     def _make_durable(self, effect: MakeDurable) -> None:
         """The nonce is the number under which the generator is owned, which it reports, and that of the intent."""

@@ -151,7 +151,8 @@ class Service:
         operator: Operator = AttendedOperator(by, login)
         if answers_text is not None:
             answers.require_nobody(self.station)
-            operator = answers.load(self._keep(ANSWERS_FILE, answers_text), plan)
+            person = login.person if login is not None else None
+            operator = answers.load(self._keep(ANSWERS_FILE, answers_text), plan, begun_by=person)
         self._job = _Job(plan, operator)
         self._acts.append(Done.by(login.person if login is not None else None, Deed.START, plan.title))
         self._say(f"{by} begins a procedure: {plan.title}")

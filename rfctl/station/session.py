@@ -154,7 +154,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         }
         record = await RecordWriter.open(path, clock=clock, keys=log_keys, header=header)
         for each in order.acts:
-            record.append(deeds.KIND, clock.monotonic_ns(), each.members())
+            record.append(deeds.KIND, clock.monotonic_ns(), each.members(), actor=str(each))
         state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
         document = _blank_document(order, procedure_id, clock)
         document |= {"record": str(path), "public_key": str(public_key), "key": header["key"], "unclean_end": unclean}
@@ -233,7 +233,7 @@ async def _procedure(
         attending.attend(procedure, connection)
 
         def act(done: Done) -> None:
-            record.append(deeds.KIND, clock.monotonic_ns(), done.members(), significant=True)
+            record.append(deeds.KIND, clock.monotonic_ns(), done.members(), significant=True, actor=str(done))
 
         order.begun(Begun(procedure_id, procedure.stop, publishing.services(), act))
         state = await procedure.run()

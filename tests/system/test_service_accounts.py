@@ -58,8 +58,12 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         for path in sorted((tmp_path / "records").glob("*/record")):
             for entry in entries(path):
                 if entry.kind == "person":
+                    roles = entry.members["roles"]
+                    assert entry.actor == (f"anna ({', '.join(roles)})" if roles else "anna")
                     deeds.append((entry.members["deed"], entry.members["actor"], entry.members["roles"]))
                 event = entry.members.get("event")
+                if isinstance(event, list) and event[0] in {"Answered", "Stopped"}:
+                    assert entry.actor == event[-1]
                 if isinstance(event, list) and event[0] == "Answered":
                     answered.append(event[-1])
                 if isinstance(event, list) and event[0] == "Stopped":
@@ -74,6 +78,7 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         ("start", *anna),
         ("logout", *anna),
     ]
+    assert answered[0].endswith(", for anna (operator)")
     assert answered[-1] == "anna (operator)"
     assert any(by.startswith("rfctl stop (user ") for by in stopped)
     assert any(by.startswith("anna (operator) (process ") for by in stopped)

@@ -146,6 +146,21 @@ async def test_a_sealed_log_is_valid_and_holds_what_was_appended(
     assert close.kind == "session_close"
 
 
+@pytest.mark.parametrize(
+    "actor", ["\N{LATIN SMALL LETTER E WITH ACUTE}" * 67, "x" * 399 + '"', "\N{SNOWMAN}\N{GRINNING FACE}" * 500]
+)
+async def test_a_name_too_long_is_cut_where_the_record_stays_valid(
+    clock: VirtualClock, path: Path, keys: ThrowAway, actor: str
+) -> None:
+    record = await started(path, clock, keys)
+    record.append("note", 0, {}, actor=actor)
+    await record.seal()
+    assert verify(path, keys.public).verdict is Outcome.VALID_UNANCHORED
+    _, note, _ = told(path)
+    assert len(note.actor) > 30
+    assert actor.startswith(note.actor)
+
+
 async def test_a_session_states_who_writes_what_and_when(clock: VirtualClock, path: Path, keys: ThrowAway) -> None:
     await asyncio.sleep(2)
     utc = clock.utc()

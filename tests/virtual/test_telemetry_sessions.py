@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -82,9 +83,9 @@ def same_session(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session.secrets, "randbelow", lambda _: SESSION_NUMBER)
 
 
-def evidence(result: Result, folder: Path) -> list[dict[str, Any]]:
-    """Every line of the record but the first and the last, without the chain."""
-    return lines(folder / result.document["record"])[1:-1]
+def evidence(result: Result, folder: Path) -> list[str]:
+    """Every line of the record but the first and the last, without the chain; as text, where not-a-number is itself."""
+    return [json.dumps(line) for line in lines(folder / result.document["record"])[1:-1]]
 
 
 def delivered(result: Result) -> tuple[object, ...]:
