@@ -54,7 +54,7 @@ Result = tuple[KernelState, tuple[Effect, ...]]
 ALLOWANCE_S = 40.0
 """Time beyond the ideal ramp in which the set temperature must be reached."""
 ONE_SECOND_NS = 1_000_000_000
-GATHERED = ARMING | LESION | {Phase.DISARM_OFF, Phase.PROBE_OFF, Phase.LESION_OFF}
+GATHERED = ARMING | LESION | {Phase.ARM_READY, Phase.DISARM_OFF, Phase.PROBE_OFF, Phase.LESION_OFF}
 """A channel of the group that was armed together is still at it."""
 
 
@@ -123,7 +123,7 @@ def gather(state: KernelState, now_ns: int) -> Result:
     together. Several channels are probed first.
     """
     if state.group:
-        if any(state.channels[n - 1].phase in (GATHERED | {Phase.ARM_READY}) for n in state.group):
+        if any(state.channels[n - 1].phase in GATHERED for n in state.group):
             return state, ()
         state = state._replace(group=(), armed_by="", started=False)
     ready = under_work(state)

@@ -37,11 +37,12 @@ RF_BAND_POWER_W = 0.5
 SET_POINT_STEPS = 2.0
 STANDING_STILL_S = 2.0
 STANDING_STILL_STEPS = 4.0
+IMPEDANCE_CHECKS = frozenset({Phase.IMPEDANCE, Phase.RECHECK})
 
 
 def averaging_ends_ns(setup: Setup, channel: ChannelState) -> int | None:
     """When the mean of the phase's last 5 s is complete: impedance checks, anaesthetic wait. None in other phases."""
-    if channel.phase in {Phase.IMPEDANCE, Phase.RECHECK}:
+    if channel.phase in IMPEDANCE_CHECKS:
         return channel.since_ns + IMPEDANCE_CHECK_NS
     if channel.phase is Phase.ANAESTHETIC_WAIT:
         return channel.since_ns + round(setup.plan.sites[channel.site].anaesthetic.wait_s * 1e9)
@@ -217,7 +218,7 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     site = setup.plan.sites[channel.site]
     if row.basis is Basis.RESULT_VALID:
         return row.factor * site.result_valid_s + row.offset
-    if row.basis in {Basis.RAMP, Basis.ENERGY}:
+    if row.basis is Basis.RAMP or row.basis is Basis.ENERGY:
         return _limit_of_lesion(row, site, channel)
     if row.basis is Basis.SET_TEMPERATURE:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset

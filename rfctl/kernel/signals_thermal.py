@@ -23,6 +23,8 @@ STANDS_STILL_BELOW_SET_K = 10.0
 STANDS_STILL_AFTER_NS = 3_000_000_000
 PICK_UP_K = 1.5
 PICK_UP_STEPS = 2.0
+AROUND_EDGES = frozenset({Phase.PROBE, Phase.LESION_OFF, Phase.COOLING})
+"""Phases, beside the ramp, in which RF may just have gone on or off."""
 
 
 class Signals(NamedTuple):
@@ -157,7 +159,7 @@ def signals(
         return _in_ramp(setup, channel, memory, measured, now_ns)
     if phase is Phase.HOLD:
         return _in_hold(setup, number, memory, now_ns)
-    if phase in {Phase.PROBE, Phase.LESION_OFF, Phase.COOLING}:
+    if phase in AROUND_EDGES:
         residual_k = _residual_k(memory, measured, now_ns)
         return NONE if residual_k is None else NONE._replace(pick_up_k=residual_k)
     if phase is Phase.ARM_READY:
