@@ -25,6 +25,7 @@ GROUPS = {
     "stray": "benchmarks.stray_byte:rows",
     "replies": "benchmarks.replies:rows",
     "cycle": "benchmarks.supervised_cycle:rows",
+    "record": "benchmarks.record:rows",
     "off": "benchmarks.fault_to_off:rows",
     "lateness": "benchmarks.lateness:rows",
     "simulator": "benchmarks.simulator:rows",

@@ -47,6 +47,7 @@ class Store:
         self._segment: int | None = None
         self._chunk: int | None = None
         self._chunk_unsynced = False
+        self._kept = b""
 
     def carry_out(self, steps: Sequence[Append | Begin], *, sync: bool, head: bytes = b"") -> None:
         """Do all of it in order. After an error nothing more may be asked of these files.
@@ -67,8 +68,9 @@ class Store:
                 self._append(step)
         if sync:
             self._sync()
-            if head:
+            if head != self._kept:
                 self._disk.keep(self._state / HEAD, head)
+                self._kept = head
 
     def close(self, *, finished: bool) -> None:
         """Give the descriptors up; a finished segment becomes read-only.

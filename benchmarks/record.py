@@ -1,0 +1,177 @@
+"""Durable appends to a log beside a loop of write and fdatasync in C, many callers at once, and verifying.
+
+The loop in C writes as many bytes a record into the same folder; rounds take turns, because a disk's speed changes from
+one minute to the next. What is verified is a log of 4 channels at 20 Hz, beside one SHA-256 over the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import statistics
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.row import Row
+from rfctl.clock import NS_PER_S, RealClock
+from rfctl.kernel.effects import Renew
+from rfctl.kernel.events import Sampled
+from rfctl.model.reading import ChannelReading, Reading
+from rfctl.record.opening import ThrowAway
+from rfctl.record.verify import verify
+from rfctl.record.writer import RecordWriter
+from rfctl.virtual import VirtualClock, run_virtual
+
+if TYPE_CHECKING:
+    from rfctl_verify.public_key import Key
+
+ROUNDS, QUICK_ROUNDS = 9, 3
+APPENDS, QUICK_APPENDS = 400, 100  # of a round, one after the other
+CALLERS = 64
+ONE_GOAL, CALLERS_GOAL, VERIFY_GOAL = 0.9, 15.0, 400 / 512
+CHANNELS, POLL_NS = 4, NS_PER_S // 20
+SECONDS, QUICK_SECONDS = 3600, 600
+DISK = Path("/var/tmp")  # /tmp may have no disk
+HEADER = {"station": "bench", "backend": "simulated", "medium": "load"}
+INTENT = {"nonce": "1234-1", "channel": 1, "permits": "lesion", "envelope": {"temperature_c": 80.0, "power_w": 12.0}}
+CHANNEL = ChannelReading(
+    *(
+        79.9,
+        25.1,
+        31.5,
+        90.2,
+        90.1,
+        2.84,
+        180.2,
+        True,
+        False,
+        True,
+        False,
+        True,
+        3,
+        1000,
+        50.0,
+        0.0,
+        77,
+        0,
+        9000,
+        0,
+        0.0,
+    )
+)
+
+
+def rows(*, quick: bool) -> list[Row]:
+    rounds, appends = (QUICK_ROUNDS, QUICK_APPENDS) if quick else (ROUNDS, APPENDS)
+    with tempfile.TemporaryDirectory(dir=DISK) as name:
+        folder = Path(name)
+        loop = folder / "append_loop"
+        subprocess.run(["cc", "-O2", "-o", loop, Path(__file__).with_name("append_loop.c")], check=True)
+        found = [_round(folder / str(number), loop, appends) for number in range(rounds)]
+        verified = _verified(folder / "long", rounds, QUICK_SECONDS if quick else SECONDS)
+    ours, in_c, together = zip(*found, strict=True)
+    return [
+        Row(
+            "durable record appends, 1 writer",
+            "records/s",
+            statistics.median(ours),
+            [one / peer for one, peer, _ in found],
+            ONE_GOAL,
+            "higher",
+            peer=statistics.median(in_c),
+            peer_name="write and fdatasync in C",
+            note="Chained, stamped and framed; as many bytes a record.",
+        ),
+        Row(
+            f"durable record appends, {CALLERS} concurrent callers",
+            "records/s",
+            statistics.median(together),
+            [many / one for one, _, many in found],
+            CALLERS_GOAL,
+            "higher",
+            peer=statistics.median(ours),
+            peer_name="one by one",
+        ),
+        verified,
+    ]
+
+
+def _round(folder: Path, loop: Path, appends: int) -> tuple[float, float, float]:
+    """Records a second: ours one by one, in C, ours by many callers."""
+    folder.mkdir()
+    one_s, record_bytes = asyncio.run(_appended(folder / "one", callers=1, each=appends))
+    done = subprocess.run(
+        [loop, folder / "c", str(appends), str(record_bytes)], check=True, capture_output=True, text=True
+    )
+    many_s, _ = asyncio.run(_appended(folder / "many", callers=CALLERS, each=max(appends // 8, 1)))
+    return appends / one_s, appends / (int(done.stdout) / 1e9), CALLERS * max(appends // 8, 1) / many_s
+
+
+async def _appended(path: Path, *, callers: int, each: int) -> tuple[float, int]:
+    """Seconds, and bytes a record."""
+    clock = RealClock()
+    record = await RecordWriter.open(path, clock=clock, keys=ThrowAway("bench"), header=HEADER)
+    segment = path / "00000000.seg"
+    before = segment.stat().st_size
+
+    async def caller() -> None:
+        for _ in range(each):
+            record.append("intent", clock.monotonic_ns(), INTENT)
+            await record.durable()
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers)))
+    spent_s = time.perf_counter() - begun
+    record_bytes = (segment.stat().st_size - before) // (callers * each)
+    await record.seal()
+    return spent_s, record_bytes
+
+
+def _verified(path: Path, rounds: int, seconds: int) -> Row:
+    key = run_virtual(_written(path, seconds))
+    files = sorted(path.iterdir())
+    size_mb = sum(file.stat().st_size for file in files) / 1e6
+    found = [(size_mb / _verify_s(path, key), size_mb / _hash_s(files)) for _ in range(rounds)]
+    return Row(
+        "verify a record",
+        "MB/s",
+        statistics.median(ours for ours, _ in found),
+        [ours / peer for ours, peer in found],
+        VERIFY_GOAL,
+        "higher",
+        peer=statistics.median(peer for _, peer in found),
+        peer_name="one SHA-256 over the bytes",
+        note=f"{seconds} s of {CHANNELS} channels at 20 Hz, in processor time; records parsed strictly, tree, chain, signatures.",
+    )
+
+
+async def _written(path: Path, seconds: int) -> Key:
+    clock, keys = VirtualClock.running(), ThrowAway("bench")
+    record = await RecordWriter.open(path, clock=clock, keys=keys, header=HEADER)
+    for number in range(seconds * NS_PER_S // POLL_NS):
+        now_ns = clock.monotonic_ns()
+        reading = Reading(now_ns, number, number, 1, 500, 0, 1, 12.5, (CHANNEL,) * CHANNELS)
+        record.decided(Sampled(now_ns, reading), (Renew(),), significant=False)
+        record.tend(now_ns, energised=True)
+        await asyncio.sleep(POLL_NS / NS_PER_S)
+    await record.seal()
+    return keys.public
+
+
+def _verify_s(path: Path, key: Key) -> float:
+    begun = time.process_time()
+    verdict = verify(path, key)
+    spent_s = time.process_time() - begun
+    assert verdict.verdict.good, verdict
+    return spent_s
+
+
+def _hash_s(files: list[Path]) -> float:
+    begun = time.process_time()
+    for file in files:
+        with file.open("rb") as opened:
+            hashlib.file_digest(opened, "sha256")
+    return time.process_time() - begun
