@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.record.body import FRAME, segment_name
@@ -13,7 +14,6 @@ from rfctl.record.segments import bodies, entry_of, segment_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from rfctl.clock import Clock
     from rfctl_sim.events import Event
@@ -39,11 +39,11 @@ class Intent(NamedTuple):
 
 
 class Synced:
-    """How much of each file was on the disk when, by what ``Disk.sync`` returned."""
+    """How much of each file of a log was on the disk when, by what ``Disk.sync`` returned."""
 
     def __init__(self) -> None:
         self._clocks: list[Clock] = []
-        self._sizes: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        self._sizes: dict[Path, list[tuple[int, int]]] = defaultdict(list)
 
     @contextmanager
     def noting(self, clock: Clock) -> Iterator[None]:
@@ -61,13 +61,14 @@ class Synced:
         size = os.fstat(descriptor).st_size  # before: what is written meanwhile need not be on the disk
         _real_sync(disk, descriptor)
         if self._clocks:
-            found = os.fstat(descriptor)
-            self._sizes[found.st_dev, found.st_ino].append((self._clocks[-1].monotonic_ns(), size))
+            path = Path(f"/proc/self/fd/{descriptor}").readlink()
+            if path.suffix == ".new":  # begun, or recovered, beside the log
+                path = path.parent.with_suffix("") / path.stem
+            self._sizes[path].append((self._clocks[-1].monotonic_ns(), size))
 
     def since_ns(self, path: Path, size: int) -> int | None:
         """When the first ``size`` bytes of the file were on the disk."""
-        found = path.stat()
-        return next((ns for ns, synced in self._sizes[found.st_dev, found.st_ino] if synced >= size), None)
+        return next((ns for ns, synced in self._sizes[path.resolve()] if synced >= size), None)
 
 
 _real_sync = Disk.sync

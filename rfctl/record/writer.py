@@ -162,7 +162,8 @@ class RecordWriter:
     ) -> Self:
         """Begin a session: when this returns, its segment with its first records and a checkpoint is on disk.
 
-        A log that an earlier session left open is recovered first.
+        A log that an earlier session left open is recovered first. There must be room for a reserve, so that a session
+        which fills the disk can still be closed.
 
         Args:
             path: The folder of the log; made when it is not there.
@@ -210,7 +211,8 @@ class RecordWriter:
                     writer._begin_session(header, standing, error)
                     await in_thread(partial(store.carry_out, writer._taken(), sync=False))
                     undo.callback(store.close, finished=False)
-                    await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
+                    if not error:  # a session that only says why the one before ended lives on that one's reserve
+                        await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
             except OSError as problem:
                 raise RecordError(
                     f"cannot be written: {problem.strerror or problem}",

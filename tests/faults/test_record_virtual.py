@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from rfctl.clock import NS_PER_S
-from rfctl.errors import EXIT_DEVICE
+from rfctl.errors import EXIT_DEVICE, RecordError
 from rfctl.kernel.phase import Phase
+from rfctl.record.body import RESERVE
 from rfctl.record.disk import Disk
 from rfctl.record.keys import load_public_key
 from rfctl.record.replay import replay
@@ -50,6 +51,34 @@ class Fault:
     def _refuse(self) -> None:
         if self.full:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class Room:
+    """A disk with so much room, which a file that is removed does not give back, save the reserve."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free = 1 << 30
+        write, reserve, remove = Disk.write, Disk.reserve, Disk.remove
+
+        def bounded_write(disk: Disk, descriptor: int, data: bytes) -> None:
+            self._take(len(data))
+            write(disk, descriptor, data)
+
+        def bounded_reserve(disk: Disk, path: Path, length: int) -> None:
+            self._take(length)
+            reserve(disk, path, length)
+
+        def giving_back(disk: Disk, path: Path) -> None:
+            self.free += path.stat().st_size if path.name == RESERVE and path.exists() else 0
+            remove(disk, path)
+
+        for name, method in (("write", bounded_write), ("reserve", bounded_reserve), ("remove", giving_back)):
+            monkeypatch.setattr(Disk, name, method)
+
+    def _take(self, length: int) -> None:
+        if length > self.free:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self.free -= length
 
 
 @pytest.fixture
@@ -90,6 +119,29 @@ async def test_a_disk_that_fills_in_hold_ends_the_lesion(tmp_path: Path, clock: 
 
 
 @pytest.mark.requirement("start.unclean-end")
+async def test_a_full_disk_keeps_room_to_say_so_and_nothing_starts_until_there_is_more(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = Room(monkeypatch)
+    async with station_bench(tmp_path, clock) as bench:
+        running = bench.begin()
+        await bench.in_hold()
+        room.free = 0
+        result = await running
+        on = len(bench.simulator.events.of("rf_on"))
+        with pytest.raises(RecordError, match="No space left"):
+            await bench.begin()
+        assert len(bench.simulator.events.of("rf_on")) == on == 1
+        room.free = 1 << 30
+        after = await bench.begin(bench.order(script=answers_text(checklist="decline")))
+    assert result.document["off_verified"] is True
+    path = tmp_path / result.document["record"]
+    verdict = verify(path, load_public_key(path.with_suffix(".pub")))
+    assert verdict.verdict is Outcome.VALID_UNANCHORED, verdict.detail
+    assert [entry.kind for entry in entries(path)].count("record_lost") == 1
+    assert after.document["outcome"] == "refused"
+
+
 async def test_the_next_start_tells_of_a_record_that_was_not_sealed(tmp_path: Path, clock: Clock, disk: Fault) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()
