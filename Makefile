@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: check test tools lint demo bench fuzz crash docs pictures electrodes lock clean
+.PHONY: assure check test tools lint demo bench fuzz crash docs pictures electrodes lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -59,6 +59,12 @@ tools:
 		{ $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$package; } || { \
 			echo "Install the package $$package, then run make test again." >&2; exit 1; }; \
 	done
+
+# The whole service through ten thousand seeds, hours of it; goes on where it stopped. MINUTES bounds one go.
+MINUTES ?= 600
+assure: .venv/installed
+	$(BIN)/python -m tests.assurance run --mode safety --minutes $(MINUTES) 2> build/assurance.log
+	$(BIN)/python -m tests.assurance run --mode liveness --minutes $(MINUTES) 2>> build/assurance.log
 
 demo: .venv/installed
 	$(BIN)/rfctl demo

@@ -203,6 +203,10 @@ class Bench:
                 reached.set_result(None)
 
 
+class EnergisedWithoutIntent(AssertionError):
+    """The generator was energised by its owner before an intent of that owner was on the disk."""
+
+
 @asynccontextmanager
 async def station_bench(
     folder: Path,
@@ -227,7 +231,8 @@ async def station_bench(
                 task.cancel()
             ended = await asyncio.gather(*bench.started, return_exceptions=True)
             await simulator.close()
-        assert not without_intent(simulator.events, (folder / "out").glob("*/record"))
+        if energised := without_intent(simulator.events, (folder / "out").glob("*/record")):
+            raise EnergisedWithoutIntent(f"no durable intent stands behind {energised}")
     for result in ended:
         if isinstance(result, session.Result):
             decided_again(folder / result.document["record"])

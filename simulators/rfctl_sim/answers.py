@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from math import ceil, nan
+from math import nan
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim import registers
-from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
+from rfctl_sim.control import LEASE_DEFAULT_MS, Mode, Phase
 from rfctl_sim.firmware import SAMPLE_NS
 from rfctl_sim.inputs import BOOT_MS
 from rfctl_sim.thermocouple import NOISE_K, RESOLUTION_K
@@ -120,12 +120,11 @@ def status(generator: Generator, now_ns: int) -> bytes:
         elif own.phase is Phase.ARMED:
             armed |= bit
         blocks.append(_channel_status(channel, own, firmware.sample_counter(now_ns), own_ns))
-    lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
     head = STATUS.pack(
         (own_ns - generator.booted_ns) // NS_PER_MS & U32,
         firmware.sample_counter(own_ns) & U32,
         memory.owner,
-        lease_ms,
+        memory.lease_left_ms(now_ns),
         memory.fault_bits,
         rf_actual,
         rf_commanded,

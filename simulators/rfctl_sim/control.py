@@ -5,6 +5,9 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass
 from enum import IntEnum
+from math import ceil
+
+from rfctl.clock import NS_PER_MS
 
 LEASE_DEFAULT_MS = 500
 
@@ -200,6 +203,12 @@ class Control:
         self.owner = self.owner_connection = 0
         self.lease = Lease.NONE
         self.lease_counter_free = True
+
+    def lease_left_ms(self, now_ns: int) -> int:
+        """What the status shows: a lease that runs has 1 ms at least, also one that does not run out when it should."""
+        if self.lease is not Lease.RUNNING:
+            return 0
+        return max(ceil((self.lease_until_ns - now_ns) / NS_PER_MS), 1)
 
     def end_lease(self) -> None:
         """The lease ran out: everything off, set points read-only until it is acknowledged."""

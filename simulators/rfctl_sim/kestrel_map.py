@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
 from typing import TYPE_CHECKING, cast
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
@@ -55,8 +54,7 @@ def _status(view: View) -> int:
 
 
 def _watchdog_left(view: View) -> int:
-    control = view.control
-    return ceil((control.lease_until_ns - view.now_ns) / NS_PER_MS) if control.lease is Lease.RUNNING else 0
+    return view.control.lease_left_ms(view.now_ns)
 
 
 def _channel_state(view: ChannelView) -> int:

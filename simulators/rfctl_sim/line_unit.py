@@ -6,12 +6,12 @@ Written from docs/protocols/line.md.
 from __future__ import annotations
 
 import re
-from math import ceil, nan
+from math import nan
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
 from rfctl_sim.answers import COLD_JUNCTION_C, FIRMWARE, MODEL, REPLY_MS, electrode_id, inputs
-from rfctl_sim.control import LEASE_DEFAULT_MS, Lease, Mode, Phase
+from rfctl_sim.control import LEASE_DEFAULT_MS, Mode, Phase
 from rfctl_sim.conventions import Reason, Refusal, Write
 from rfctl_sim.firmware import SAMPLE_NS
 from rfctl_sim.line_codec import held, measured
@@ -181,7 +181,7 @@ class LineUnit:
         sample, own_ns = firmware.sample_counter(now_ns), firmware.own_ns(now_ns)
         pad = generator.pad
         pad_ohm = measured(pad.contact_ohm if pad.monitored else nan, 1)
-        lease_ms = ceil((memory.lease_until_ns - now_ns) / NS_PER_MS) if memory.lease is Lease.RUNNING else 0
+        lease_ms = memory.lease_left_ms(now_ns)
         groups = [
             f"{(own_ns - generator.booted_ns) // NS_PER_MS % U32},{firmware.sample_counter(own_ns) % U32},"
             f"{memory.owner},{lease_ms},{memory.fault_bits},{int(pad.status)},{pad_ohm},{inputs(generator)}"

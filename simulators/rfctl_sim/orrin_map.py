@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import TYPE_CHECKING, cast
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
@@ -80,8 +79,7 @@ def _faults(view: ChannelView) -> int:
 
 
 def _lease_left(view: View) -> int:
-    control = view.control
-    return ceil((control.lease_until_ns - view.now_ns) / NS_PER_MS) if control.lease is Lease.RUNNING else 0
+    return view.control.lease_left_ms(view.now_ns)
 
 
 def _rf_time_s(view: ChannelView) -> float:

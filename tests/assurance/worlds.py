@@ -82,6 +82,11 @@ class World:
         """Names of the generator's faults."""
         return frozenset(trouble.name for trouble in self.troubles if trouble.kind is Kind.FAULT)
 
+    @property
+    def started_by_hand(self) -> bool:
+        """Somebody may have started an output at the panel."""
+        return any(trouble.parameters.get("press") == "start" for trouble in self.troubles)
+
     def __str__(self) -> str:
         lines = [f"seed {self.seed}, {self.mode}: {self.address.partition(':')[0]}, control by {self.control}"]
         return "\n  ".join([*lines, *map(str, self.troubles)])
@@ -107,15 +112,16 @@ BORNE: tuple[tuple[str, dict[str, tuple[float, float]]], ...] = (
     ("reply_delayed", {"delay_s": (0.0, 0.03)}),
     ("reply_duplicated", {"probability": (0.0, 0.3)}),
     ("garbage_before", {"probability": (0.0, 0.1)}),
-    ("stray_byte", {"probability": (0.0, 0.02)}),
 )
-"""With the bounds of what is borne: of most of the catalogue nothing is."""
+"""With the bounds of what is borne: of most of the catalogue nothing is. A bad reply to a command is not: it ends the
+procedure, for nobody knows what the generator has done.
+"""
 
 
 def world(seed: int, mode: Mode) -> World:
     """The world of a seed: the same one for ever."""
     random = Random(f"{mode} {seed}")
-    gauge, tip_mm = random.choice(ELECTRODES)
+    gauge, tip_mm = random.choice(ELECTRODES if mode is Mode.SAFETY else ELECTRODES[:1])
     plan = plan_text(
         sensory=random.choice(("required", "not used", "not used")),
         set_temperature_c=random.choice((45, 60, 80)),

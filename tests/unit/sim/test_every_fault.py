@@ -540,6 +540,7 @@ def _(scene):
     scene.hold(2.0).faults.start("lease_endless")
     scene.bench.wait(5.0)
     assert scene.truth()["rf_on"]
+    assert scene.client.status("lease_remaining_ms") == 1
     scene.faults.clear("lease_endless")
     assert not scene.truth()["rf_on"]
 

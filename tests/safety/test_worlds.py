@@ -1,0 +1,45 @@
+"""The first seeds of the long campaign, and that its oracle is not blind."""
+
+from __future__ import annotations
+
+import pytest
+
+from rfctl.station.connection import Connection
+from tests.assurance.run import run
+from tests.assurance.worlds import Kind, Mode, Trouble, World, world
+from tests.station_bench import plan_text
+
+SEEDS = range(16)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_first_seeds(mode: Mode, seed: int) -> None:
+    of_seed = world(seed, mode)
+    assert run(of_seed) == [], f"{of_seed}\nreplay: python -m tests.assurance replay --mode {mode} {seed}"
+
+
+def test_a_seed_gives_the_same_world_for_ever() -> None:
+    assert world(7, Mode.SAFETY) == world(7, Mode.SAFETY)
+    assert len({str(world(seed, Mode.SAFETY)) for seed in range(200)}) == 200
+
+
+def test_the_worlds_have_every_kind_of_trouble() -> None:
+    worlds = [world(seed, mode) for mode in Mode for seed in range(1000)]
+    assert {trouble.kind for each in worlds for trouble in each.troubles} == set(Kind)
+
+
+def test_the_oracle_sees_an_output_that_stays_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "off", lambda _: None)
+    troubles = (Trouble(20.0, Kind.FAULT, "thermocouple_open", {}),)
+    plan = plan_text(set_temperature_c=80, hold_s=10)
+    struck = World(0, Mode.SAFETY, "tcp:127.0.0.1:0", "device", plan, troubles)
+    assert any("RF on" in violation or "is on" in violation for violation in run(struck))
+
+
+def test_the_oracle_sees_a_lesion_that_was_not_completed() -> None:
+    plan = plan_text(set_temperature_c=80, hold_s=10)
+    troubles = (Trouble(20.0, Kind.FAULT, "thermocouple_open", {}),)
+    assert any(
+        "not completed" in each for each in run(World(0, Mode.LIVENESS, "tcp:127.0.0.1:0", "device", plan, troubles))
+    )
