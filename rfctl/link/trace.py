@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 from rfctl.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 Direction = Literal["tx", "rx"]
@@ -39,9 +39,14 @@ class Traced(NamedTuple):
 
 
 class Trace:
-    """What crossed one link: its first and its last entries."""
+    """What crossed one link: its first and its last entries.
+
+    Attributes:
+        tap: Told of every entry's direction and bytes as it comes; None for nobody. Must not wait.
+    """
 
     def __init__(self) -> None:
+        self.tap: Callable[[Direction, bytes], None] | None = None
         self._count = 0
         self._beginning: list[tuple[int, Direction, bytes]] = []
         # Plain tuples, which a garbage collection soon stops to visit; the end holds the beginning while it is short.
@@ -54,6 +59,8 @@ class Trace:
             self._beginning.append((at_ns, direction, data))
         else:
             self._end.append((at_ns, direction, data))
+        if self.tap is not None:
+            self.tap(direction, data)
 
     @property
     def dropped(self) -> int:

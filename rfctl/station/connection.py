@@ -17,6 +17,8 @@ from rfctl.link.rtu import RtuFraming
 from rfctl.station import registry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rfctl.clock import Clock
     from rfctl.generator import Controller, Identity
     from rfctl.link.bus import Bus
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from rfctl.link.line import Event
     from rfctl.link.stop_line import StopLine
     from rfctl.link.table import Table
-    from rfctl.link.trace import Trace
+    from rfctl.link.trace import Direction, Trace
     from rfctl.profile.any_profile import AnyProfile
 
 REPLY_ALLOWANCE_NS = 20 * NS_PER_MS
@@ -54,6 +56,7 @@ class Connection:
         stop_line: The way onto the present line for a thread; None before the first ``open``.
         bus: Asks the other units on the line between the cycles; None where there are none.
         traces: What crossed the wire, a connection each: the first and the last ones.
+        tap: Told of all that crosses it, as rfctl.link.trace.Trace.tap.
     """
 
     identity: Identity
@@ -70,6 +73,7 @@ class Connection:
         self.stop_line: StopLine | None = None
         self.bus: Bus | None = None
         self.traces: list[Trace] = []
+        self.tap: Callable[[Direction, bytes], None] | None = None
         self._generator: Controller | None = None
 
     @property
@@ -154,6 +158,7 @@ class Connection:
         if len(self.traces) == TRACES:
             del self.traces[1]
         self.traces.append(trace)
+        trace.tap = self.tap
 
     def off(self) -> None:
         """Everything off at once, by the synchronous path; never raises."""
