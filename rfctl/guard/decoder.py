@@ -6,6 +6,7 @@ What it cannot read it drops: a guard without samples lets go.
 
 from __future__ import annotations
 
+import struct
 import tomllib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from rfctl.guard.items import Place, place_of
 from rfctl.guard.sample import Sample, Seen
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 REGISTERS_OF = {3: 2, 4: 2}
@@ -31,6 +33,42 @@ class Block(NamedTuple):
     function: int
     address: int
     length: int
+
+
+class _Plan(NamedTuple):
+    """How one block is taken apart.
+
+    Attributes:
+        places: Slot, place and offset of each: in bytes, of a bit in bits.
+        slots: Of them all.
+        at_once: Unpacks every number of the block together; None where that cannot be.
+        picked: Of those numbers: slot, which, and what it means.
+    """
+
+    places: list[tuple[int, Place, int]]
+    slots: frozenset[int]
+    at_once: struct.Struct | None
+    picked: list[tuple[int, int, Callable[[Any], Any] | None]]
+
+
+def _at_once(
+    places: list[tuple[int, Place, int]], length: int
+) -> tuple[struct.Struct | None, list[tuple[int, int, Callable[[Any], Any] | None]]]:
+    """One struct for a whole block, where its numbers lie straight and none overlaps another."""
+    form, end = ">", 0
+    numbers: dict[tuple[int, str], int] = {}
+    for _, place, at in sorted(places, key=lambda each: each[2]):
+        if not place.form or place.straighten is not None:
+            return None, []
+        if (at, place.form) in numbers:
+            continue
+        if at < end:
+            return None, []
+        form += f"{at - end}x{place.form}"
+        numbers[at, place.form] = len(numbers)
+        end = at + 2 * place.registers
+    picked = [(slot, numbers[at, place.form], place.meaning) for slot, place, at in places]
+    return struct.Struct(f"{form}{length - end}x"), picked
 
 
 class Decoder:
@@ -51,9 +89,10 @@ class Decoder:
         self._unit, self._places = _places_of(profile, channels)
         self._channels = channels
         self._serial = serial
-        self._plans: dict[Block, list[tuple[int, Place, int]]] = {}
+        self._plans: dict[Block, _Plan] = {}
         self._values: list[Any] = [None] * len(self._places)
-        self._missing = set(range(len(self._places)))
+        self._all = frozenset(range(len(self._places)))
+        self._missing = set(self._all)
         self._asked: dict[int, Block] = {}  # by transaction; 0 on a serial line
         self._received = b""
 
@@ -120,34 +159,39 @@ class Decoder:
         plan = self._plans.get(block)
         if plan is None:
             plan = self._plans[block] = self._plan(block)
-        values, missing = self._values, self._missing
-        for slot, place, at in plan:
-            data = _one_bit(body, at) if place.function <= 2 else body[at : at + 2 * place.registers]
-            values[slot] = place.value(data)
-            missing.discard(slot)
-        if missing or not plan:
-            return None
-        self._missing = set(range(len(values)))
-        counter, *rest = values
-        seen = (rest[at : at + len(FIELDS)] for at in range(0, len(rest), len(FIELDS)))
-        return Sample(
-            int(counter), tuple([Seen(t, bool(rf), band, power, bool(st)) for t, rf, band, power, st in seen])
-        )
+        values = self._values
+        if plan.at_once is not None:
+            numbers = plan.at_once.unpack(body)
+            for slot, at, meaning in plan.picked:
+                values[slot] = numbers[at] if meaning is None else meaning(numbers[at])
+        else:
+            for slot, place, at in plan.places:
+                data = _one_bit(body, at) if place.function <= 2 else body[at : at + 2 * place.registers]
+                values[slot] = place.value(data)
+        if plan.slots != self._all:
+            self._missing -= plan.slots
+            if self._missing or not plan.slots:
+                return None
+        self._missing = set(self._all)
+        return Sample(int(values[0]), tuple([_seen(*values[at : at + WIDTH]) for at in range(1, len(values), WIDTH)]))
 
-    def _plan(self, block: Block) -> list[tuple[int, Place, int]]:
-        """Which places a reply holds, each with its offset: in bytes, of a bit in bits."""
+    def _plan(self, block: Block) -> _Plan:
+        """How the places that a reply holds are taken out of it."""
         unit = REGISTERS_OF.get(block.function, 1)
-        return [
+        places = [
             (slot, place, (place.address - block.address) * unit)
             for slot, place in enumerate(self._places)
             if place.function == block.function
             and block.address <= place.address
             and place.address + place.registers <= block.address + block.length
         ]
+        slots = frozenset(slot for slot, _, _ in places)
+        return _Plan(places, slots, *_at_once(places, 2 * block.length))
 
 
 FIELDS = ("temperature_c", "rf_on", "rf_band_current_ma_rms", "power_w", "stimulating")
 """Of a channel, in the order of Seen."""
+WIDTH = len(FIELDS)
 WIDTH = len(FIELDS)
 MAY_BE_ABSENT = frozenset({"rf_band_current_ma_rms", "stimulating"})
 
@@ -174,7 +218,7 @@ def _places_of(path: Path, channels: int) -> tuple[int, list[Place]]:
             where = f"{path}: status.channel.{name}"
             item = status["channel"].get(name)
             if item is None and name in MAY_BE_ABSENT:
-                places.append(Place(places[0].function, places[0].address, 1, _absent(name)))
+                places.append(places[0]._replace(meaning=_absent(name)))
                 continue
             if item is None:
                 raise ConfigError("missing", where=where, remedy="The guard cannot do without it.")

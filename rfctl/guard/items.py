@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,13 +26,25 @@ class Place(NamedTuple):
         function: Of the request that reads it.
         address: On the wire, of its first register or bit.
         registers: How many.
-        value: From their bytes, in the order of the wire.
+        form: How struct names it; empty of a bit.
+        straighten: Puts its bytes into struct's order; None where they are.
+        meaning: Of the number; None where it means itself.
     """
 
     function: int
     address: int
     registers: int
-    value: Callable[[bytes], Any]
+    form: str
+    straighten: Callable[[bytes], bytes] | None
+    meaning: Callable[[Any], Any] | None
+
+    def value(self, data: bytes) -> Any:
+        """From its bytes, in the order of the wire; of a bit, one byte."""
+        if not self.form:
+            raw = data[-1]
+        else:
+            (raw,) = struct.unpack(">" + self.form, self.straighten(data) if self.straighten else data)
+        return raw if self.meaning is None else self.meaning(raw)
 
 
 def place_of(
@@ -64,11 +77,13 @@ def place_of(
             f"the guard reads no {kind!r}", where=where, remedy=f"It reads bit, {', '.join(_FORMATS)}, at an address."
         )
     table, address = _addressed(item, numbering, item.get("table", table), base, where)
-    registers = 1 if kind == "bit" else struct.calcsize(">" + _FORMATS[kind]) // 2
-    value = _bit if kind == "bit" else _number(item, kind, item.get("order", word_order))
-    if kind == "bit" and item.get("invert"):
-        return Place(FUNCTIONS[table], address + shift, registers, lambda data: not _bit(data))
-    return Place(FUNCTIONS[table], address + shift, registers, value)
+    function, address = FUNCTIONS[table], address + shift
+    if kind == "bit":
+        return Place(function, address, 1, "", None, operator.not_ if item.get("invert") else None)
+    form = _FORMATS[kind]
+    registers = struct.calcsize(">" + form) // 2
+    straighten = _ORDERS[item.get("order", word_order)] if registers > 1 else None
+    return Place(function, address, registers, form, straighten, _meaning(item, kind))
 
 
 def _addressed(
@@ -90,19 +105,6 @@ def _addressed(
     return table, address
 
 
-def _bit(data: bytes) -> bool:
-    return data[-1] != 0
-
-
-def _number(item: Mapping[str, Any], kind: str, order: str) -> Callable[[bytes], Any]:
-    unpack = struct.Struct(">" + _FORMATS[kind]).unpack
-    straighten = _ORDERS[order] if struct.calcsize(_FORMATS[kind]) > 2 else None
-    meaning = _meaning(item, kind)
-    if straighten is None:
-        return lambda data: meaning(unpack(data)[0])
-    return lambda data: meaning(unpack(straighten(data))[0])
-
-
 def _words_swapped(data: bytes) -> bytes:
     return b"".join(data[at : at + 2] for at in range(len(data) - 2, -1, -2))
 
@@ -119,7 +121,7 @@ _ORDERS: dict[str, Callable[[bytes], bytes] | None] = {
 }
 
 
-def _meaning(item: Mapping[str, Any], kind: str) -> Callable[[Any], Any]:
+def _meaning(item: Mapping[str, Any], kind: str) -> Callable[[Any], Any] | None:
     ones = (1 << 8 * struct.calcsize(_FORMATS[kind])) - 1
     invalid = frozenset(item.get("invalid", ()))
     bit, span, mask = item.get("bit"), item.get("span"), item.get("mask", ones)
@@ -147,6 +149,4 @@ def _meaning(item: Mapping[str, Any], kind: str) -> Callable[[Any], Any]:
     plain = not (invalid or item.get("bcd") or item.get("invert") or span is not None or mask != ones)
     if plain and bit is not None:
         return lambda raw: raw >> bit & 1
-    if plain and scale == 1 and not add:
-        return lambda raw: raw
-    return meaning
+    return None if plain and scale == 1 and not add else meaning

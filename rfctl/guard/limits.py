@@ -62,7 +62,7 @@ STATION_STANDS = Limit(
 )
 STATION_SILENT = Limit("station_silent", "HZ-21", "the station is silent for {measured} ms, limit {limit} ms")
 STATION_GONE = Limit("station_gone", "HZ-22", "the station has hung up while it held the enable loop")
-STOPPED = Limit("stop", "HZ-43", "stop by {measured}")
+STOPPED = Limit("stop", "HZ-43", "{measured}")
 
 LIMITS = (
     TEMPERATURE_MAX,

@@ -165,5 +165,7 @@ def put_together(members: dict[str, Any], now: Callable[[], int]) -> tuple[Runne
         channels=members["channels"],
         temperature_max_c=members["temperature_max_c"],
         thermocouple=members["thermocouple"],
+        spacing_ns=members["spacing_ms"] * NS_PER_MS,
+        look_ns=members["look_ms"] * NS_PER_MS,
     )
     return Runner(setup, decoder, port, now), port

@@ -6,6 +6,7 @@ well, and lets go for good at the first thing that is not: only a new guard, wit
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import IntEnum, StrEnum
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ class Setup(NamedTuple):
         channels: Of the generator.
         temperature_max_c: No reading above it; at most limits.TEMPERATURE_MAX_C.
         thermocouple: There is one in the electrode; False for a test load.
+        spacing_ns: A good cycle that comes so soon after a flash-on brings none; 0: each brings one.
+        look_ns: A contact that was seen closed is looked at again after this.
     """
 
     contact: Contact
@@ -62,6 +65,8 @@ class Setup(NamedTuple):
     channels: int
     temperature_max_c: float = limits.TEMPERATURE_MAX_C
     thermocouple: bool = True
+    spacing_ns: int = 0
+    look_ns: int = relay_hold.LOOK_EVERY_NS
 
 
 class Begin(NamedTuple):
@@ -154,6 +159,10 @@ class Output(NamedTuple):
     stimulation_seen: int = 0
 
 
+QUIET = Output()
+"""Nothing is wanted, and nothing has been seen that may not be."""
+
+
 class State(NamedTuple):
     """The guard's memory.
 
@@ -164,6 +173,7 @@ class State(NamedTuple):
         plan: By which the contact is held; None before the proof.
         hold: The present or the last one.
         cause: Why it has let go for good; None while it has not.
+        wanted: Of each channel.
         outputs: A channel each.
         heard_ns: Last heartbeat.
         decided_ns: Last one with a new cycle and a new digest.
@@ -172,7 +182,6 @@ class State(NamedTuple):
         decoded_ns: Last sample.
         counter: Of that one.
         counted_ns: When it last changed.
-        seen: The last sample's channels.
     """
 
     setup: Setup
@@ -181,6 +190,7 @@ class State(NamedTuple):
     plan: HoldPlan | None = None
     hold: Hold | None = None
     cause: Notice | None = None
+    wanted: tuple[Wanted, ...] = ()
     outputs: tuple[Output, ...] = ()
     heard_ns: int = 0
     decided_ns: int = 0
@@ -189,7 +199,6 @@ class State(NamedTuple):
     decoded_ns: int = 0
     counter: int = -1
     counted_ns: int = 0
-    seen: tuple[Seen, ...] = ()
 
     @property
     def closed(self) -> bool:
@@ -226,7 +235,7 @@ Step = tuple[State, tuple[Effect, ...]]
 
 def initial(setup: Setup) -> State:
     """Before the first event."""
-    return State(setup, outputs=(Output(),) * setup.channels)
+    return State(setup, wanted=(Wanted.NOTHING,) * setup.channels, outputs=(QUIET,) * setup.channels)
 
 
 def step(state: State, event: Event) -> Step:
@@ -266,7 +275,7 @@ def _heard(state: State, event: Heartbeat) -> Step:
     if len(event.wanted) != state.setup.channels or not 0 <= at_ns - event.sent_ns <= limits.UNDERWAY_NS:
         return _overdue(state, at_ns)
     outputs = state.outputs
-    if any(output.wanted is not wanted for output, wanted in zip(outputs, event.wanted, strict=True)):
+    if event.wanted != state.wanted:
         outputs = tuple([_wanting(o, wanted, at_ns) for o, wanted in zip(outputs, event.wanted, strict=True)])
     news = event.cycle != state.cycle and event.digest != state.digest
     state = state._replace(
@@ -274,6 +283,7 @@ def _heard(state: State, event: Heartbeat) -> Step:
         decided_ns=at_ns if news else state.decided_ns,
         cycle=event.cycle if news else state.cycle,
         digest=event.digest if news else state.digest,
+        wanted=event.wanted,
         outputs=outputs,
     )
     state, effects = _overdue(state, at_ns)
@@ -283,13 +293,18 @@ def _heard(state: State, event: Heartbeat) -> Step:
         return _opened_by_wish(state, at_ns)
     if state.stage is Stage.READY and state.plan is not None and _well(state, at_ns):
         state = state._replace(stage=Stage.HOLDING, hold=Hold(state.plan))
-    if state.stage is Stage.HOLDING and _well(state, at_ns):
-        return _hold(state, GoodCycle(at_ns))
-    return state, ()
+    hold = state.hold
+    if state.stage is not Stage.HOLDING or hold is None or not _well(state, at_ns):
+        return state, ()
+    if at_ns - hold.flashed_ns < state.setup.spacing_ns:
+        return state, ()
+    return _hold(state, GoodCycle(at_ns))
 
 
 def _wanting(output: Output, wanted: Wanted, at_ns: int) -> Output:
     """What is not wanted any more may go on for as long as off takes."""
+    if wanted is output.wanted:
+        return output
     until_ns = at_ns + limits.OFF_NS
     return output._replace(
         wanted=wanted,
@@ -317,6 +332,9 @@ def _overdue(state: State, at_ns: int) -> Step:
     """Whatever has not come in time ends the hold."""
     if state.stage is not Stage.HOLDING:
         return state, ()
+    oldest_ns = min(state.heard_ns, state.decided_ns, state.decoded_ns, state.counted_ns)
+    if at_ns - oldest_ns <= limits.STATION_AGE_NS:  # the shortest of them
+        return state, ()
     for limit, since_ns, most_ns in _ages(state):
         if at_ns - since_ns > most_ns:
             return _let_go(state, at_ns, _missed(limit, at_ns - since_ns, most_ns))
@@ -343,16 +361,21 @@ def _decoded(state: State, event: Decoded) -> Step:
     at_ns, sample = event
     if len(sample.channels) != state.setup.channels:
         return state, ()
-    outputs = state.outputs
-    judged = tuple([_judged(o, seen, at_ns) for o, seen in zip(outputs, sample.channels, strict=True)])
+    judged: list[Output] = []
+    notice: Notice | None = None
+    for output, seen in zip(state.outputs, sample.channels, strict=True):
+        if output is not QUIET or seen.rf_on or seen.rf or seen.stimulating:
+            output = _judged(output, seen, at_ns)
+            judged.append(output)
+            notice = notice or _beyond(state.setup, len(judged), output, seen)
+        else:
+            judged.append(output)
     state = state._replace(
         decoded_ns=at_ns,
         counter=sample.counter,
         counted_ns=at_ns if sample.counter != state.counter else state.counted_ns,
-        outputs=judged,
-        seen=sample.channels,
+        outputs=tuple(judged),
     )
-    notice = _beyond(state)
     if notice is not None:
         return _let_go(state, at_ns, notice)
     return _overdue(state, at_ns)
@@ -362,28 +385,27 @@ def _judged(output: Output, seen: Seen, at_ns: int) -> Output:
     rf = seen.rf and output.wanted is not Wanted.RF and at_ns > output.rf_ns
     stimulation = seen.stimulating and output.wanted is not Wanted.STIMULATION and at_ns > output.stimulation_ns
     if not (rf or stimulation or output.rf_seen or output.stimulation_seen):
-        return output
+        return QUIET if output.wanted is Wanted.NOTHING and at_ns > max(output[1:3]) else output
     return output._replace(
         rf_seen=(output.rf_seen << 1 | rf) & LAST_THREE,
         stimulation_seen=(output.stimulation_seen << 1 | stimulation) & LAST_THREE,
     )
 
 
-def _beyond(state: State) -> Notice | None:
-    """The first of the guard's limits that the last sample is beyond."""
-    most_c = state.setup.temperature_max_c
-    for number, (output, seen) in enumerate(zip(state.outputs, state.seen, strict=True), start=1):
-        if output.wanted is not Wanted.NOTHING or seen.rf:
-            there = state.setup.thermocouple or seen.temperature_c == seen.temperature_c
-            if there and not seen.temperature_c <= most_c:
-                measured = f"{seen.temperature_c:.4g}"
-                return _notice(limits.TEMPERATURE_MAX, channel=number, measured=measured, limit=f"{most_c:g}")
-        for limit, marks in (
-            (limits.RF_WITHOUT_COMMAND, output.rf_seen),
-            (limits.STIMULATION_WITHOUT_COMMAND, output.stimulation_seen),
-        ):
-            if marks.bit_count() >= 2:
-                return _notice(limit, channel=number, limit=_ms(limits.OFF_NS))
+def _beyond(setup: Setup, number: int, output: Output, seen: Seen) -> Notice | None:
+    """The first of the guard's limits that a channel's sample is beyond."""
+    if output.wanted is not Wanted.NOTHING or seen.rf:
+        temperature_c = seen.temperature_c
+        there = setup.thermocouple or temperature_c == temperature_c
+        if there and not temperature_c <= setup.temperature_max_c:
+            limit = f"{setup.temperature_max_c:g}"
+            return _notice(limits.TEMPERATURE_MAX, channel=number, measured=f"{temperature_c:.4g}", limit=limit)
+    for beyond, marks in (
+        (limits.RF_WITHOUT_COMMAND, output.rf_seen),
+        (limits.STIMULATION_WITHOUT_COMMAND, output.stimulation_seen),
+    ):
+        if marks and marks.bit_count() >= 2:
+            return _notice(beyond, channel=number, limit=_ms(limits.OFF_NS))
     return None
 
 
@@ -414,6 +436,7 @@ def _proved(state: State, verdict: Proved | RelayFault, at_ns: int) -> Step:
     setup = state.setup
     try:
         plan = relay_hold.plan(setup.contact, verdict, reply_ns=setup.reply_ns, hold_up_ns=setup.hold_up_ns)
+        plan = replace(plan, look_ns=setup.look_ns)
     except ConfigError as problem:
         return _let_go(state, at_ns, Notice("unfit", RELAY, str(problem)))
     text = (

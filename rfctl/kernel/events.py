@@ -125,6 +125,26 @@ class Durable(NamedTuple):
     intent: int
 
 
+class Guarded(NamedTuple):
+    """The guard says something new, or nothing any more.
+
+    Attributes:
+        now_ns: When the station noticed.
+        closed: The relay's contact is held, and was read closed.
+        silent_ns: Since when the guard has said nothing; 0 while it goes on.
+        code: Why it has let go for good; empty while it has not.
+        hazard: Of that.
+        text: In words.
+    """
+
+    now_ns: int
+    closed: bool
+    silent_ns: int = 0
+    code: str = ""
+    hazard: str = ""
+    text: str = ""
+
+
 class RecordFailed(NamedTuple):
     """The record cannot be written."""
 
@@ -151,4 +171,4 @@ class Failed(NamedTuple):
     text: str
 
 
-Event = Sampled | Missed | Answered | Stopped | Durable | RecordFailed | Completed | Failed
+Event = Sampled | Missed | Answered | Stopped | Durable | Guarded | RecordFailed | Completed | Failed

@@ -7,6 +7,7 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from rfctl.kernel import signals_thermal
+from rfctl.kernel.enable_loop import of_the_loop
 from rfctl.kernel.expected import FLUID_TAKES, HOLD_RISE_K
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
@@ -16,7 +17,7 @@ from rfctl.kernel.limits import (
     RISE_CHECKED_BELOW_SET_K,
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
-from rfctl.kernel.row import Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.row import OF_THE_GUARD, Action, Basis, Quantity, Row, Side, Window
 from rfctl.kernel.signals_stimulation import stimulation_signals
 from rfctl.kernel.signals_thermal import expected_power_w, fluid_of
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
@@ -305,7 +306,10 @@ def judge_generator(state: KernelState, sample_age_s: float, now_ns: int) -> lis
     """The first row on the generator as a whole that acts, if any, also on an event that brought no sample."""
     counter_age_s = (now_ns - state.counter_ns) / 1e9
     for row in state.setup.generator_rows:
-        value = sample_age_s if row.quantity is Quantity.SAMPLE_AGE else counter_age_s
+        if row.quantity in OF_THE_GUARD:
+            value = of_the_loop(state, row.quantity, now_ns)
+        else:
+            value = sample_age_s if row.quantity is Quantity.SAMPLE_AGE else counter_age_s
         if _beyond(value, row.offset, row.side) and any(channel.phase in row.phases for channel in state.channels):
             return [verdict(row, 0, value, row.offset, now_ns)]
     return []

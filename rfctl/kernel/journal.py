@@ -17,6 +17,7 @@ from rfctl.kernel.events import (
     Durable,
     Event,
     Failed,
+    Guarded,
     Missed,
     Question,
     RecordFailed,
@@ -104,6 +105,8 @@ def event_from(now_ns: int, values: Sequence[Any]) -> Event:
                 return Stopped(now_ns, *fields)
             case "Durable":
                 return Durable(now_ns, *fields)
+            case "Guarded":
+                return Guarded(now_ns, *fields)
             case "RecordFailed":
                 return RecordFailed(now_ns, *fields)
             case "Completed":

@@ -9,11 +9,14 @@ from __future__ import annotations
 from rfctl.kernel import rows_stimulation
 from rfctl.kernel.phase import (
     ALL,
+    ENABLED,
     ENERGISED,
     HEATING,
+    INTENDED,
     LESION,
     OFF_VERIFYING,
     ON_SITE,
+    PERMITTED,
     STIMULATION,
     WITHOUT_RF,
     Phase,
@@ -69,6 +72,23 @@ ROWS: tuple[Row, ...] = (
         "counter_frozen", "HZ-05", ENERGISED, Quantity.COUNTER_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
         Action.TRIP, Origin.DEVICE, "s",
         "the generator's sample counter has not advanced for {measured} s, limit {limit} s", "limits: frozen",
+    ),
+    Row(
+        "guard_silent", "HZ-45", ENABLED, Quantity.GUARD_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "s",
+        "the guard has said nothing for {measured} s, limit {limit} s", "limits: guard and relay",
+    ),
+    Row(
+        "enable_loop_open", "HZ-44", PERMITTED, Quantity.LOOP_OPEN, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
+        Action.TRIP, Origin.DEVICE, "1",
+        "the relay's contact is open although it is to be held; without the enable loop there is no energy",
+        "limits: guard and relay",
+    ),
+    Row(
+        "enable_loop_late", "HZ-44", INTENDED, Quantity.LOOP_WAIT, Side.ABOVE, Basis.ABSOLUTE, 0, 1.0, AT_ONCE,
+        Action.REFUSE, Origin.DEVICE, "s",
+        "the guard has not closed the enable loop {measured} s after it was asked to, limit {limit} s",
+        "limits: guard and relay",
     ),
     Row(
         "lease_lost", "HZ-20", STIMULATION | HEATING, Quantity.LEASE_LOST, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,

@@ -113,6 +113,10 @@ BEFORE_RF = ARMING | {Phase.LESION_READY, Phase.ARM_READY}
 """Everything is ready; what the checks found must still hold."""
 PERMITTED = ENERGISED | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
 """Phases in which each decision renews permit and lease."""
+INTENDED = frozenset({Phase.SENSORY_INTENT, Phase.MOTOR_INTENT, Phase.LESION_INTENT})
+"""The intent is being written, and the enable loop closed; both must be done before anything goes on."""
+ENABLED = INTENDED | PERMITTED
+"""Phases in which the guard is asked to hold the enable loop closed. In no other phase can an output be on for long."""
 OVER = frozenset({Phase.DONE, Phase.DROPPED})
 """Nothing more happens at the site."""
 ON_SITE = ALL - OVER - {Phase.START_OFF, Phase.IDLE, Phase.QUEUED, Phase.DROP_OFF, Phase.ENDED}

@@ -57,6 +57,9 @@ class Quantity(StrEnum):
     IMPEDANCE_HIGH = "impedance_high_pct"
     IMPEDANCE_LOW = "impedance_low_pct"
     RESULT_AGE = "result_age_s"
+    GUARD_AGE = "guard_age_s"
+    LOOP_OPEN = "loop_open"
+    LOOP_WAIT = "loop_wait_s"
 
 
 class Basis(StrEnum):
@@ -167,5 +170,7 @@ class Row(NamedTuple):
     stops_all: bool = False
 
 
-GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE})
+OF_THE_GUARD = frozenset({Quantity.GUARD_AGE, Quantity.LOOP_OPEN, Quantity.LOOP_WAIT})
+"""Quantities of guard and enable loop; there are none without a guard."""
+GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE}) | OF_THE_GUARD
 """Quantities of the generator as a whole; judged on every event, also on one that brought no sample."""

@@ -7,12 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.effects import Ask, Outcome
+from rfctl.kernel.enable_loop import Loop
 from rfctl.kernel.events import Answered
 from rfctl.kernel.expected import USUAL, Budget
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.regulator import Regulator
-from rfctl.kernel.row import GENERATOR_WIDE, Action, Basis, Origin, Quantity, Row, Side
+from rfctl.kernel.row import GENERATOR_WIDE, OF_THE_GUARD, Action, Basis, Origin, Quantity, Row, Side
 from rfctl.kernel.stimulation import Override, Stimulation
 from rfctl.kernel.thermal import Thermal
 from rfctl.model.capability import SetPoint
@@ -37,6 +38,7 @@ class Setup:
         resolution_k: Smallest step of the temperature, K, a channel each; empty: not stated.
         noise_k: Its noise at rest, K, a channel each; empty, or not-a-number: not stated.
         budget: What passes between a rise at the tip and RF off.
+        guarded: A guard holds the enable loop; without it nothing is energised.
         rows: The interlock table.
         channel_rows: For each phase the rows in force on a channel, made ready to be judged.
         generator_rows: The rows on the generator as a whole.
@@ -53,6 +55,7 @@ class Setup:
     resolution_k: tuple[float, ...] = ()
     noise_k: tuple[float, ...] = ()
     budget: Budget = USUAL
+    guarded: bool = False
     rows: tuple[Row, ...] = ROWS
     channel_rows: dict[Phase, tuple[ReadyRow, ...]] = field(init=False, repr=False, compare=False)
     generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
@@ -69,7 +72,8 @@ class Setup:
             for phase in Phase
         }
         object.__setattr__(self, "channel_rows", by_phase)
-        object.__setattr__(self, "generator_rows", tuple(row for row in self.rows if row.quantity in GENERATOR_WIDE))
+        of_generator = GENERATOR_WIDE if self.guarded else GENERATOR_WIDE - OF_THE_GUARD
+        object.__setattr__(self, "generator_rows", tuple(row for row in self.rows if row.quantity in of_generator))
 
     def noise_tells(self, number: int) -> bool:
         """The channel's reading moves by its own noise, so that one which does not is stuck."""
@@ -388,6 +392,7 @@ class KernelState(NamedTuple):
         reading: The last good reading.
         received_ns: When it arrived, 0 before the first.
         counter_ns: When its sample counter last advanced.
+        loop: The enable loop, where a guard holds it.
         question: What the operator has been asked and not answered.
         intent: Number of the last intent.
         group: Channels that are armed and started together; empty while none are.
@@ -411,6 +416,7 @@ class KernelState(NamedTuple):
     reading: Reading | None = None
     received_ns: int = 0
     counter_ns: int = 0
+    loop: Loop = Loop()
     question: Ask | None = None
     intent: int = 0
     group: tuple[int, ...] = ()

@@ -6,6 +6,7 @@ from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
 from rfctl.kernel.actions import gather, off, permit, set_outputs, site_result, with_channel
 from rfctl.kernel.checks import make_void
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
+from rfctl.kernel.enable_loop import Loop, must_wait
 from rfctl.kernel.events import (
     Answered,
     Cause,
@@ -15,6 +16,7 @@ from rfctl.kernel.events import (
     Durable,
     Event,
     Failed,
+    Guarded,
     Missed,
     Question,
     RecordFailed,
@@ -45,6 +47,8 @@ CLAIM_PATIENCE_NS = 2_000_000_000
 """How long a claim is repeated: a station that was killed owns the generator until its lease, 1 s at most, runs out."""
 GIVE_UP_NS = 5_000_000_000
 """How long off is commanded and looked for before a procedure ends with OFF NOT CONFIRMED."""
+STOPPED_AT_THE_GUARD = "stop"
+"""Its code for a person who stopped everything there."""
 GROUPED = frozenset({Question.ARM, Question.START})
 """Questions that one word answers for all channels that heat together."""
 CLOSED_STAGES = frozenset({Stage.ENDING, Stage.RELEASING, Stage.ENDED})
@@ -81,6 +85,8 @@ def step(state: KernelState, event: Event) -> Step:
             return _durable(state, event)
         case Stopped():
             return _stopped(state, event)
+        case Guarded():
+            return _guarded(state, event)
         case RecordFailed():
             text = f"the record cannot be written: {event.text}; no energy without a record"
             return _trip(state, [_event_trip("record_failed", "HZ-35", text, event.now_ns, Origin.DEVICE)])
@@ -214,11 +220,38 @@ def _missed(state: KernelState, event: Missed) -> Step:
 
 
 def _durable(state: KernelState, event: Durable) -> Step:
-    """Only the channel that asked for this intent goes on; a late or foreign one energises nothing."""
+    """Only the channel that asked for this intent goes on, and not before the enable loop is closed; a late or foreign
+    one energises nothing.
+    """
+    if must_wait(state):
+        loop = state.loop
+        return state._replace(loop=loop._replace(waiting=(*loop.waiting, event.intent))), ()
     for number, channel in enumerate(state.channels, start=1):
         if channel.intent == event.intent:
             return _transit(state, number, DURABLE, event.now_ns, 0)
     return state, ()
+
+
+def _guarded(state: KernelState, event: Guarded) -> Step:
+    """The enable loop has changed. What waited for it goes on; a guard that has let go for good ends the procedure."""
+    waiting = state.loop.waiting
+    state = state._replace(loop=Loop(event.closed, event.silent_ns, () if event.closed else waiting))
+    if state.stage in CLOSED_STAGES:
+        return state, ()
+    if event.code == STOPPED_AT_THE_GUARD:
+        return _stopped(state, Stopped(event.now_ns, event.text))
+    if event.code:
+        text = f"the guard has let go of the enable loop: {event.text}"
+        verdict = _event_trip(f"guard_{event.code}", event.hazard, text, event.now_ns, Origin.DEVICE)
+        return _trip(state, [verdict])
+    state, effects = _take_verdicts(
+        state, judge_generator(state, (event.now_ns - state.received_ns) / 1e9, event.now_ns)
+    )
+    if event.closed and not effects:
+        for intent in waiting:
+            state, more = _durable(state, Durable(event.now_ns, intent))
+            effects = (*effects, *more)
+    return state, effects
 
 
 def _transit_all(state: KernelState, now_ns: int) -> Step:
@@ -537,6 +570,7 @@ def _end(state: KernelState, outcome: Outcome, exit_code: int, ending: str, now_
         channels=channels,
         results=(*state.results, *unfinished),
         question=None,
+        loop=state.loop._replace(waiting=()),
         outcome=outcome,
         exit_code=exit_code,
         ending=ending,

@@ -62,6 +62,7 @@ class HoldPlan:
         keeps_ns: A flash-on keeps the contact closed at least for this long after it was sent.
         opens_ns: It is open at the latest so long after the last one was sent.
         reply_ns: Longest time of one request, its reply and the silence around them.
+        look_ns: A contact that was seen closed is looked at again after this.
     """
 
     contact: Contact
@@ -69,6 +70,7 @@ class HoldPlan:
     keeps_ns: int
     opens_ns: int
     reply_ns: int
+    look_ns: int = LOOK_EVERY_NS
 
 
 def plan(
@@ -227,10 +229,11 @@ def _next(hold: Hold, now_ns: int) -> tuple[Hold, bytes]:
             return replace(hold, frame=frame, sent_ns=now_ns, flashed_ns=now_ns, wake_ns=0), frame
     if hold.stage is Stage.READY:
         return replace(hold, wake_ns=0), b""
-    if now_ns >= hold.looked_ns + LOOK_EVERY_NS:
+    every_ns = LOOK_EVERY_NS if hold.contradictions or not hold.seen_ns else hold.plan.look_ns
+    if now_ns >= hold.looked_ns + every_ns:
         return _look(hold, now_ns)
     # One more than what it keeps: that is when it has lapsed.
-    wake_ns = min(hold.looked_ns + LOOK_EVERY_NS, hold.kept_ns + hold.plan.keeps_ns + 1)
+    wake_ns = min(hold.looked_ns + every_ns, hold.kept_ns + hold.plan.keeps_ns + 1)
     return replace(hold, wake_ns=wake_ns), b""
 
 

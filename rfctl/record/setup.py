@@ -41,6 +41,7 @@ def members_of(setup: Setup) -> dict[str, Any]:
         "resolution_k": list(setup.resolution_k),
         "noise_k": [None if noise != noise else noise for noise in setup.noise_k],
         "budget_s": list(setup.budget),
+        "guarded": setup.guarded,
         "rows_sha256": rows_sha256(setup.rows),
     }
 
@@ -72,6 +73,7 @@ def setup_from(members: Mapping[str, Any]) -> Setup:
             resolution_k=tuple(map(float, members["resolution_k"])),
             noise_k=tuple(math.nan if noise is None else float(noise) for noise in members["noise_k"]),
             budget=Budget(*map(float, members["budget_s"])),
+            guarded=bool(members["guarded"]),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as problem:
         raise RecordError(f"the set-up cannot be read: {problem}") from None

@@ -160,6 +160,11 @@ class Connection:
         self.traces.append(trace)
         trace.tap = self.tap
 
+    def listen(self, tap: Callable[[Direction, bytes], None]) -> None:
+        """From now on somebody is told of all that crosses the wire; must not wait."""
+        self.tap = tap
+        self.link.trace.tap = tap
+
     def off(self) -> None:
         """Everything off at once, by the synchronous path; never raises."""
         if self._link is not None:

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from rfctl.kernel.state import Setup
     from rfctl.record.writer import RecordWriter
     from rfctl.station.connection import Connection
+    from rfctl.station.guarding import Guarding
 
 Watch = Callable[[KernelState, tuple[Effect, ...]], None]
 """Told of every decision with its effects; must not wait."""
@@ -93,6 +94,7 @@ class Procedure:
         operator: Operator,
         watch: Watch,
         completed: Callable[[], None],
+        guarding: Guarding | None = None,
     ) -> None:
         """Nothing happens before ``run``.
 
@@ -104,6 +106,7 @@ class Procedure:
             operator: Answers the questions.
             watch: Told of every decision.
             completed: Called after each complete cycle: sampled, decided, carried out. Must not wait.
+            guarding: The guard that holds the enable loop, its relay proved; None without one.
         """
         self.state = initial(setup)
         self.cycles = 0
@@ -114,6 +117,7 @@ class Procedure:
         self._operator = operator
         self._watch = watch
         self._completed = completed
+        self._guarding = guarding
         self._inbox: deque[Event] = deque()
         self._stopped = False
         self._record_lost = False
@@ -135,6 +139,8 @@ class Procedure:
                     await self._cycle()
                     self.cycles += 1
                     self._completed()
+                    if self._guarding is not None:
+                        self._guarding.beat(self.state, self.cycles)
                     tidy(self.state, self.cycles)
                     due_ns, late = next_due(due_ns, POLL_NS, self._clock.monotonic_ns())
                     self.overruns += late
@@ -157,6 +163,8 @@ class Procedure:
             await connection.bus.spend(connection.link, due_ns)
 
     async def _cycle(self) -> None:
+        if self._guarding is not None and (news := self._guarding.news(self._clock.monotonic_ns())) is not None:
+            self._inbox.append(news)
         await self._drain()
         await self._handle(await self._sample())
         await self._drain()

@@ -34,6 +34,11 @@ class Simulation(Protocol):
         """Where it listens: ``tcp:HOST:PORT`` or ``rtu:PATH``."""
         ...
 
+    @property
+    def relay_address(self) -> str | None:
+        """Where the relay board in its enable loop listens, ``rtu:PATH?baud=BAUD``; None without one."""
+        ...
+
     async def close(self) -> None:
         """Stop it."""
         ...
@@ -50,6 +55,7 @@ class StartSimulator(Protocol):
         generator: str = "rfctl-reference",
         channels: int | None = None,
         seed: int = 0,
+        relay: str | None = None,
     ) -> Simulation: ...
 
 
@@ -71,7 +77,9 @@ def simulator(name: str) -> StartSimulator:
     return cast("StartSimulator", _load(SIMULATORS, name, "simulator"))
 
 
-async def start_simulation(link: SimulatedLink, clock: Clock, *, channels: int = 1, seed: int = 0) -> Simulation:
+async def start_simulation(
+    link: SimulatedLink, clock: Clock, *, channels: int = 1, seed: int = 0, relay: bool = False
+) -> Simulation:
     """Switch on the simulator in process that a link names, with as many channels as its machine usually has, unless
     more are needed.
 
@@ -80,8 +88,11 @@ async def start_simulation(link: SimulatedLink, clock: Clock, *, channels: int =
         clock: Of the running loop.
         channels: Needed at least.
         seed: The same seed gives the same noise.
+        relay: With a relay board in its enable loop, which is open until somebody closes it.
     """
     options: dict[str, Any] = dict(link.options)
+    if relay:
+        options["relay"] = "pty:"
     if channels > USUAL_CHANNELS:
         options["channels"] = channels
     return await simulator(link.simulator)(clock, address=link.address, seed=seed, **options)

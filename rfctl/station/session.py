@@ -31,11 +31,13 @@ from rfctl.station import plan_check, registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
+from rfctl.station.guarding import guard_of
 from rfctl.station.neighbours import bus_of
 from rfctl.station.procedure import POLL_NS, Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
 from rfctl.station.real_time import scheduling
 from rfctl.station.signals import SIGNALS, StopSignals
+from rfctl.station.station_file import SIMULATED_RELAY
 from rfctl.station.temperature_control import choose
 
 if TYPE_CHECKING:
@@ -211,13 +213,14 @@ async def _procedure(
     signals: StopSignals,
 ) -> tuple[int, dict[str, Any], str]:
     async with AsyncExitStack() as stack:
-        address = order.station.link
+        address, relay = order.station.link, None
         if order.station.in_process:
             most = max((site.channel for site in order.plan.sites), default=1)
             link = order.station.simulator
-            simulation = await registry.start_simulation(link, clock, channels=most, seed=order.seed)
+            wired = order.station.relay is not None and order.station.relay.link == SIMULATED_RELAY
+            simulation = await registry.start_simulation(link, clock, channels=most, seed=order.seed, relay=wired)
             stack.push_async_callback(simulation.close)
-            address = simulation.address
+            address, relay = simulation.address, simulation.relay_address if wired else None
         connection = Connection(address, order.profile, clock, simulated=order.station.simulated)
         stack.callback(_keep_trace, connection, order.profile, folder / "wire.trace", address)
         stack.callback(connection.close)
@@ -227,8 +230,17 @@ async def _procedure(
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
+        guarding = None
+        if setup.guarded:
+            guarding = guard_of(order.station, order.profile, connection, clock, relay)
+            stack.push_async_callback(guarding.close)
+            connection.listen(guarding.tap)
+            await guarding.prove(connection.generator.read)
+            record.append("guard", clock.monotonic_ns(), guarding.members)
         publishing.begin(connection.identity)
-        procedure = Procedure(setup, connection, record, clock, order.operator, publishing.watch, attending.completed)
+        procedure = Procedure(
+            setup, connection, record, clock, order.operator, publishing.watch, attending.completed, guarding
+        )
         signals.act = procedure.stop
         attending.attend(procedure, connection)
 
@@ -285,6 +297,7 @@ def _setup(order: Order, connection: Connection) -> Setup:
         resolution_k=tuple(trait.temperature_resolution_k for trait in identity.traits),
         noise_k=tuple(trait.temperature_noise_k for trait in identity.traits),
         budget=Budget(poll_s=POLL_NS / 1e9, filter_s=POLL_NS / 1e9),
+        guarded=order.station.guard is not None and bool(order.plan.sites),  # nothing planned, nothing to hold
     )
 
 

@@ -12,7 +12,9 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from rfctl.accounts import accounts_file
 from rfctl.errors import ConfigError
+from rfctl.guard.limits import TEMPERATURE_MAX_C
 from rfctl.link import serial_line
+from rfctl.link.relay import MOST_RELAYS, MOST_TENTHS
 from rfctl.model import shipped, strict_toml
 from rfctl.model.plan import Medium
 from rfctl.station import simulated_link
@@ -22,6 +24,8 @@ from rfctl.telemetry.broker import Broker, split_url
 SCHEMES = ("tcp:", "rtutcp:", "linetcp:", *serial_line.SCHEMES, simulated_link.SCHEME)
 
 DEFAULT_SITE = "site"
+SIMULATED_RELAY = "sim:"
+"""The board in the enable loop of the simulator in this process."""
 
 
 class StationSection(strict_toml.Strict):
@@ -87,6 +91,33 @@ class GeneratorSection(strict_toml.Strict):
         return value
 
 
+class RelaySection(strict_toml.Strict):
+    """``[relay]``: the interlock relay in the generator's enable loop."""
+
+    link: str
+    unit: int = Field(default=1, ge=1, le=247)
+    relay: int = Field(default=0, ge=0, lt=MOST_RELAYS)
+    input: int = Field(default=0, ge=0, lt=MOST_RELAYS)
+    closed_reads: bool = Field(default=True, strict=True)
+    time_ms: int = Field(default=300, ge=100, le=100 * MOST_TENTHS, multiple_of=100)
+    hold_up_ms: int | None = Field(default=None, ge=0, le=500)
+
+    @field_validator("link")
+    @classmethod
+    def _link(cls, value: str) -> str:
+        if value != SIMULATED_RELAY and not value.startswith(("rtu:", "rtutcp:")):
+            raise ValueError(
+                "the way to a relay board is rtu:PORT, rtutcp:HOST:PORT, or sim: for that of the simulator"
+            )
+        return value
+
+
+class GuardSection(strict_toml.Strict):
+    """``[guard]``: its own limits, where they are to be tighter."""
+
+    temperature_max_c: float = Field(default=TEMPERATURE_MAX_C, ge=40.0, le=TEMPERATURE_MAX_C)
+
+
 class RecordSection(strict_toml.Strict):
     """``[record]``."""
 
@@ -121,6 +152,8 @@ class StationFile(strict_toml.Strict):
 
     station: StationSection
     generator: GeneratorSection
+    relay: RelaySection | None = None
+    guard: GuardSection | None = None
     record: RecordSection = RecordSection()
     mqtt: MqttSection | None = None
 
@@ -145,6 +178,8 @@ class Station:
         site: Where the station stands, as the topics of telemetry name it.
         broker: Where telemetry goes; None for nowhere.
         real_time: The loop is to run before other programs, as in rfctl.station.real_time.
+        relay: The interlock relay; None for none.
+        guard: Holds it; there is either both or neither.
         accounts: Who may do what, as in rfctl.accounts.accounts_file; None: nobody is asked (a simulator only).
     """
 
@@ -164,6 +199,8 @@ class Station:
     neighbours: tuple[NeighbourSection, ...] = ()
     real_time: bool = False
     accounts: Path | None = None
+    relay: RelaySection | None = None
+    guard: GuardSection | None = None
 
     @property
     def patient(self) -> bool:
@@ -197,6 +234,7 @@ def load(name_or_path: str) -> Station:
             where=str(path),
             remedy="A simulator is used only where station.backend = 'simulated' says so.",
         )
+    _check_relay(file, path)
     state = file.record.state_folder
     folder = path.parent
     return Station(
@@ -216,7 +254,34 @@ def load(name_or_path: str) -> Station:
         broker=_broker(file.mqtt, folder) if file.mqtt else None,
         real_time=file.station.real_time,
         accounts=(folder / file.station.accounts) if file.station.accounts else None,
+        relay=file.relay,
+        guard=file.guard,
     )
+
+
+def _check_relay(file: StationFile, path: Path) -> None:
+    relay = file.relay
+    if (relay is None) != (file.guard is None):
+        missing, there = ("relay", "guard") if relay is None else ("guard", "relay")
+        raise ConfigError(
+            f"[{there}] without [{missing}]: the guard holds the relay, and nothing else does",
+            where=str(path),
+            remedy=f"Add [{missing}], or leave both out.",
+        )
+    if relay is None:
+        return
+    if relay.link == SIMULATED_RELAY and not file.generator.link.startswith(simulated_link.SCHEME):
+        raise ConfigError(
+            f"relay.link is {SIMULATED_RELAY!r}, and generator.link is {file.generator.link!r}",
+            where=str(path),
+            remedy="Only a simulator in this process has such a relay.",
+        )
+    if relay.hold_up_ms is None and file.station.backend == "device":
+        raise ConfigError(
+            "relay.hold_up_ms is missing: for how long RF goes on after the enable loop has opened",
+            where=str(path),
+            remedy="Measure it on a load, and state it: docs/guard.md.",
+        )
 
 
 def _broker(section: MqttSection, folder: Path) -> Broker:
@@ -229,14 +294,13 @@ def require_layers(station: Station) -> None:
     """What the medium demands beside this software is there. Asked before anything may be energised, never by a stop.
 
     Raises:
-        ConfigError: Tissue on a device.
+        ConfigError: Tissue on a device without relay and guard.
     """
-    if station.patient:
+    if station.patient and station.guard is None:
         raise ConfigError(
-            "station.medium is 'tissue' on a device: an interlock relay and a guard are mandatory there, and this "
-            "version has neither",
+            "station.medium is 'tissue' on a device: an interlock relay and a guard are mandatory there",
             where=station.id,
-            remedy="Use medium = 'phantom' or 'load', or a simulated station.",
+            remedy="Add [relay] and [guard]: docs/guard.md. Or use medium = 'phantom' or 'load'.",
         )
 
 

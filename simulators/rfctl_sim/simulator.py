@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from rfctl_sim.events import EventLog
     from rfctl_sim.setups import Setup
 
+RELAY_BAUD = 38_400
 MOST_UNITS = 247  # of a Modbus line
 
 # Time goes on when nobody polls; each access brings it up to its own instant anyway.
@@ -365,7 +366,7 @@ async def start(
     if not 1 <= units <= MOST_UNITS:
         raise ConfigError(f"{units} units", remedy=f"A line carries 1 to {MOST_UNITS}.")
     around = setups.load(setup, tissue)
-    board = None if relay is None else RelayBoard(clock, variant=Variant(relay_variant))
+    board = None if relay is None else RelayBoard(clock, variant=Variant(relay_variant), baud=RELAY_BAUD)
     simulator = Simulator(clock, generator, channels, units, seed, around, address, baud, board)
     try:
         await simulator.open(backdoor, relay)

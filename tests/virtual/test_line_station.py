@@ -52,6 +52,8 @@ async def test_a_whole_procedure_runs_over_lines(
         link=f"sim:reference?link={link}",
         profile="rfctl-line",
         state_folder=tmp_path / "state",
+        relay=None,
+        guard=None,
     )
     result = await session.run(
         session.Order(

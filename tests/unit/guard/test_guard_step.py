@@ -190,7 +190,7 @@ def test_a_stop_lets_go_at_once_also_during_the_proof() -> None:
     assert not bench.closed
     assert bench.state.open
     assert bench.state.cause is not None
-    assert bench.state.cause.text == "stop by rfctl stop"
+    assert bench.state.cause.text == "rfctl stop"
     proving = Bench()
     proving.tell(Begin(proving.now_ms * MS))
     proving.run(100)
