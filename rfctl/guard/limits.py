@@ -16,6 +16,8 @@ COUNTER_AGE_NS = 300 * NS_PER_MS
 """Limits: frozen."""
 STATION_AGE_NS = 200 * NS_PER_MS
 """Limits: supervision, gap between cycles. The contact falls open by itself not much later."""
+BEAT_NS = 100 * NS_PER_MS
+"""Longest time between good cycles that a hold is planned for: two periods of the station's poll loop."""
 UNDERWAY_NS = 150 * NS_PER_MS
 """A heartbeat that took longer is old news: whoever was stopped and wakes up finds a queue of them."""
 OFF_NS = 250 * NS_PER_MS

@@ -157,10 +157,11 @@ def put_together(members: dict[str, Any], now: Callable[[], int]) -> tuple[Runne
 
     decoder = Decoder(Path(members["profile"]), members["channels"], serial=members["serial"])
     port = open_relay(members["relay"])
+    reply_ns = port.reply_ns = members["reply_ms"] * NS_PER_MS or port.reply_ns
     setup = Setup(
         Contact(*members["contact"]),
         tenths=members["tenths"],
-        reply_ns=port.reply_ns,
+        reply_ns=reply_ns,
         hold_up_ns=members["hold_up_ms"] * NS_PER_MS,
         channels=members["channels"],
         temperature_max_c=members["temperature_max_c"],

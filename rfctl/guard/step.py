@@ -435,7 +435,9 @@ def _proved(state: State, verdict: Proved | RelayFault, at_ns: int) -> Step:
         return _let_go(state, at_ns, Notice(verdict.code, RELAY, str(verdict)))
     setup = state.setup
     try:
-        plan = relay_hold.plan(setup.contact, verdict, reply_ns=setup.reply_ns, hold_up_ns=setup.hold_up_ns)
+        plan = relay_hold.plan(
+            setup.contact, verdict, reply_ns=setup.reply_ns, hold_up_ns=setup.hold_up_ns, beat_ns=limits.BEAT_NS
+        )
         plan = replace(plan, look_ns=setup.look_ns)
     except ConfigError as problem:
         return _let_go(state, at_ns, Notice("unfit", RELAY, str(problem)))

@@ -46,6 +46,8 @@ OPENED_S = 1.0
 LOOK_S = 0.02
 SILENT_NS = 150 * NS_PER_MS
 """Three cycles without a word: the kernel is told, and judges by its own limit how long that may go on."""
+SIMULATED_REPLY_MS = 50
+"""A simulated board answers when its loop comes to it; with no hold-up behind it there is room for that."""
 REAL_TIME = {"spacing_ms": 0, "look_ms": 100}
 VIRTUAL_TIME = {"spacing_ms": 90, "look_ms": 500}
 """Where nothing is ever late, every second good cycle is enough; each request to the board costs as much as a cycle."""
@@ -200,6 +202,7 @@ def guard_of(
         "contact": [relay.unit, relay.relay, relay.input, relay.closed_reads],
         "tenths": relay.time_ms // 100,
         "hold_up_ms": relay.hold_up_ms or 0,
+        "reply_ms": relay.reply_ms or (SIMULATED_REPLY_MS if simulated_relay else 0),
         "temperature_max_c": limits.temperature_max_c,
         "thermocouple": station.medium is not Medium.LOAD,
         **(REAL_TIME if clock.scale == "real" else VIRTUAL_TIME),

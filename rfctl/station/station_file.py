@@ -101,6 +101,7 @@ class RelaySection(strict_toml.Strict):
     closed_reads: bool = Field(default=True, strict=True)
     time_ms: int = Field(default=300, ge=100, le=100 * MOST_TENTHS, multiple_of=100)
     hold_up_ms: int | None = Field(default=None, ge=0, le=500)
+    reply_ms: int | None = Field(default=None, ge=5, le=100)
 
     @field_validator("link")
     @classmethod
