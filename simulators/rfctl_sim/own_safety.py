@@ -92,21 +92,27 @@ TRIPS = (
     Trip(ChannelFault.COOLING, 15, lambda _, channel, control: _flow_low(channel, control), rf_only=True),
 )
 
+EVERY = tuple(enumerate(TRIPS))
+ALWAYS = tuple((index, trip) for index, trip in EVERY if not trip.rf_only)
+
 
 class OwnSafety:
     """Watches one channel."""
 
-    __slots__ = ("_runs",)
+    __slots__ = ("_rf_was_on", "_runs")
 
     def __init__(self) -> None:
         self._runs = [0] * len(TRIPS)
+        self._rf_was_on = False
 
     def watch(self, measurement: Measurement, channel: Channel, control: ChannelControl) -> int:
         """The fault bits that this measurement completes; 0 for none."""
         rf_on = control.phase is Phase.RF_ON
+        watched = EVERY if rf_on or self._rf_was_on else ALWAYS  # the first measurement without RF ends all runs
+        self._rf_was_on = rf_on
         runs = self._runs
         bits = 0
-        for index, trip in enumerate(TRIPS):
+        for index, trip in watched:
             if (
                 (rf_on or not trip.rf_only)
                 and trip.present(measurement, channel, control)

@@ -51,6 +51,18 @@ def test_impedance_faults_of_less_than_200_ms_do_not_add_up_to_a_trip(bench, cli
     assert bench.truth()["rf_on"]
 
 
+def test_what_was_seen_before_rf_went_off_counts_for_nothing_when_it_is_on_again(bench, client):
+    for _ in range(2):
+        client.start_lesion()
+        bench.faults.start("impedance", ohm=5000.0, firmware_blind=False)
+        bench.wait(0.17)
+        assert bench.truth()["rf_on"]
+        client.write("all_off", 1)
+        bench.wait(0.1)
+        bench.faults.clear("impedance")
+        assert client.status("fault_bits", 1) == 0
+
+
 def test_a_fault_whose_cause_remains_is_not_cleared(bench, client):
     client.start_lesion()
     bench.faults.start("thermocouple_open", firmware_blind=False)
