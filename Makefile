@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: assure check test tools lint demo bench fuzz crash docs pictures electrodes lock clean
+.PHONY: assure check test tools lint demo bench fuzz crash golden docs pictures electrodes lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -88,6 +88,11 @@ bench: .venv-bench/installed
 # for a new count, remove the file first.
 crash: .venv/installed tools
 	$(BIN)/python -m tests.crash .crash.jsonl
+
+# Records of the demonstration and of faults, to be decided again on every run of the tests. After a change of decisions
+# that is meant; the difference of tests/golden/summary.txt says what it changed.
+golden: .venv/installed
+	$(BIN)/python -m tests.golden
 
 # A hundred thousand faulted replies under each framing: some minutes.
 fuzz: .venv/installed
