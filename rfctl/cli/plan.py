@@ -183,7 +183,7 @@ def _accepted(plan_name: str, station_name: str | None) -> tuple[Path, Plan, boo
     station = station_file.load(station_name)
     profile = any_profile.load(station.profile, relative_to=station.folder)
     plan_check.require_station(loaded, station, profile, where=str(path))
-    return path, loaded, profile.file.profile.multiplexed
+    return path, loaded, profile.multiplexed
 
 
 def _check_text(site: Site, name: str) -> str:
@@ -194,7 +194,7 @@ def _check_text(site: Site, name: str) -> str:
 
 
 def _members(loaded: Plan, multiplexed: bool) -> dict[str, Any]:
-    from rfctl.kernel.limits import PAD_HEATING_PLANNED_A2S
+    from rfctl.kernel.rows_supervision import PAD_HEATING_PLANNED_A2S
     from rfctl.station import plan_check
 
     return {
@@ -251,7 +251,7 @@ def _lesion_members(loaded: Plan, site: Site, multiplexed: bool) -> list[dict[st
 
 
 def _pad_lines(loaded: Plan, multiplexed: bool) -> list[str]:
-    from rfctl.kernel.limits import PAD_HEATING_PLANNED_A2S
+    from rfctl.kernel.rows_supervision import PAD_HEATING_PLANNED_A2S
     from rfctl.station import plan_check
 
     return [_pad_line(load, PAD_HEATING_PLANNED_A2S) for load in plan_check.pad_loads(loaded, multiplexed=multiplexed)]

@@ -76,6 +76,17 @@ class Choice(StrEnum):
     START = "start"
 
 
+class Notice(StrEnum):
+    """What the station notices by itself, beside the generator's answers; the kernel's rows judge it."""
+
+    SUSPENDED = "suspended_s"
+    """The machine slept: s by which its clock that goes on in sleep ran ahead."""
+    REFUSED_FRAMES = "refused_frames"
+    """So many frames of the generator were refused since this was last said."""
+    RECORD_BACKLOG = "record_backlog_s"
+    """Age of the oldest line that is not in the file, s."""
+
+
 class Sampled(NamedTuple):
     """A reading arrived."""
 
@@ -171,4 +182,12 @@ class Failed(NamedTuple):
     text: str
 
 
-Event = Sampled | Missed | Answered | Stopped | Durable | Guarded | RecordFailed | Completed | Failed
+class Noticed(NamedTuple):
+    """The station noticed something; said only when there is something to say."""
+
+    now_ns: int
+    notice: Notice
+    value: float
+
+
+Event = Sampled | Missed | Answered | Stopped | Durable | Guarded | RecordFailed | Completed | Failed | Noticed

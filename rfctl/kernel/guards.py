@@ -137,10 +137,6 @@ def may_fire(state: KernelState, number: int, now_ns: int) -> bool:
     return token_valid(state, number, now_ns) and now_ns - state.received_ns <= PERMIT_NS
 
 
-def token_expired(state: KernelState, number: int, now_ns: int) -> bool:
-    return not token_valid(state, number, now_ns)
-
-
 def set_temperature_reached(state: KernelState, number: int, _now_ns: int) -> bool:
     history = _channel(state, number).history
     return bool(history) and history[-1].temperature_c >= lesion_of(state, number).set_temperature_c - 1.0

@@ -7,7 +7,6 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from rfctl.kernel import signals_thermal
-from rfctl.kernel.enable_loop import of_the_loop
 from rfctl.kernel.expected import FLUID_TAKES, HOLD_RISE_K
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
@@ -17,10 +16,12 @@ from rfctl.kernel.limits import (
     RISE_CHECKED_BELOW_SET_K,
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
-from rfctl.kernel.row import OF_THE_GUARD, Action, Basis, Quantity, Row, Side, Window
+from rfctl.kernel.row import Action, Basis, Row, Side, Window
 from rfctl.kernel.signals_stimulation import stimulation_signals
+from rfctl.kernel.signals_supervision import apparent_power_w, supervised
 from rfctl.kernel.signals_thermal import expected_power_w, fluid_of
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
+from rfctl.kernel.supervision import envelope_current_a, warned_lately, whole
 
 if TYPE_CHECKING:
     from rfctl.kernel.thermal import Thermal
@@ -118,11 +119,14 @@ def derive(state: KernelState, number: int, mean: Mean, thermal: Thermal, readin
         1.0 if phase in ENERGISED and (reading.owner != state.setup.session or not reading.lease_remaining_ms) else 0.0,
         None if channel.regulator is None else _set_point_error_pct(channel.regulator.value, measured.set_point),
         _neighbour_rise_k(state, number, reading, now_ns) if phase is Phase.PROBE else None,
+        measured.power_w,
+        apparent_power_w(measured),
         *_lesion_signals(state, channel, temperature_c, rf_on_s),
         *signals_thermal.signals(
             state, number, thermal, mean, measured, now_ns, mean_is_complete=impedance_mean is not None
         ),
         *stimulation_signals(state, number, reading, impedance_mean, now_ns),
+        *supervised(state, number, reading, now_ns),
     )
 
 
@@ -221,6 +225,10 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
         return row.factor * site.result_valid_s + row.offset
     if row.basis is Basis.RAMP or row.basis is Basis.ENERGY:
         return _limit_of_lesion(row, site, channel)
+    if row.basis is Basis.ENVELOPE_CURRENT:
+        return row.factor * envelope_current_a(channel)
+    if row.basis is Basis.MEASURED_POWER:
+        return max(row.factor * (channel.history[-1].power_mean_w or 0.0), row.offset)
     if row.basis is Basis.SET_TEMPERATURE:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:
@@ -303,16 +311,22 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
 
 
 def judge_generator(state: KernelState, sample_age_s: float, now_ns: int) -> list[Trip]:
-    """The first row on the generator as a whole that acts, if any, also on an event that brought no sample."""
-    counter_age_s = (now_ns - state.counter_ns) / 1e9
-    for row in state.setup.generator_rows:
-        if row.quantity in OF_THE_GUARD:
-            value = of_the_loop(state, row.quantity, now_ns)
-        else:
-            value = sample_age_s if row.quantity is Quantity.SAMPLE_AGE else counter_age_s
-        if _beyond(value, row.offset, row.side) and any(channel.phase in row.phases for channel in state.channels):
-            return [verdict(row, 0, value, row.offset, now_ns)]
-    return []
+    """Warnings of the rows on the generator as a whole up to the first that acts, and that one; also on an event that
+    brought no sample.
+    """
+    signals = whole(state, sample_age_s, now_ns)
+    verdicts: list[Trip] = []
+    for row, field, limit, above in state.setup.generator_rows:
+        measured = signals[field]
+        if measured is None or limit is None or (measured <= limit if above else measured >= limit):
+            continue
+        if not any(channel.phase in row.phases for channel in state.channels):
+            continue
+        if row.action is not Action.WARN:
+            return [*verdicts, verdict(row, 0, measured, limit, now_ns)]
+        if not warned_lately(state.supervision, row.code, now_ns):
+            verdicts.append(verdict(row, 0, measured, limit, now_ns))
+    return verdicts
 
 
 def verdict(row: Row, channel: int, measured: float, limit: float, now_ns: int) -> Trip:

@@ -19,6 +19,8 @@ from rfctl.kernel.events import (
     Failed,
     Guarded,
     Missed,
+    Notice,
+    Noticed,
     Question,
     RecordFailed,
     Sampled,
@@ -99,6 +101,8 @@ def event_from(now_ns: int, values: Sequence[Any]) -> Event:
                 return Sampled(now_ns, reading_from(fields[0]))
             case "Missed":
                 return Missed(now_ns, Cause(fields[0]), fields[1])
+            case "Noticed":
+                return Noticed(now_ns, Notice(fields[0]), _number(fields[1]))
             case "Answered":
                 return Answered(now_ns, Question(fields[0]), Choice(fields[1]), *fields[2:])
             case "Stopped":

@@ -6,7 +6,7 @@ tighten what is here.
 
 from __future__ import annotations
 
-from rfctl.kernel import rows_stimulation
+from rfctl.kernel import rows_stimulation, rows_supervision
 from rfctl.kernel.phase import (
     ALL,
     ENABLED,
@@ -34,8 +34,7 @@ RAMP_MAX_C_PER_S = 5.0
 SERIES_RESISTANCE_MAX_OHM = 200.0
 PERMIT_NS = 300_000_000
 """A permit outlives the decision that gave it by as long as a sample may age."""
-ARM_TOKEN_NS = 4_500_000_000
-"""The token is valid 5 s; the last half second is not used, so that a fire on the wire still finds it valid."""
+ARM_TOKEN_NS = round(rows_supervision.ARM_TOKEN_S * 1e9)
 REMOVE_BELOW_C = 45.0
 RISE_CHECKED_BELOW_SET_K = 5.0
 REVERSED_AFTER_J = 2.0
@@ -45,8 +44,6 @@ PROBE_POWER_W = 1.0
 """In the tissue, of each channel alone, before several heat together."""
 PROBE_RISE_K = 2.0
 PROBE_S = 10.0
-PAD_HEATING_PLANNED_A2S = 27.0
-"""Of the squared sum of the currents in one dispersive electrode, over any 60 s: more is not planned."""
 NEIGHBOUR_RISE_K = 0.7
 NEIGHBOUR_STEPS = 1.2
 """A channel that only looks on while another is probed warms by less than so many K, or display steps."""
@@ -73,6 +70,7 @@ ROWS: tuple[Row, ...] = (
         Action.TRIP, Origin.DEVICE, "s",
         "the generator's sample counter has not advanced for {measured} s, limit {limit} s", "limits: frozen",
     ),
+    *rows_supervision.GENERATOR,
     Row(
         "guard_silent", "HZ-45", ENABLED, Quantity.GUARD_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
         Action.TRIP, Origin.DEVICE, "s",
@@ -272,6 +270,7 @@ ROWS: tuple[Row, ...] = (
     ),
     *rows_stimulation.STIMULATOR,
     *rows_stimulation.RESULT,
+    *rows_supervision.CHANNEL,
 )  # fmt: skip
 """In the order of evaluation: the first row that acts names the cause. Not-a-number is beyond every limit, so the row
 that names its cause comes first: open (impedance high) before impedance low and before the power that follows from it.

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from rfctl.kernel.phase import Phase
+from rfctl.model.plan import Medium
 
 
 class Quantity(StrEnum):
@@ -60,6 +61,20 @@ class Quantity(StrEnum):
     GUARD_AGE = "guard_age_s"
     LOOP_OPEN = "loop_open"
     LOOP_WAIT = "loop_wait_s"
+    CYCLE_GAP = "cycle_gap_s"
+    SUSPENDED = "suspended_s"
+    REFUSED_FRAMES = "refused_frames"
+    RECORD_BACKLOG = "record_backlog_s"
+    CLOCK_ERROR = "clock_error_pct"
+    PAD_BAD = "pad_bad"
+    PAD_AGE = "pad_age_s"
+    PAD_RISE = "pad_rise_pct"
+    PAD_HEATING = "pad_heating_a2s"
+    CURRENT = "current_a"
+    POWER_DIFFERENCE = "power_difference_w"
+    MODE_WRONG = "mode_wrong"
+    IDLE_SLOPE = "idle_slope_k_per_s"
+    ARMED = "armed_s"
 
 
 class Basis(StrEnum):
@@ -82,6 +97,10 @@ class Basis(StrEnum):
     STANDING_STILL = "standing still"
     """2 s, or four steps of the display at the mean rate of the ramp where that is longer."""
     RESULT_VALID = "validity of the stimulation result"
+    ENVELOPE_CURRENT = "current of the envelope"
+    """What its power limit drives through the impedance at its least."""
+    MEASURED_POWER = "measured power"
+    """Its mean over the same window: the offset, or this share of it where that is more."""
 
 
 class Side(StrEnum):
@@ -99,6 +118,8 @@ class Action(StrEnum):
     """What the checks found no longer permits a lesion; the channel goes back to where a check is required."""
     REFUSE = "refuse"
     TRIP = "trip"
+    DISARM = "disarm"
+    """Off, and it is armed anew."""
 
 
 class Origin(StrEnum):
@@ -151,6 +172,7 @@ class Row(NamedTuple):
         setting: What governs the limit.
         stops_all: It ends the procedure even where a plan lets the other channels go on. A cause in the device always
             does.
+        media: Where it is in force.
     """
 
     code: str
@@ -168,9 +190,22 @@ class Row(NamedTuple):
     text: str
     setting: str
     stops_all: bool = False
+    media: frozenset[Medium] = frozenset(Medium)
 
 
 OF_THE_GUARD = frozenset({Quantity.GUARD_AGE, Quantity.LOOP_OPEN, Quantity.LOOP_WAIT})
 """Quantities of guard and enable loop; there are none without a guard."""
-GENERATOR_WIDE = frozenset({Quantity.SAMPLE_AGE, Quantity.COUNTER_AGE}) | OF_THE_GUARD
+GENERATOR_WIDE = OF_THE_GUARD | {
+    Quantity.SAMPLE_AGE,
+    Quantity.COUNTER_AGE,
+    Quantity.CYCLE_GAP,
+    Quantity.SUSPENDED,
+    Quantity.REFUSED_FRAMES,
+    Quantity.RECORD_BACKLOG,
+    Quantity.CLOCK_ERROR,
+    Quantity.PAD_BAD,
+    Quantity.PAD_AGE,
+    Quantity.PAD_RISE,
+    Quantity.PAD_HEATING,
+}
 """Quantities of the generator as a whole; judged on every event, also on one that brought no sample."""

@@ -15,6 +15,7 @@ from rfctl.kernel.phase import Phase
 from rfctl.kernel.regulator import Regulator
 from rfctl.kernel.row import GENERATOR_WIDE, OF_THE_GUARD, Action, Basis, Origin, Quantity, Row, Side
 from rfctl.kernel.stimulation import Override, Stimulation
+from rfctl.kernel.supervision import Supervision, Whole
 from rfctl.kernel.thermal import Thermal
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Envelope, Permit, PermitKind
@@ -40,6 +41,9 @@ class Setup:
         budget: What passes between a rise at the tip and RF off.
         guarded: A guard holds the enable loop; without it nothing is energised.
         rows: The interlock table.
+        pad_monitored: The generator watches the dispersive electrode.
+        voltage_measured: It measures the RF voltage.
+        multiplexed: Its outputs take turns, so that currents never add in a dispersive electrode.
         channel_rows: For each phase the rows in force on a channel, made ready to be judged.
         generator_rows: The rows on the generator as a whole.
     """
@@ -57,15 +61,19 @@ class Setup:
     budget: Budget = USUAL
     guarded: bool = False
     rows: tuple[Row, ...] = ROWS
+    pad_monitored: bool = True
+    voltage_measured: bool = True
+    multiplexed: bool = False
     channel_rows: dict[Phase, tuple[ReadyRow, ...]] = field(init=False, repr=False, compare=False)
-    generator_rows: tuple[Row, ...] = field(init=False, repr=False, compare=False)
+    generator_rows: tuple[ReadyRow, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_phase = {
             phase: tuple(
-                _ready(row)
+                _ready(row, Sample._fields)
                 for row in self.rows
                 if phase in row.phases
+                and self.medium in row.media
                 and row.quantity not in GENERATOR_WIDE
                 and (self.set_point is not None or row.quantity is not Quantity.SET_POINT_ERROR)
             )
@@ -73,7 +81,10 @@ class Setup:
         }
         object.__setattr__(self, "channel_rows", by_phase)
         of_generator = GENERATOR_WIDE if self.guarded else GENERATOR_WIDE - OF_THE_GUARD
-        object.__setattr__(self, "generator_rows", tuple(row for row in self.rows if row.quantity in of_generator))
+        whole = tuple(
+            _ready(row, Whole._fields) for row in self.rows if row.quantity in of_generator and self.medium in row.media
+        )
+        object.__setattr__(self, "generator_rows", whole)
 
     def noise_tells(self, number: int) -> bool:
         """The channel's reading moves by its own noise, so that one which does not is stuck."""
@@ -86,7 +97,7 @@ class ReadyRow(NamedTuple):
 
     Attributes:
         row: The row.
-        field: Place of its quantity in Sample.
+        field: Place of its quantity in Sample, or in Whole.
         limit: Its limit; None where that depends on the site.
         above: It acts above its limit, else below.
     """
@@ -97,9 +108,9 @@ class ReadyRow(NamedTuple):
     above: bool
 
 
-def _ready(row: Row) -> ReadyRow:
+def _ready(row: Row, fields: tuple[str, ...]) -> ReadyRow:
     limit = row.offset if row.basis is Basis.ABSOLUTE else None
-    return ReadyRow(row, Sample._fields.index(row.quantity), limit, row.side is Side.ABOVE)
+    return ReadyRow(row, fields.index(row.quantity), limit, row.side is Side.ABOVE)
 
 
 class Sample(NamedTuple):
@@ -129,6 +140,8 @@ class Sample(NamedTuple):
     lease_lost: float
     set_point_error_pct: float | None
     neighbour_rise_k: float | None
+    power_w: float
+    apparent_power_w: float
     rise_after_energy_k: float | None
     fallen_k: float | None
     energy_j: float | None
@@ -156,6 +169,12 @@ class Sample(NamedTuple):
     impedance_high_pct: float | None
     impedance_low_pct: float | None
     result_age_s: float | None
+    power_mean_w: float | None
+    power_difference_w: float | None
+    current_a: float | None
+    mode_wrong: float | None
+    idle_slope_k_per_s: float | None
+    armed_s: float | None
 
 
 class Mean(NamedTuple):
@@ -406,6 +425,7 @@ class KernelState(NamedTuple):
         off_ns: When off was last asked for at the end.
         exit_code: What the command will exit with, once that is known.
         answered: The last answer that was asked for.
+        supervision: What is watched of the generator as a whole.
     """
 
     setup: Setup
@@ -430,6 +450,7 @@ class KernelState(NamedTuple):
     off_ns: int = 0
     exit_code: int = 0
     answered: Answered | None = None
+    supervision: Supervision = Supervision()
 
 
 def initial(setup: Setup) -> KernelState:

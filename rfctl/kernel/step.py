@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
+from rfctl.kernel import supervision
 from rfctl.kernel.actions import gather, off, permit, set_outputs, site_result, with_channel
 from rfctl.kernel.checks import make_void
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
@@ -18,6 +19,7 @@ from rfctl.kernel.events import (
     Failed,
     Guarded,
     Missed,
+    Noticed,
     Question,
     RecordFailed,
     Sampled,
@@ -83,6 +85,8 @@ def step(state: KernelState, event: Event) -> Step:
             return _failed(state, event)
         case Durable():
             return _durable(state, event)
+        case Noticed():
+            return _noticed(state, event)
         case Stopped():
             return _stopped(state, event)
         case Guarded():
@@ -127,6 +131,7 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
         received_ns=now_ns,
         counter_ns=now_ns if advanced else state.counter_ns,
         channels=channels,
+        supervision=supervision.sampled(state, reading, now_ns, age_s),
     )
     verdicts = judge_generator(state, age_s, now_ns)
     for number in range(1, state.setup.channels + 1):
@@ -206,8 +211,15 @@ def _permits(state: KernelState, now_ns: int, outputs: tuple[Effect, ...]) -> tu
     return (*grants, *outputs, Renew()) if grants else ()
 
 
+def _noticed(state: KernelState, event: Noticed) -> Step:
+    """The station noticed something by itself; only the rows judge it."""
+    state = state._replace(supervision=supervision.noticed(state.supervision, event))
+    return _take_verdicts(state, judge_generator(state, (event.now_ns - state.received_ns) / 1e9, event.now_ns))
+
+
 def _missed(state: KernelState, event: Missed) -> Step:
     now_ns = event.now_ns
+    state = state._replace(supervision=supervision.cycled(state.supervision, now_ns))
     if event.cause is Cause.CLOSED and state.stage not in CLOSED_STAGES:
         text = f"connection to the generator lost ({event.text}); its own lease must stop it"
         return _trip(state, [_event_trip("link_lost", "HZ-17", text, now_ns, Origin.DEVICE)])
@@ -347,8 +359,11 @@ def _answered(state: KernelState, event: Answered) -> Step:
         state = state._replace(question=None)
         if event.choice is Choice.DECLINE:
             return _end(state, Outcome.REFUSED, EXIT_STOPPED, "the checklist was not confirmed", event.now_ns)
-        note = Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}")
-        return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), (note,)
+        notes: tuple[Effect, ...] = (Note(Level.INFO, 0, "checklist", f"checklist confirmed by {event.by}"),)
+        if not state.setup.pad_monitored:
+            text = f"dispersive electrode not monitored by this generator; acknowledged by {event.by}"
+            notes = (*notes, Note(Level.WARNING, 0, "pad_not_monitored", text))
+        return state._replace(stage=Stage.TREATING, since_ns=event.now_ns), notes
     state = state._replace(answered=event)
     if event.choice is Choice.LEAVE_OUT and event.question is Question.POSITION:
         return _leave_out(state, asked.channel, event)
@@ -378,10 +393,14 @@ def _to_group(state: KernelState, event: Answered) -> Step:
 
 
 def _completed(state: KernelState, event: Completed) -> Step:
+    state = state._replace(supervision=supervision.cycled(state.supervision, event.now_ns))
     if event.command is Command.CLAIM:
         if state.stage is not Stage.CLAIMING:
             return state, ()
-        text = "Confirm the checklist: " + "; ".join(state.setup.plan.checklist)
+        items = state.setup.plan.checklist
+        if not state.setup.pad_monitored:
+            items = (*items, "dispersive electrode looked at: this generator does not monitor it")
+        text = "Confirm the checklist: " + "; ".join(items)
         ask = Ask(0, Question.CHECKLIST, (Choice.CONFIRM, Choice.DECLINE), text)
         return state._replace(stage=Stage.CHECKLIST, since_ns=event.now_ns, question=ask), (ask,)
     if event.command is Command.RELEASE:
@@ -390,6 +409,7 @@ def _completed(state: KernelState, event: Completed) -> Step:
 
 
 def _failed(state: KernelState, event: Failed) -> Step:
+    state = state._replace(supervision=supervision.cycled(state.supervision, event.now_ns))
     if state.stage in CLOSED_STAGES:
         released = event.command is Command.RELEASE and state.stage is Stage.RELEASING
         return _finish(state) if released else (state, ())
@@ -433,8 +453,14 @@ def _take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
             effects += more
         elif verdict.action is Action.WARN:
             effects.append(Note(Level.WARNING, verdict.channel, verdict.code, verdict.text))
+            if not verdict.channel:
+                state = state._replace(supervision=supervision.warned(state.supervision, verdict.code, verdict.t_ns))
+                continue
             channel = state.channels[verdict.channel - 1]
             state = with_channel(state, verdict.channel, channel._replace(warned=channel.warned | {verdict.code}))
+        elif verdict.action is Action.DISARM:
+            state, more = _expire(state, verdict)
+            effects += more
         else:
             ending.append(verdict)
     for verdict in ending:
@@ -521,6 +547,17 @@ def _leave_out(state: KernelState, number: int, event: Answered) -> Step:
     nan = float("nan")
     trip = Trip(void.void_code, "HZ-08", number, nan, nan, "1", event.now_ns, text, Action.REFUSE, Origin.PROCESS)
     return _take_verdicts(state, [trip])
+
+
+def _expire(state: KernelState, verdict: Trip) -> Step:
+    """The word to start did not come in time: off, and it is armed anew."""
+    number = verdict.channel
+    if state.question is not None and state.question.channel == number:
+        state = state._replace(question=None)
+    state, effects = _disarm(state, number, verdict.t_ns)
+    state = with_channel(state, number, state.channels[number - 1]._replace(warned=frozenset(), mean=Mean()))
+    expired = Note(Level.WARNING, number, verdict.code, verdict.text)
+    return state, (Note(Level.INFO, number, "phase", str(Phase.DISARM_OFF)), *effects, expired)
 
 
 def _disarm(state: KernelState, number: int, now_ns: int) -> Step:

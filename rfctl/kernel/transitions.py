@@ -147,7 +147,6 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, actions.ask_start),
     _T(_P.ARMED, answer(Choice.START), guards.group_may_fire, _P.FIRING, actions.fire),
     _T(_P.ARMED, SAMPLE, guards.started, _P.FIRING, actions.fire),
-    _T(_P.ARMED, SAMPLE, guards.token_expired, _P.DISARM_OFF, actions.off),
     _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.LESION_READY, actions.nothing),
     # before joint heating each channel shows, alone and with 1 W, that it heats its own electrode
     _T(_P.FIRING, done(Command.FIRE), guards.probing, _P.PROBE, actions.nothing),
@@ -194,6 +193,7 @@ def diagram() -> str:
         f"    {_P.IDLE.name} --> {_P.QUEUED.name}: next site",
         f"    {_P.LESION_READY.name} --> {_P.ARM_READY.name}: every site under work is ready",
         f"    {_P.DONE.name} --> {_P.IDLE.name}: site done",
+        f"    {_P.ARMED.name} --> {_P.DISARM_OFF.name}: not started in time",
         f"    {_P.HOLD.name} --> {_P.DROP_OFF.name}: dropped while the others go on",
         f"    {_P.DROPPED.name} --> {_P.IDLE.name}: site over",
         f"    {_P.ARMED.name} --> {_P.VOID_OFF.name}: stimulation result void",

@@ -122,6 +122,7 @@ class Link:
         self.trace = Trace()
         self.received_ns = 0
         self.stale_replies = 0
+        self.refused_frames = 0
         self.refused_offs: deque[str] = deque(maxlen=REFUSED_OFFS)
         self.stray_bytes = 0
         self._loop = asyncio.get_running_loop()
@@ -542,6 +543,7 @@ class Link:
             self._fail(BadReply(f"{missing}, but {self._wrong.what}", remedy=self._wrong.remedy))
             return
         came = f"; what came instead: {self._received[:SHOWN].hex()}" if self._received else ""
+        self.refused_frames += bool(self._received)
         self._fail(
             LinkTimeout(
                 f"{missing}{came}",
@@ -602,6 +604,8 @@ class Link:
         if self._expected is None:
             self.stray_bytes += len(received)
             return b""
+        if self._wrong is None:
+            self.refused_frames += 1
         if self._framing.numbered:  # noise: the reply bears its number, and is found when it comes
             self._wrong = bad
             return received
@@ -660,6 +664,7 @@ class Link:
 
     def _refuse(self, reply: Frame, bad: BadReply) -> None:
         """The request was answered, but not with its answer: believe nothing more until the line has been silent."""
+        self.refused_frames += 1
         self._outstanding.pop(reply.transaction, None)
         self._misalign()
         self._fail(bad)

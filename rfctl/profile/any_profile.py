@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from rfctl.model.reading import ChannelReading
 from rfctl.model.shipped import find
 from rfctl.model.strict_toml import Strict, parse, validate
 from rfctl.profile import profile
@@ -59,6 +60,20 @@ class DeclaredProfile:
     def driver(self) -> str:
         """Entry point of the driver."""
         return self.file.profile.driver
+
+    @property
+    def channels(self) -> int:
+        """Most channels that a generator of it has."""
+        return self.file.profile.channels
+
+    @property
+    def multiplexed(self) -> bool:
+        """Its outputs take turns."""
+        return self.file.profile.multiplexed
+
+    def measures(self, quantity: str) -> bool:
+        """A driver with a map of its own tells everything of a channel."""
+        return quantity in ChannelReading._fields
 
 
 AnyProfile = Profile | DeclaredProfile

@@ -59,6 +59,20 @@ class Profile:
         return self._table
 
     @property
+    def channels(self) -> int:
+        """Most channels that a generator of it has."""
+        return self.file.profile.channels
+
+    @property
+    def multiplexed(self) -> bool:
+        """Its outputs take turns."""
+        return self.file.profile.multiplexed
+
+    def measures(self, quantity: str) -> bool:
+        """The generator tells this quantity of a channel."""
+        return getattr(self.file.status.channel, quantity) is not None
+
+    @property
     def layout(self) -> Layout:
         """How its addresses are meant."""
         return Layout(self.file.profile, str(self.path))

@@ -43,6 +43,9 @@ def members_of(setup: Setup) -> dict[str, Any]:
         "budget_s": list(setup.budget),
         "guarded": setup.guarded,
         "rows_sha256": rows_sha256(setup.rows),
+        "pad_monitored": setup.pad_monitored,
+        "voltage_measured": setup.voltage_measured,
+        "multiplexed": setup.multiplexed,
     }
 
 
@@ -74,6 +77,9 @@ def setup_from(members: Mapping[str, Any]) -> Setup:
             noise_k=tuple(math.nan if noise is None else float(noise) for noise in members["noise_k"]),
             budget=Budget(*map(float, members["budget_s"])),
             guarded=bool(members["guarded"]),
+            pad_monitored=bool(members["pad_monitored"]),
+            voltage_measured=bool(members["voltage_measured"]),
+            multiplexed=bool(members["multiplexed"]),
         )
     except (KeyError, TypeError, ValueError, ValidationError) as problem:
         raise RecordError(f"the set-up cannot be read: {problem}") from None

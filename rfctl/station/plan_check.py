@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import ConfigError
-from rfctl.kernel.limits import PAD_HEATING_PLANNED_A2S
+from rfctl.kernel.rows_supervision import PAD_HEATING_PLANNED_A2S
 from rfctl.model.heating import REST_C, Prediction, pad_heating_a2s, predict
 from rfctl.model.plan import Medium, OrderOfWork
 
@@ -93,7 +93,7 @@ def require_station(plan: Plan, station: Station, profile: AnyProfile, *, where:
         ConfigError: Another medium, too few channels, no way to turn one channel off, or too warm a pad.
     """
     require_medium(plan, station, where=where)
-    channels = profile.file.profile.channels
+    channels = profile.channels
     for site in plan.sites:
         if site.channel > channels:
             raise ConfigError(
@@ -102,7 +102,7 @@ def require_station(plan: Plan, station: Station, profile: AnyProfile, *, where:
                 where=where,
                 remedy="Correct the plan, or choose another station.",
             )
-    require_cool_pads(plan, where=where, multiplexed=profile.file.profile.multiplexed)
+    require_cool_pads(plan, where=where, multiplexed=profile.multiplexed)
 
 
 def require_medium(plan: Plan, station: Station, *, where: str) -> None:

@@ -46,6 +46,8 @@ from rfctl.kernel.events import (
     Event,
     Failed,
     Missed,
+    Notice,
+    Noticed,
     RecordFailed,
     Sampled,
     Stopped,
@@ -67,8 +69,10 @@ if TYPE_CHECKING:
 Watch = Callable[[KernelState, tuple[Effect, ...]], None]
 """Told of every decision with its effects; must not wait."""
 POLL_NS = 50 * NS_PER_MS
-BACKLOG_NS = NS_PER_S
-"""A record that is further behind ends the procedure."""
+BACKLOG_NS = NS_PER_S // 2
+"""A record that is further behind is said to the kernel, whose row on it ends the procedure."""
+ASLEEP_NS = 50 * NS_PER_MS
+"""Two clocks that are read one after the other differ by less; by more, the machine slept."""
 RECONNECT_NS = 250 * NS_PER_MS
 
 
@@ -121,6 +125,8 @@ class Procedure:
         self._inbox: deque[Event] = deque()
         self._stopped = False
         self._record_lost = False
+        self._refused_frames = (-1, 0)  # of which connection, and how many
+        self._ahead_ns = clock.boottime_ns() - clock.monotonic_ns()
         self._reconnect_ns = 0
         self._durable_tasks: set[asyncio.Task[None]] = set()
 
@@ -163,6 +169,7 @@ class Procedure:
             await connection.bus.spend(connection.link, due_ns)
 
     async def _cycle(self) -> None:
+        await self._notice()
         if self._guarding is not None and (news := self._guarding.news(self._clock.monotonic_ns())) is not None:
             self._inbox.append(news)
         await self._drain()
@@ -172,6 +179,27 @@ class Procedure:
         if answer is not None:
             await self._handle(answer)
         self._keep_record()
+
+    async def _notice(self) -> None:
+        """First of all in a cycle: what the generator cannot tell. Whether the machine slept is judged before anything
+        else is done.
+        """
+        before_ns = self._clock.monotonic_ns()
+        boottime_ns = self._clock.boottime_ns()
+        now_ns = self._clock.monotonic_ns()
+        # Read in between: where this thread was held up there, the lesser difference is the true one.
+        asleep_ns = boottime_ns - now_ns - self._ahead_ns
+        self._ahead_ns = boottime_ns - before_ns
+        if asleep_ns > ASLEEP_NS:
+            await self._handle(Noticed(now_ns, Notice.SUSPENDED, asleep_ns / 1e9))
+        if self._connection.closed:
+            return
+        link = self._connection.link
+        connection, known = self._refused_frames
+        count = link.refused_frames - (known if connection == id(link) else 0)
+        self._refused_frames = (id(link), link.refused_frames)
+        if count:
+            await self._handle(Noticed(now_ns, Notice.REFUSED_FRAMES, count))
 
     async def _drain(self) -> None:
         while self._inbox:
@@ -279,7 +307,7 @@ class Procedure:
         if self._record.failed is not None:
             self._lose_record(str(self._record.failed))
         elif (backlog_ns := self._record.backlog_ns(now_ns)) > BACKLOG_NS:
-            self._lose_record(f"it is {backlog_ns / 1e9:.1f} s behind, limit {BACKLOG_NS / 1e9:g} s")
+            self._inbox.append(Noticed(now_ns, Notice.RECORD_BACKLOG, backlog_ns / 1e9))
         self._record.tend(now_ns, energised=any(channel.phase in ENERGISED for channel in self.state.channels))
 
     def _lose_record(self, why: str) -> None:

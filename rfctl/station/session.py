@@ -298,6 +298,9 @@ def _setup(order: Order, connection: Connection) -> Setup:
         noise_k=tuple(trait.temperature_noise_k for trait in identity.traits),
         budget=Budget(poll_s=POLL_NS / 1e9, filter_s=POLL_NS / 1e9),
         guarded=order.station.guard is not None and bool(order.plan.sites),  # nothing planned, nothing to hold
+        pad_monitored=identity.pad_monitored,
+        voltage_measured=order.profile.measures("voltage_v_rms"),
+        multiplexed=order.profile.multiplexed,
     )
 
 

@@ -192,6 +192,7 @@ class Output:
     set_point: float = 0.0
     power_limit_w: float = math.inf
     warmth: Thermal = field(default_factory=Thermal)
+    lesion_mode: Mode = Mode.LESION_TEMPERATURE
 
     @property
     def tissue_ohm(self) -> float:
@@ -221,7 +222,7 @@ class Output:
     def _mode(self) -> Mode:
         if self.stimulating:
             return Mode.STIMULATION_VOLTAGE if self.stimulation.unit == "V" else Mode.STIMULATION_CURRENT
-        return Mode.LESION_TEMPERATURE if self.rf_on else Mode.NONE
+        return self.lesion_mode if self.rf_on else Mode.NONE
 
     def measure(self) -> ChannelReading:
         """What the channel reports."""
@@ -468,6 +469,7 @@ class Bench:
             case MakeDurable():
                 self.pending.append(Durable(self.now_ns, effect.intent))
             case Configure():
+                output.lesion_mode = Mode.LESION_TEMPERATURE
                 output.set_temperature_c = effect.settings.set_temperature_c
                 output.ramp_c_per_s = effect.settings.ramp_c_per_s
                 output.power_limit_w = effect.settings.power_limit_w
@@ -476,6 +478,8 @@ class Bench:
                 lesion = lesion_of(self.state, effect.channel)
                 output.set_temperature_c, output.ramp_c_per_s = lesion.set_temperature_c, lesion.ramp_c_per_s
                 output.set_point = 0.0
+                by_voltage = effect.settings.set_point is SetPoint.VOLTAGE
+                output.lesion_mode = Mode.LESION_VOLTAGE if by_voltage else Mode.LESION_POWER
                 output.power_limit_w = effect.settings.power_limit_w
                 self._done(Command.CONFIGURE, effect.channel)
             case SetOutput():

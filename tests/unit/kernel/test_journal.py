@@ -47,6 +47,8 @@ from rfctl.kernel.events import (
     Failed,
     Guarded,
     Missed,
+    Notice,
+    Noticed,
     Question,
     RecordFailed,
     Sampled,
@@ -90,6 +92,7 @@ EVENTS: dict[type[Event], st.SearchStrategy[Event]] = {
     Guarded: st.builds(Guarded, TIMES, st.booleans(), TIMES, TEXTS, TEXTS, TEXTS),
     RecordFailed: st.builds(RecordFailed, TIMES, TEXTS),
     Completed: st.builds(Completed, TIMES, st.sampled_from(Command), CHANNELS, COUNTS),
+    Noticed: st.builds(Noticed, TIMES, st.sampled_from(Notice), NUMBERS),
     Failed: st.builds(Failed, TIMES, st.sampled_from(Command), CHANNELS, st.sampled_from(Cause), TEXTS),
 }
 ENVELOPES = st.builds(Envelope, *(NUMBERS for _ in fields(Envelope)))

@@ -35,7 +35,7 @@ def test_diagram_has_every_phase_and_every_transition() -> None:
     drawn = [(match[1], match[2], match[3]) for match in arrows]
     for row in TRANSITIONS:
         assert (row.phase.name, row.to.name, row.trigger) in drawn
-    assert len(drawn) == len(TRANSITIONS) + 7, "beside the table: start, next site, ready, dropped, site done, void"
+    assert len(drawn) == len(TRANSITIONS) + 8, "beside the table: start, next, ready, not started, dropped, done, void"
     assert {line.split(":")[0].strip() for line in lines if "-->" not in line} == {
         "stateDiagram-v2",
         *(p.name for p in Phase),

@@ -304,8 +304,8 @@ def test_arm_and_fire_are_two_acts() -> None:
 def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     bench = at(Phase.ARMED)
     bench.person = None
-    bench.samples(89)
-    assert bench.channel.phase is Phase.ARMED, "4.45 s of the 5 s that the generator gives it"
+    bench.samples(90)
+    assert bench.channel.phase is Phase.ARMED, "4.5 s of the 5 s that the generator gives it"
     assert Off in kinds(bench.sample())
     assert Phase.DISARM_OFF in bench.phases
     bench.sample()
