@@ -26,6 +26,7 @@ GROUPS = {
     "replies": "benchmarks.replies:rows",
     "cycle": "benchmarks.supervised_cycle:rows",
     "record": "benchmarks.record:rows",
+    "decision": "benchmarks.decisions:rows",
     "off": "benchmarks.fault_to_off:rows",
     "lateness": "benchmarks.lateness:rows",
     "simulator": "benchmarks.simulator:rows",

@@ -9,6 +9,7 @@ from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
 from rfctl.kernel.row import Action, Basis, Origin, Side
+from rfctl.kernel.rows_later import LATER
 from rfctl.kernel.transitions import TRANSITIONS, condition, diagram
 
 if TYPE_CHECKING:
@@ -101,11 +102,24 @@ def interlocks_page() -> str:
         for row in ROWS
     )
     sets = ((name, _members(phases)) for name, phases in NAMED_PHASES.items())
+    later = (
+        (row.mode, f"`{row.code}`", row.hazard, f"{row.limit:g} {UNITS.get(row.unit, row.unit)}", row.rule, row.action)
+        for row in LATER
+    )
     introduction = INTERLOCKS.format(stopped=EXIT_STOPPED, device=EXIT_DEVICE)
     return (
         f"{introduction}## The table\n\n{_table(header, rows)}\n## The phases meant by *in force*\n\n"
-        f"{_table(('in force', 'phases'), sets)}"
+        f"{_table(('in force', 'phases'), sets)}\n{LATER_TEXT}{_table(LATER_HEADER, later)}"
     )
+
+
+LATER_TEXT = """\
+## Modes that are refused
+
+A plan with one of these modes is refused, and the refusal names the rows: nothing judges them in this version.
+
+"""
+LATER_HEADER = ("mode", "code", "hazard", "limit", "rule", "action")
 
 
 NAMED_PHASES: dict[str, frozenset[Phase]] = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from rfctl.errors import ConfigError
-from rfctl.kernel import limits, stimulation
+from rfctl.kernel import limits, rows_later, stimulation
 from rfctl.model import shipped, strict_toml
 from rfctl.model.electrode import find_electrode
 from rfctl.model.plan import (
@@ -126,10 +126,6 @@ class AnaestheticSection(_Usable):
     wait_s: float = Field(default=60.0, ge=60.0, le=120.0)
 
 
-LATER_MODES = ("pulsed", "cooled", "bipolar")
-"""Ways to heat that generators have and whose interlocks the kernel does not."""
-
-
 class LesionSection(strict_toml.Strict):
     """``[site.lesion]``."""
 
@@ -142,8 +138,8 @@ class LesionSection(strict_toml.Strict):
     @field_validator("mode", mode="before")
     @classmethod
     def _guarded(cls, mode: object) -> object:
-        if mode in LATER_MODES:
-            raise ValueError(f"{mode} lesions are refused: this version has no interlocks for them; use 'thermal'")
+        if mode in rows_later.MODES:
+            raise ValueError(rows_later.why_refused(str(mode)))
         return mode
 
 

@@ -59,7 +59,11 @@ def with_preset(name: str, *own: str) -> str:
             'hold_s = 90, mode = "pulsed"',
             "pulsed lesions are refused: this version has no interlocks",
         ),
-        ("hold_s = 90", 'hold_s = 90, mode = "cooled"', "cooled lesions are refused"),
+        (
+            "hold_s = 90",
+            'hold_s = 90, mode = "cooled"',
+            "interlocks for them (coolant_flow, cooled_tip_slope, cooled_power)",
+        ),
         ("hold_s = 90", 'hold_s = 90, mode = "bipolar"', "bipolar lesions are refused"),
         ("hold_s = 90", 'hold_s = 90, mode = "warm"', "lesion.mode"),
     ],
