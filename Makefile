@@ -101,6 +101,8 @@ fuzz: .venv/installed
 docs: .venv/installed
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/validation.py
+	$(BIN)/pytest --quiet tests/faults/test_interlock_proofs.py
+	$(BIN)/python docs/interlock_times.py
 
 pictures: .venv/installed
 	$(BIN)/python docs/pictures.py

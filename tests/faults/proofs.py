@@ -1,0 +1,216 @@
+"""How each row of the interlock table is proved: what goes wrong at the simulated generator, and how fast it must act.
+
+**A row comes with its entry in PROOFS**: without one, tests/faults/test_interlock_proofs.py fails. An entry says which
+faults of the catalogue (``rfctl sim faults``) the generator gets, when, and by when the row must have acted:
+
+    "over_set": Proof(
+        Fault("over_temperature", kelvin=7.0),      # on channel 1 unless said otherwise
+        limit_s=0.8, source="over set, 500 ms, then HZ-01, 300 ms",
+    ),
+
+By default the fault comes 1 s into the hold of one lesion (18 G, 10 mm, 60 degC at 5 K/s, hold of 8 s), and the time
+is that to RF off at the output stage. ``at`` is another phase, None: wrong from before the session. ``ends`` is SAID
+where no output is on or none can be turned off, WARNED for a warning. ``full_s``: a cause that grows is beyond the
+row's limit only so long after it began. ``plan`` is passed to tests/station_bench.py; ``batch`` heats two channels.
+
+Each entry is run twice through the whole station on a real socket, in virtual time: with the table as it is, and
+without the row, where the same check must fail. The numbers of a run are in build/interlock-times.json, and ``make
+docs`` makes docs/interlock-times.md of them: run both after adding a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rfctl.kernel.phase import Phase
+from rfctl.model.electrode import find_electrode
+
+POLL_S = 0.05
+TWO_TRANSACTIONS_S = 0.05
+"""By far: in virtual time over TCP a transaction takes none."""
+
+
+class Ends(StrEnum):
+    """What the time is counted to."""
+
+    OFF = "output off"
+    SAID = "verdict"
+    WARNED = "warning"
+
+
+class Since(StrEnum):
+    """What it is counted from."""
+
+    FAULT = "fault"
+    RF_ON = "RF on"
+    OFF = "off commanded"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of the catalogue, or with the name ``panel`` a deed of a person at the generator."""
+
+    name: str
+    parameters: Mapping[str, Any]
+
+    def __init__(self, name: str, **parameters: Any) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "parameters", parameters)
+
+    def __str__(self) -> str:
+        shown = ", ".join(f"{key} {value}" for key, value in self.parameters.items())
+        return f"{self.name} ({shown})" if shown else self.name
+
+
+@dataclass(frozen=True, init=False)
+class Proof:
+    """One row's proof.
+
+    Attributes:
+        faults: What goes wrong, together.
+        limit_s: Longest time that the row may take.
+        source: Where that comes from.
+        at: Phase of channel 1 in which the faults begin; None: before the session.
+        for_s: So long after the phase began.
+        since: What the time is counted from.
+        full_s: So long after that the cause is beyond the row's limit; the time is counted from then.
+        full_j: It is beyond when the output stage has delivered so much since RF on.
+        ends: What it is counted to.
+        plan: Of the procedure, where it is not the usual one.
+        control: Who controls the temperature.
+        batch: Two channels heat together.
+        setup: Keys of the set-up, where it is not the usual one.
+    """
+
+    faults: tuple[Fault, ...]
+    limit_s: float
+    source: str
+    at: Phase | None = Phase.HOLD
+    for_s: float = 1.0
+    since: Since = Since.FAULT
+    full_s: float = 0.0
+    full_j: float | None = None
+    ends: Ends = Ends.OFF
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    control: str = "device"
+    batch: bool = False
+    setup: str = ""
+
+    def __init__(self, *faults: Fault, limit_s: float, source: str, **others: Any) -> None:
+        for name, value in {"plan": {}, **others, "faults": faults, "limit_s": limit_s, "source": source}.items():
+            assert name in self.__dataclass_fields__, name
+            object.__setattr__(self, name, value)
+
+
+def at_impedance(ohm: float, ends: Ends) -> Proof:
+    """Something is between the terminals from the impedance check on; it is judged by the mean of its 5 s."""
+    return Proof(
+        Fault("impedance", ohm=ohm), at=Phase.IMPEDANCE, for_s=0.0, full_s=5.0, ends=ends,
+        limit_s=POLL_S + TWO_TRANSACTIONS_S, source="impedance, start: as soon as the mean of 5 s is complete",
+    )  # fmt: skip
+
+
+BEYOND = "one poll and two transactions beyond the limit"
+COOL_LESION = {"set_temperature_c": 45, "hold_s": 60}
+_ELECTRODE = find_electrode(18, 10)
+COOL_LESION_J = 1.5 * (_ELECTRODE.power_cap_w * 8.0 / 5.0 + 2.0 * _ELECTRODE.hold_power_w * 8.0 / 43.0 * 60.0)
+OVER_LIMIT_S = POLL_S + TWO_TRANSACTIONS_S
+
+PROOFS: dict[str, Proof] = {
+    "sample_age": Proof(Fault("no_reply", seconds=2.0), limit_s=0.5, source="HZ-17, 500 ms, by the lease"),
+    "link_silent": Proof(
+        Fault("no_reply", seconds=20.0), at=Phase.IMPEDANCE, for_s=0.5, full_s=2.0, ends=Ends.SAID,
+        limit_s=0.3, source="sample age, 2 s with every output off, then one time-out",
+    ),
+    "counter_frozen": Proof(
+        Fault("counter_frozen"), limit_s=0.4, source="frozen, 300 ms, then one poll and two transactions"
+    ),
+    "lease_lost": Proof(Fault("lease_dead"), limit_s=0.5, source="HZ-20, 500 ms"),
+    "uncommanded_rf": Proof(
+        Fault("rf_without_command", channel=2), limit_s=0.3, source="HZ-14, 300 ms, the channel that was told to heat"
+    ),
+    "off_not_verified": Proof(
+        Fault("ignore_off"), since=Since.OFF, ends=Ends.SAID, limit_s=0.5,
+        source="HZ-15, 500 ms: said, off repeated; the relay is what ends the output",
+    ),
+    "thermocouple_open": Proof(Fault("thermocouple_open"), limit_s=0.2, source="HZ-02, 200 ms"),
+    "temperature_max": Proof(Fault("over_temperature", kelvin=38.0), limit_s=0.3, source="HZ-01, 300 ms"),
+    "temperature_implausible_low": Proof(
+        Fault("over_temperature", kelvin=-80.0), limit_s=0.2, source="HZ-02, 200 ms"
+    ),
+    "temperature_step": Proof(Fault("over_temperature", kelvin=-20.0), limit_s=0.2, source="HZ-02, 200 ms"),
+    "over_set_fast": Proof(Fault("over_temperature", kelvin=10.0), limit_s=0.3, source="HZ-01, 300 ms"),
+    "over_set": Proof(
+        Fault("over_temperature", kelvin=7.0), limit_s=0.8, source="over set, 500 ms, then HZ-01, 300 ms"
+    ),
+    "over_set_warning": Proof(
+        Fault("over_temperature", kelvin=4.2), for_s=5.0, ends=Ends.WARNED, limit_s=1.0 + OVER_LIMIT_S,
+        source="over set, 1 s, then one poll",
+    ),
+    "impedance_high": Proof(Fault("impedance", ohm=5000.0), limit_s=0.3, source="HZ-10, 300 ms"),
+    "impedance_low": Proof(Fault("impedance", ohm=5.0), limit_s=0.2, source="HZ-11, 200 ms"),
+    "power_cap": Proof(Fault("power_over_limit", power_w=25.0), limit_s=0.2, source="HZ-30, 200 ms"),
+    "impedance_start_high": at_impedance(1500.0, Ends.SAID),
+    "impedance_start_low": at_impedance(40.0, Ends.SAID),
+    "impedance_start_low_warning": at_impedance(80.0, Ends.WARNED),
+    "impedance_start_high_warning": at_impedance(800.0, Ends.WARNED),
+    "impedance_rising": Proof(
+        Fault("charring", per_s=0.3), limit_s=1.5, source="HZ-12, 500 ms, when the regression of 1 s is full"
+    ),
+    "impedance_falling": Proof(
+        Fault("electrode_moved", factor=0.7, distance_mm=0.1), limit_s=0.7,
+        source="HZ-11, 200 ms, then impedance, running, 200 ms and 300 ms of the regression",
+    ),
+    "impedance_over_minimum": Proof(
+        Fault("charring", per_s=0.08), full_s=2.28, limit_s=0.95,
+        source="HZ-12, 500 ms, after impedance, running: mean of 0.5 s (half of it lag) and 200 ms",
+    ),
+    "impedance_over_minimum_warning": Proof(
+        Fault("charring", per_s=0.08), full_s=1.42, limit_s=0.95, ends=Ends.WARNED,
+        source="as the trip",
+    ),
+    "reversed": Proof(
+        Fault("thermocouple_reversed"), at=None, since=Since.RF_ON, limit_s=3.0 + OVER_LIMIT_S,
+        source="reversed, 3 s of RF",
+    ),
+    "rise_missing": Proof(
+        Fault("thermocouple_short", ambient_c=37.0), at=None, since=Since.RF_ON, limit_s=3.0,
+        source="HZ-03, 3 s and E_probe",
+    ),
+    "target_not_reached": Proof(
+        Fault("power_over_limit", power_w=0.7), at=Phase.RAMP, for_s=0.0, since=Since.RF_ON, full_s=4.6 + 40.0,
+        limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
+    ),
+    "energy": Proof(
+        Fault("temperature_drift", k_per_s=-1.0), full_j=COOL_LESION_J, limit_s=OVER_LIMIT_S, source=BEYOND,
+        plan=COOL_LESION, setup="series_ohm = 0.0",
+    ),
+    "probe_duration": Proof(
+        Fault("thermocouple_short", channel=1, ambient_c=37.0), at=None, since=Since.RF_ON, full_s=10.0,
+        plan={"gauge": 16, "tip_mm": 10}, batch=True, limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
+    ),
+    "cable_swap": Proof(
+        Fault("channels_swapped", with_channel=2), at=None, since=Since.RF_ON, batch=True, limit_s=10.0,
+        source="cable swap: in the probe",
+    ),
+    "duration": Proof(
+        Fault("power_over_limit", power_w=0.4, duration_s=6.0), Fault("wrong_power", factor=0.141, after_s=7.0),
+        at=Phase.PROBE, for_s=0.0, since=Since.RF_ON, full_s=49.37,  # 1.02 x (4.5 + 40 + 8) + 1 less a probe of 4.95 s
+        limit_s=OVER_LIMIT_S + POLL_S, batch=True, source=BEYOND,
+    ),
+    "generator_fault": Proof(
+        Fault("panel", press="emergency_stop"), ends=Ends.SAID, limit_s=0.3, source="the generator was faster"
+    ),
+    "set_point_mismatch": Proof(
+        Fault("set_point_corrupted", register="voltage_set_point_v_rms", factor=1.2), control="host", limit_s=0.3,
+        source="HZ-31, 300 ms",
+    ),
+    "rf_stopped": Proof(Fault("rf_does_not_start"), limit_s=0.3, source="HZ-16", ends=Ends.SAID),
+    "stimulation_stopped": Proof(
+        Fault("panel", press="stop"), at=Phase.SENSORY, plan={"sensory": "required"}, ends=Ends.SAID,
+        limit_s=0.3, source="HZ-16",
+    ),
+}  # fmt: skip

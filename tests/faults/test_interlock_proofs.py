@@ -1,0 +1,232 @@
+"""Every row of the interlock table against a fault of the simulated generator, with the row and without it.
+
+What an entry looks like stands in tests/faults/proofs.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from functools import partial
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from unittest.mock import patch
+
+import pytest
+
+from rfctl.clock import NS_PER_S
+from rfctl.kernel.effects import Note
+from rfctl.kernel.limits import ROWS, Row
+from rfctl.kernel.state import Setup
+from rfctl.station import session
+from rfctl.virtual import VirtualClock, run_virtual
+from tests.faults.proofs import PROOFS, Ends, Fault, Proof, Since
+from tests.station_bench import Bench, answers_text, plan_text, station_bench, station_text
+from tests.unit.kernel.test_limits import CASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rfctl.clock import Clock
+    from rfctl.kernel.effects import Effect
+    from rfctl.kernel.state import KernelState
+    from rfctl.station.session import Result
+
+CARRIED_OUT_S = 0.001  # virtual: whatever the decision asked for is on the generator
+LOOK_S = 0.01
+GIVE_UP_S = 120.0
+"""A session that has not ended so long after the fault, or its begin, does not end by it."""
+LESION_1 = {"set_temperature_c": 60, "ramp_c_per_s": 5.0, "hold_s": 8}
+BATCH_ANSWERS = f'{answers_text()}\n[[site]]\nname = "bench 2"\n'
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "build" / "interlock-times.json"
+PAGE = ROOT / "docs" / "interlock-times.md"
+
+
+class Struck(NamedTuple):
+    """A session that something went wrong in.
+
+    Attributes:
+        codes: Verdicts, the cause first.
+        warned: Codes of warnings.
+        s: From the cause to what the proof counts to; infinity when it never came.
+    """
+
+    codes: tuple[str, ...]
+    warned: tuple[str, ...]
+    s: float
+
+
+def batch_text(plan: str) -> str:
+    """The same site on two channels, heated together."""
+    head, site = plan.split("[[site]]")
+    second = site.replace('"bench"\nchannel = 1', '"bench 2"\nchannel = 2')
+    return f"{head}[[site]]{site}[[site]]{second}".replace("[plan]\n", '[plan]\norder = "batch"\n')
+
+
+def begin_fault(bench: Bench, fault: Fault) -> None:
+    if fault.name == "panel":
+        bench.simulator.at_the_machine(fault.parameters)
+    else:
+        bench.simulator.faults.start(fault.name, **fault.parameters)
+
+
+class Watch:
+    """When a code was first said, be it as a verdict or as a warning."""
+
+    def __init__(self, code: str, clock: Clock) -> None:
+        self.code = code
+        self.clock = clock
+        self.warned: list[str] = []
+        self.codes: tuple[str, ...] = ()
+        self.said_ns: int | None = None
+        self.said = asyncio.Event()
+
+    def __call__(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
+        self.codes = tuple(trip.code for trip in state.trips)
+        notes = [effect.code for effect in effects if isinstance(effect, Note)]
+        self.warned += notes
+        if self.said_ns is None and self.code in notes:
+            self.said_ns = self.clock.monotonic_ns()
+            self.said.set()
+
+
+def set_up(folder: Path, proof: Proof) -> str:
+    """The name, or the file, of the proof's set-up."""
+    if not proof.setup:
+        return "tissue-37"
+    path = folder / "setup.toml"
+    path.write_text(f'title = "of one proof"\n{proof.setup}\n', encoding="utf-8")
+    return str(path)
+
+
+async def strike(folder: Path, code: str, proof: Proof) -> Struck:
+    """Run one session, and have the fault in it."""
+    async with station_bench(folder, VirtualClock.running(), setup=set_up(folder, proof)) as bench:
+        watch = bench.watch = Watch(code, bench.clock)
+        plan = plan_text(**{**LESION_1, **proof.plan})
+        station = station_text(bench.simulator.address, control=proof.control)
+        plan, script = (batch_text(plan), BATCH_ANSWERS) if proof.batch else (plan, None)
+        order = bench.order(station=station, plan=plan, script=script)
+        if proof.at is None:
+            for fault in proof.faults:
+                begin_fault(bench, fault)
+        running = bench.begin(order)
+        if proof.at is not None:
+            await bench.until(lambda state: in_phase(state, proof))
+            await asyncio.sleep(CARRIED_OUT_S)
+            for fault in proof.faults:
+                begin_fault(bench, fault)
+        fault_ns = 0 if proof.at is None else bench.clock.monotonic_ns()
+        if proof.full_j is not None:
+            fault_ns = await delivered(bench, running, proof.full_j)
+        waits = {running} if proof.ends is Ends.OFF else {running, asyncio.ensure_future(watch.said.wait())}
+        await asyncio.wait(waits, timeout=GIVE_UP_S, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits - {running}:
+            wait.cancel()
+        return measured(bench, watch, proof, fault_ns)
+
+
+async def delivered(bench: Bench, running: asyncio.Task[Result], energy_j: float) -> int:
+    """When the output stage of channel 1 had delivered so much, to 10 ms; or when the session ended before."""
+    while not running.done():
+        (first, *_) = bench.simulator.truth()["channels"]
+        if first["energy_j"] >= energy_j:
+            break
+        await asyncio.sleep(LOOK_S)
+    return bench.clock.monotonic_ns()
+
+
+def in_phase(state: KernelState, proof: Proof) -> bool:
+    channel = state.channels[0]
+    return channel.phase is proof.at and state.received_ns - channel.since_ns >= proof.for_s * NS_PER_S
+
+
+def measured(bench: Bench, watch: Watch, proof: Proof, fault_ns: int) -> Struck:
+    """The time from the cause to the end, by the log of the output stage."""
+    events = [event for event in bench.simulator.events if event.detail.get("channel") == 1]
+    ons = [event.monotonic_ns for event in events if event.kind == "rf_on"]
+    since_ns: float = fault_ns
+    if proof.since is Since.RF_ON:
+        since_ns = ons[-1] if ons else inf
+    elif proof.since is Since.OFF:
+        since_ns = bench.event_ns("phase", channel=1, was="rf_on", now="off")
+    if proof.ends is Ends.OFF:
+        offs = [
+            event.monotonic_ns
+            for event in events
+            if event.kind in {"rf_off", "stimulation_off"} and event.monotonic_ns >= since_ns
+        ]
+        end_ns: float = offs[0] if offs else inf
+    else:
+        end_ns = inf if watch.said_ns is None else watch.said_ns
+    return Struck(watch.codes, tuple(watch.warned), (end_ns - since_ns) / NS_PER_S - proof.full_s)
+
+
+def check(code: str, proof: Proof, struck: Struck) -> None:
+    """The proof itself."""
+    if proof.ends is Ends.WARNED:
+        assert code in struck.warned
+    else:
+        assert struck.codes[:1] == (code,)
+    assert struck.s <= proof.limit_s, proof.source
+
+
+ROW = {row.code: row for row in ROWS}
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[dict[str, dict[str, object]]]:
+    """What the proofs measured, for the table; written when every row has been proved in this run."""
+    numbers: dict[str, dict[str, object]] = {}
+    yield numbers
+    if list(numbers) == [row.code for row in ROWS] and all("without" in each for each in numbers.values()):
+        RESULTS.parent.mkdir(exist_ok=True)
+        RESULTS.write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
+
+
+def test_every_row_has_a_proof_and_every_proof_a_row() -> None:
+    assert set(PROOFS) == set(ROW), "see the head of tests/faults/proofs.py"
+
+
+def test_the_page_has_the_line_of_every_row() -> None:
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == list(ROW), "run: make docs"
+
+
+@pytest.mark.parametrize("code", [row.code for row in ROWS])
+def test_the_row_acts_in_time_and_without_it_the_proof_fails(
+    code: str, tmp_path: Path, told: dict[str, dict[str, object]]
+) -> None:
+    proof, row = PROOFS[code], ROW[code]
+    (tmp_path / "with").mkdir()
+    struck = run_virtual(strike(tmp_path / "with", code, proof))
+    check(code, proof, struck)
+    told[code] = numbers(row, proof, struck)
+    (tmp_path / "without").mkdir()
+    without = tuple(other for other in ROWS if other.code != code)
+    with patch.object(session, "Setup", partial(Setup, rows=without)):
+        left = run_virtual(strike(tmp_path / "without", code, proof))
+    with pytest.raises(AssertionError):
+        check(code, proof, left)
+    told[code]["without"] = left.codes[0] if left.codes else ""
+
+
+def numbers(row: Row, proof: Proof, struck: Struck) -> dict[str, object]:
+    """One line of the table."""
+    case = CASES.get(row.code)
+    edges = (None, None) if case is None or case.below is None else (case.below, case.above)
+    return {
+        "hazard": row.hazard,
+        "action": row.action,
+        "fault": "; ".join(str(fault) for fault in proof.faults),
+        "counted": f"{proof.since} to {proof.ends}",
+        "t_measured_s": round(struck.s, 3),
+        "t_limit_s": round(proof.limit_s, 3),
+        "source": proof.source,
+        "below": edges[0],
+        "above": edges[1],
+        "unit": row.unit,
+        "kill_test": f"{Path(__file__).name}::test_the_row_acts_in_time_and_without_it_the_proof_fails[{row.code}]",
+    }
