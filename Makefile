@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
-.PHONY: assure check test tools lint demo bench fuzz crash golden docs pictures electrodes lock clean
+.PHONY: assure check test tools lint demo bench fuzz crash golden nuisance docs pictures electrodes lock clean
 
 # The locked packages, hash by hash. A Debian Python without its venv package gets it by apt.
 .venv/locked: requirements.lock
@@ -97,6 +97,11 @@ golden: .venv/installed
 # A hundred thousand faulted replies under each framing: some minutes.
 fuzz: .venv/installed
 	$(BIN)/python -m benchmarks.fuzz > docs/fuzz.md
+
+# Normal procedures through the real kernel, none of which may trip; goes on where it was broken off. 2,000: some minutes.
+N ?= 2000
+nuisance: .venv/installed
+	$(BIN)/python -m benchmarks.nuisance $(N)
 
 docs: .venv/installed
 	$(BIN)/python docs/generate.py

@@ -23,8 +23,9 @@ a time can be a little less than nothing: the station judges means and has toler
 safety is made blind to the fault wherever it would be faster.
 
 *Below* and *above* are the values at which the row was found silent and acting, to the sample
-(`tests/unit/kernel/test_limits.py`); a dash: the quantity is a flag, a time or a sum. *Without the row* is the first
-verdict when the row is taken out of the table: the same proof fails then, and this is what stands behind it.
+(`tests/unit/kernel/test_limits.py`), of a time or a sum the limit and the value that tripped; a dash: a flag. *Without
+the row* is the first verdict when the row is taken out of the table: the same proof fails then, and this is what stands
+behind it.
 
 """
 COLUMNS = ("row", "hazard", "fault", "counted from, to", "time s", "at most s", "below", "above", "without the row")
@@ -43,7 +44,7 @@ def page(numbers: dict[str, dict[str, Any]]) -> str:
 
 
 def _value(value: float | None, unit: str) -> str:
-    return "-" if value is None or unit == "1" else f"{value:g} {unit}"
+    return "-" if value is None or unit == "1" else f"{value:.6g} {unit}"
 
 
 def _line(cells: Any) -> str:

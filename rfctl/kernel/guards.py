@@ -20,6 +20,9 @@ from rfctl.model.reading import ChannelReading
 Guard = Callable[[KernelState, int, int], bool]
 """(state, channel number, now_ns) -> whether it holds."""
 
+PROBE_BASELINE_NS = 1_000_000_000
+"""A tip that was probed just before warms on by the thermocouple's lag: its baseline is a second without RF."""
+
 
 def site_of(state: KernelState, number: int) -> Site:
     """The site under work on the channel."""
@@ -99,10 +102,16 @@ def token_valid(state: KernelState, number: int, now_ns: int) -> bool:
     return channel.token != 0 and now_ns - channel.since_ns < ARM_TOKEN_NS
 
 
-def arming_turn_has_come(state: KernelState, number: int, _now_ns: int) -> bool:
-    """The word to arm was given; a probe is alone."""
-    alone = not _channel(state, number).probing or not _others(state, number, ARMING | LESION | {Phase.PROBE_OFF})
-    return number in state.group and bool(state.armed_by) and alone
+def arming_turn_has_come(state: KernelState, number: int, now_ns: int) -> bool:
+    """The word to arm was given; a probe is alone, and nothing that it is compared with has just been heated."""
+    if number not in state.group or not state.armed_by:
+        return False
+    if not _channel(state, number).probing:
+        return True
+    settled = all(
+        now_ns - other.off_ns >= PROBE_BASELINE_NS for n, other in enumerate(state.channels, start=1) if n != number
+    )
+    return settled and not _others(state, number, ARMING | LESION | {Phase.PROBE_OFF})
 
 
 def started(state: KernelState, number: int, now_ns: int) -> bool:

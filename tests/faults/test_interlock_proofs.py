@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.state import KernelState
     from rfctl.station.session import Result
+    from tests.proofs import Show
 
 CARRIED_OUT_S = 0.001  # virtual: whatever the decision asked for is on the generator
 LOOK_S = 0.01
@@ -51,11 +52,13 @@ class Struck(NamedTuple):
         codes: Verdicts, the cause first.
         warned: Codes of warnings.
         s: From the cause to what the proof counts to; infinity when it never came.
+        edge: Limit and value of the first verdict.
     """
 
     codes: tuple[str, ...]
     warned: tuple[str, ...]
     s: float
+    edge: tuple[float, float] | None
 
 
 def batch_text(plan: str) -> str:
@@ -80,11 +83,13 @@ class Watch:
         self.clock = clock
         self.warned: list[str] = []
         self.codes: tuple[str, ...] = ()
+        self.edge: tuple[float, float] | None = None
         self.said_ns: int | None = None
         self.said = asyncio.Event()
 
     def __call__(self, state: KernelState, effects: tuple[Effect, ...]) -> None:
         self.codes = tuple(trip.code for trip in state.trips)
+        self.edge = (state.trips[0].limit, state.trips[0].measured) if state.trips else None
         notes = [effect.code for effect in effects if isinstance(effect, Note)]
         self.warned += notes
         if self.said_ns is None and self.code in notes:
@@ -161,7 +166,7 @@ def measured(bench: Bench, watch: Watch, proof: Proof, fault_ns: int) -> Struck:
         end_ns: float = offs[0] if offs else inf
     else:
         end_ns = inf if watch.said_ns is None else watch.said_ns
-    return Struck(watch.codes, tuple(watch.warned), (end_ns - since_ns) / NS_PER_S - proof.full_s)
+    return Struck(watch.codes, tuple(watch.warned), (end_ns - since_ns) / NS_PER_S - proof.full_s, watch.edge)
 
 
 def check(code: str, proof: Proof, struck: Struck) -> None:
@@ -197,7 +202,7 @@ def test_the_page_has_the_line_of_every_row() -> None:
 
 @pytest.mark.parametrize("code", [row.code for row in ROWS])
 def test_the_row_acts_in_time_and_without_it_the_proof_fails(
-    code: str, tmp_path: Path, told: dict[str, dict[str, object]]
+    code: str, tmp_path: Path, told: dict[str, dict[str, object]], shows: Show, request: pytest.FixtureRequest
 ) -> None:
     proof, row = PROOFS[code], ROW[code]
     (tmp_path / "with").mkdir()
@@ -211,12 +216,16 @@ def test_the_row_acts_in_time_and_without_it_the_proof_fails(
     with pytest.raises(AssertionError):
         check(code, proof, left)
     told[code]["without"] = left.codes[0] if left.codes else ""
+    row_id = f"row.{code}"
+    line = told[code]
+    shows(row_id, **{name: line[name] for name in ("fault", "t_measured_s", "t_limit_s", "below", "above")})
+    shows(row_id, kills=request.node.nodeid)
 
 
 def numbers(row: Row, proof: Proof, struck: Struck) -> dict[str, object]:
     """One line of the table."""
     case = CASES.get(row.code)
-    edges = (None, None) if case is None or case.below is None else (case.below, case.above)
+    below, above = (case.below, case.above) if case and case.below is not None else struck.edge or (None, None)
     return {
         "hazard": row.hazard,
         "action": row.action,
@@ -225,8 +234,7 @@ def numbers(row: Row, proof: Proof, struck: Struck) -> dict[str, object]:
         "t_measured_s": round(struck.s, 3),
         "t_limit_s": round(proof.limit_s, 3),
         "source": proof.source,
-        "below": edges[0],
-        "above": edges[1],
+        "below": below,
+        "above": above,
         "unit": row.unit,
-        "kill_test": f"{Path(__file__).name}::test_the_row_acts_in_time_and_without_it_the_proof_fails[{row.code}]",
     }
