@@ -18,6 +18,8 @@ HOLD_RISE_K = 43.0
 FLUID_MAX = 0.6
 FLUID_TAKES = 0.6
 """Of the rise, for each part of the impedance that injected fluid has taken."""
+FLUID_UPTAKE_S = 120.0
+"""Injected fluid spreads and is taken up with a time constant of some minutes; this is faster than any."""
 TISSUE_OHM_MIN = 15.0
 """With less than this the tissue's share of the power would rest on the error of the series resistance."""
 BOILING_C = 100.0
@@ -66,6 +68,11 @@ def fluid_factor(before_ohm: float, after_ohm: float, series_ohm: float) -> floa
     """
     tissue_ohm = before_ohm - series_ohm
     return min(max((before_ohm - after_ohm) / tissue_ohm, 0.0), FLUID_MAX) if tissue_ohm > 0.0 else 0.0
+
+
+def drying_per_s(fluid: float) -> float:
+    """The most by which the tissue's impedance grows while injected fluid is taken up, as a share of itself, 1/s."""
+    return fluid / (1.0 - fluid) / FLUID_UPTAKE_S
 
 
 def hold_power_w(electrode: Electrode, rise_k: float, fluid: float) -> float:

@@ -25,6 +25,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
+from rfctl.kernel.expected import drying_per_s
 from rfctl.kernel.guards import lesion_of, site_of, under_work
 from rfctl.kernel.interlocks import (
     WINDOW_MAX_NS,
@@ -36,7 +37,7 @@ from rfctl.kernel.interlocks import (
 )
 from rfctl.kernel.phase import ARMING, LESION, OVER, PERMITTED, Phase
 from rfctl.kernel.row import Action, Origin
-from rfctl.kernel.signals_thermal import follow
+from rfctl.kernel.signals_thermal import fluid_of, follow
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, Sample, Stage, Trip
 from rfctl.kernel.thermal import carried
 from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
@@ -176,6 +177,8 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
     dt_s = (sample.now_ns - figures.last_ns) / 1e9
     temperature_c = sample.temperature_c
     half, least = sample.impedance_half_ohm, figures.impedance_min_ohm
+    if least > 0.0 and (fluid := fluid_of(channel)) > 0.0:  # what the fluid gives back is no char
+        least *= 1.0 + drying_per_s(fluid) * dt_s
     if half is not None and half > 0.0 and (least == 0.0 or half < least):
         least = half
     held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s

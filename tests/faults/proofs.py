@@ -83,6 +83,9 @@ class Proof:
         control: Who controls the temperature.
         batch: Two channels heat together.
         setup: Keys of the set-up, where it is not the usual one.
+        medium: That the station file names.
+        told: Members of the kernel's set-up that another generator would have stated.
+        further: A second lesion is planned at the site.
     """
 
     faults: tuple[Fault, ...]
@@ -98,9 +101,19 @@ class Proof:
     control: str = "device"
     batch: bool = False
     setup: str = ""
+    medium: str = "tissue"
+    further: bool = False
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     def __init__(self, *faults: Fault, limit_s: float, source: str, **others: Any) -> None:
-        for name, value in {"plan": {}, **others, "faults": faults, "limit_s": limit_s, "source": source}.items():
+        for name, value in {
+            "plan": {},
+            "told": {},
+            **others,
+            "faults": faults,
+            "limit_s": limit_s,
+            "source": source,
+        }.items():
             assert name in self.__dataclass_fields__, name
             object.__setattr__(self, name, value)
 
@@ -114,9 +127,11 @@ def at_impedance(ohm: float, ends: Ends) -> Proof:
 
 
 BEYOND = "one poll and two transactions beyond the limit"
-COOL_LESION = {"set_temperature_c": 45, "hold_s": 60}
+USUAL_LESION = {"set_temperature_c": 80, "ramp_c_per_s": 4.3}
+LONG_LESION = {"hold_s": 40}
+COOL_LESION = {"set_temperature_c": 45, "hold_s": 170}
 _ELECTRODE = find_electrode(18, 10)
-COOL_LESION_J = 1.5 * (_ELECTRODE.power_cap_w * 8.0 / 5.0 + 2.0 * _ELECTRODE.hold_power_w * 8.0 / 43.0 * 60.0)
+COOL_LESION_J = 1.5 * (_ELECTRODE.power_cap_w * 8.0 / 5.0 + 2.0 * _ELECTRODE.hold_power_w * 8.0 / 43.0 * 170.0)
 OVER_LIMIT_S = POLL_S + TWO_TRANSACTIONS_S
 
 PROOFS: dict[str, Proof] = {
@@ -173,8 +188,8 @@ PROOFS: dict[str, Proof] = {
         source="as the trip",
     ),
     "reversed": Proof(
-        Fault("thermocouple_reversed"), at=None, since=Since.RF_ON, limit_s=3.0 + OVER_LIMIT_S,
-        source="reversed, 3 s of RF",
+        Fault("thermocouple_reversed"), at=None, since=Since.RF_ON, limit_s=3.0 + OVER_LIMIT_S, medium="phantom",
+        setup='medium = "phantom"\nstart_c = 22.0', source="reversed, 3 s of RF",
     ),
     "rise_missing": Proof(
         Fault("thermocouple_short", ambient_c=37.0), at=None, since=Since.RF_ON, limit_s=3.0,
@@ -185,8 +200,8 @@ PROOFS: dict[str, Proof] = {
         limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
     ),
     "energy": Proof(
-        Fault("temperature_drift", k_per_s=-1.0), full_j=COOL_LESION_J, limit_s=OVER_LIMIT_S, source=BEYOND,
-        plan=COOL_LESION, setup="series_ohm = 0.0",
+        Fault("temperature_frozen"), Fault("power_over_limit", power_w=1.28), full_j=COOL_LESION_J,
+        limit_s=OVER_LIMIT_S, source=BEYOND, plan=COOL_LESION, setup="series_ohm = 0.0",
     ),
     "probe_duration": Proof(
         Fault("thermocouple_short", channel=1, ambient_c=37.0), at=None, since=Since.RF_ON, full_s=10.0,
@@ -212,5 +227,55 @@ PROOFS: dict[str, Proof] = {
     "stimulation_stopped": Proof(
         Fault("panel", press="stop"), at=Phase.SENSORY, plan={"sensory": "required"}, ends=Ends.SAID,
         limit_s=0.3, source="HZ-16",
+    ),
+    "model_check": Proof(
+        Fault("electrode_not_seated", share=0.35), at=None, since=Since.RF_ON, plan=USUAL_LESION, limit_s=6.0,
+        source="caught below 60 degC at the true tip",
+    ),
+    "model_check_warning": Proof(
+        Fault("electrode_not_seated", share=0.65), at=None, since=Since.RF_ON, plan=USUAL_LESION, ends=Ends.WARNED,
+        limit_s=8.0, source="as the trip",
+    ),
+    "temperature_frozen": Proof(
+        Fault("temperature_frozen"), at=Phase.RAMP, for_s=12.0, plan={"ramp_c_per_s": 1.0}, limit_s=2.0 + OVER_LIMIT_S,
+        source="frozen, 2 s in the ramp",
+    ),
+    "temperature_frozen_hold": Proof(
+        Fault("temperature_frozen"), for_s=3.0, plan=LONG_LESION, told={"noise_k": (0.2, 0.2)},
+        limit_s=10.0 + OVER_LIMIT_S, source="frozen, 10 s in the hold of a generator that states noise of a step",
+    ),
+    "hold_power": Proof(
+        Fault("temperature_drift", k_per_s=-4.0), for_s=4.0, plan=COOL_LESION, limit_s=12.0,
+        source="hold check: the mean of 5 s from 10 s on, less 4 s",
+    ),
+    "hold_power_growing": Proof(
+        Fault("temperature_drift", k_per_s=-2.0), for_s=15.5, plan=LONG_LESION, limit_s=6.5,
+        source="HZ-06, 1.5 s, after the mean of 5 s",
+    ),
+    "hold_rise_low": Proof(
+        Fault("over_temperature", kelvin=-14.0), for_s=10.0, plan=LONG_LESION, limit_s=9.5,
+        source="HZ-06, 1.5 s, after the mean of 5 s and 3 s",
+    ),
+    "hold_rise_high": Proof(
+        Fault("temperature_drift", k_per_s=1.0), for_s=8.0, plan=LONG_LESION, limit_s=20.0,
+        source="hold check: the mean of 5 s and 3 s of a power that falls",
+    ),
+    "rf_pickup": Proof(
+        Fault("rf_pickup", kelvin=1.0, at_v_rms=20.0), at=None, since=Since.OFF, ends=Ends.WARNED, limit_s=0.3,
+        source="HZ-07, 300 ms: power, and with it the bias, grows from nothing, and ends at once",
+    ),
+    "rf_pickup_before": Proof(
+        Fault("rf_pickup", kelvin=1.0, at_v_rms=20.0), at=None, since=Since.OFF, ends=Ends.SAID, limit_s=30.0,
+        further=True, source="before the next start",
+    ),
+    "time_budget": Proof(
+        at=None, plan={"gauge": 22, "tip_mm": 5, "set_temperature_c": 90}, ends=Ends.SAID, limit_s=10.0,
+        source="before RF: 22 G, 5 mm at 90 degC",
+    ),
+    "too_cold_for_tissue": Proof(
+        Fault("thermocouple_reversed"), at=None, ends=Ends.SAID, limit_s=10.0, source="before RF"
+    ),
+    "thermocouple_shorted": Proof(
+        Fault("thermocouple_short"), at=None, ends=Ends.SAID, limit_s=10.0, source="before RF"
     ),
 }  # fmt: skip

@@ -10,7 +10,7 @@ import json
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from unittest.mock import patch
 
 import pytest
@@ -40,6 +40,12 @@ GIVE_UP_S = 120.0
 """A session that has not ended so long after the fault, or its begin, does not end by it."""
 LESION_1 = {"set_temperature_c": 60, "ramp_c_per_s": 5.0, "hold_s": 8}
 BATCH_ANSWERS = f'{answers_text()}\n[[site]]\nname = "bench 2"\n'
+FURTHER = """
+[[site.further]]
+after = "rotation"
+set_temperature_c = 60
+hold_s = 8
+"""
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "build" / "interlock-times.json"
 PAGE = ROOT / "docs" / "interlock-times.md"
@@ -66,6 +72,11 @@ def batch_text(plan: str) -> str:
     head, site = plan.split("[[site]]")
     second = site.replace('"bench"\nchannel = 1', '"bench 2"\nchannel = 2')
     return f"{head}[[site]]{site}[[site]]{second}".replace("[plan]\n", '[plan]\norder = "batch"\n')
+
+
+def stated(wins: dict[str, Any], **members: Any) -> Setup:
+    """The kernel's set-up, with what a proof states of it."""
+    return Setup(**members | wins)
 
 
 def begin_fault(bench: Bench, fault: Fault) -> None:
@@ -110,8 +121,9 @@ async def strike(folder: Path, code: str, proof: Proof) -> Struck:
     """Run one session, and have the fault in it."""
     async with station_bench(folder, VirtualClock.running(), setup=set_up(folder, proof)) as bench:
         watch = bench.watch = Watch(code, bench.clock)
-        plan = plan_text(**{**LESION_1, **proof.plan})
-        station = station_text(bench.simulator.address, control=proof.control)
+        plan = plan_text(**{**LESION_1, **proof.plan}) + FURTHER * proof.further
+        plan = plan.replace("[plan]\n", f'[plan]\nmedium = "{proof.medium}"\n')
+        station = station_text(bench.simulator.address, control=proof.control, medium=proof.medium)
         plan, script = (batch_text(plan), BATCH_ANSWERS) if proof.batch else (plan, None)
         order = bench.order(station=station, plan=plan, script=script)
         if proof.at is None:
@@ -206,12 +218,13 @@ def test_the_row_acts_in_time_and_without_it_the_proof_fails(
 ) -> None:
     proof, row = PROOFS[code], ROW[code]
     (tmp_path / "with").mkdir()
-    struck = run_virtual(strike(tmp_path / "with", code, proof))
+    with patch.object(session, "Setup", partial(stated, dict(proof.told))):
+        struck = run_virtual(strike(tmp_path / "with", code, proof))
     check(code, proof, struck)
     told[code] = numbers(row, proof, struck)
     (tmp_path / "without").mkdir()
     without = tuple(other for other in ROWS if other.code != code)
-    with patch.object(session, "Setup", partial(Setup, rows=without)):
+    with patch.object(session, "Setup", partial(stated, {**proof.told, "rows": without})):
         left = run_virtual(strike(tmp_path / "without", code, proof))
     with pytest.raises(AssertionError):
         check(code, proof, left)

@@ -56,7 +56,7 @@ def test_the_variants_are_those_of_the_limits() -> None:
     assert {len(what.electrodes) for what in variants} == {1, 4}
     assert {what.control for what in variants} == {"device", "voltage", "power"}
     assert {what.lesions for what in variants} == {1, 2}
-    for name, low, high in (("ramp_c_per_s", 1, 5), ("sigma", 0.36, 0.60), ("series_ohm", 0, 200), ("fluid", 0, 0.6)):
+    for name, low, high in (("ramp_c_per_s", 1, 5), ("sigma", 0.36, 0.60), ("series_ohm", 0, 200), ("fluid", 0, 0.4)):
         values = [getattr(what, name) for what in variants]
         assert low <= min(values) <= low + 0.05 * (high - low), name
         assert high - 0.05 * (high - low) <= max(values) <= high, name
