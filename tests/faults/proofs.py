@@ -14,7 +14,7 @@ where no output is on or none can be turned off, WARNED for a warning. ``full_s`
 row's limit only so long after it began. ``plan`` is passed to tests/station_bench.py; ``batch`` heats two channels.
 
 Each entry is run twice through the whole station on a real socket, in virtual time: with the table as it is, and
-without the row, where the same check must fail. The numbers of a run are in build/interlock-times.json, and ``make
+without the row, where the same check must fail. The numbers of a run are in build/interlock-times/, and ``make
 docs`` makes docs/interlock-times.md of them: run both after adding a row.
 """
 
@@ -84,6 +84,7 @@ class Proof:
         batch: Two channels heat together.
         setup: Keys of the set-up, where it is not the usual one.
         medium: That the station file names.
+        anaesthetic_s: Anaesthetic is planned, and so long a wait.
         told: Members of the kernel's set-up that another generator would have stated.
         further: A second lesion is planned at the site.
     """
@@ -104,6 +105,7 @@ class Proof:
     medium: str = "tissue"
     further: bool = False
     told: Mapping[str, Any] = field(default_factory=dict)
+    anaesthetic_s: float = 0.0
 
     def __init__(self, *faults: Fault, limit_s: float, source: str, **others: Any) -> None:
         for name, value in {
@@ -123,6 +125,19 @@ def at_impedance(ohm: float, ends: Ends) -> Proof:
     return Proof(
         Fault("impedance", ohm=ohm), at=Phase.IMPEDANCE, for_s=0.0, full_s=5.0, ends=ends,
         limit_s=POLL_S + TWO_TRANSACTIONS_S, source="impedance, start: as soon as the mean of 5 s is complete",
+    )  # fmt: skip
+
+
+def stimulating(fault: Fault, source: str) -> Proof:
+    """During the sensory check, when the first step is delivered."""
+    return Proof(fault, at=Phase.SENSORY, for_s=0.7, plan={"sensory": "required"}, limit_s=0.2, source=source)
+
+
+def void(fault: Fault, phase: Phase, full_s: float = 0.0) -> Proof:
+    """The result of the checks does not hold any more: a new check is asked for."""
+    return Proof(
+        fault, at=phase, for_s=0.0, ends=Ends.WARNED, anaesthetic_s=60, full_s=full_s, limit_s=0.3,
+        source="HZ-08, 300 ms, before RF",
     )  # fmt: skip
 
 
@@ -277,5 +292,28 @@ PROOFS: dict[str, Proof] = {
     ),
     "thermocouple_shorted": Proof(
         Fault("thermocouple_short"), at=None, ends=Ends.SAID, limit_s=10.0, source="before RF"
+    ),
+    "stimulation_with_rf": Proof(Fault("stimulation_without_command"), limit_s=0.2, source="HZ-28, 200 ms"),
+    "uncommanded_stimulation": Proof(
+        Fault("stimulation_without_command"), at=Phase.IMPEDANCE, ends=Ends.SAID, limit_s=0.2, source="HZ-28, 200 ms"
+    ),
+    "stimulation_mode": stimulating(Fault("stimulation_wrong_unit"), "HZ-27: 2 of 3 samples"),
+    "stimulation_rate": stimulating(Fault("stimulation_wrong_rate", rate_hz=2.0), "HZ-27: 2 of 3 samples"),
+    "stimulation_width": stimulating(Fault("stimulation_wrong_width", width_us=100.0), "HZ-55: 2 of 3 samples"),
+    "stimulation_amplitude": stimulating(Fault("stimulation_too_strong", factor=5.0), "HZ-26, 200 ms"),
+    "electrode_changed": void(Fault("wrong_electrode"), Phase.ANAESTHETIC_WAIT),
+    "electrode_changed_in_lesion": Proof(Fault("wrong_electrode"), limit_s=0.3, source="HZ-08, 300 ms"),
+    "electrode_open": void(Fault("lead_open"), Phase.ANAESTHETIC_WAIT),
+    "impedance_rose_at_injection": void(
+        Fault("electrode_moved", factor=1.6, distance_mm=0.1), Phase.ANAESTHETIC_WAIT, full_s=60.0
+    ),
+    "impedance_fell_at_injection": void(
+        Fault("electrode_moved", factor=0.3, distance_mm=0.1), Phase.ANAESTHETIC_WAIT, full_s=60.0
+    ),
+    "impedance_above_reference": void(Fault("electrode_moved", factor=1.6, distance_mm=0.1), Phase.ARM_READY),
+    "impedance_below_reference": void(Fault("electrode_moved", factor=0.5, distance_mm=0.1), Phase.ARM_READY),
+    "stimulation_result_expired": Proof(
+        at=None, since=Since.OFF, anaesthetic_s=60, plan={"sensory": "required", "hold_s": 300}, further=True,
+        ends=Ends.WARNED, limit_s=30.0, source="before the next start: a result is valid for 5 min by this plan",
     ),
 }  # fmt: skip
