@@ -64,7 +64,7 @@ def test_the_variants_are_those_of_the_limits() -> None:
 def test_only_a_plan_that_cannot_be_held_may_be_refused() -> None:
     refused = {"outcome": "refused", "cap_over_expected": 1.79}
     assert not nuisance.is_nuisance(refused)
-    assert nuisance.is_nuisance({**refused, "cap_over_expected": 1.8})
+    assert nuisance.is_nuisance({**refused, "cap_over_expected": nuisance.CAP_OVER_EXPECTED})
     assert nuisance.is_nuisance({"outcome": "tripped"})
     thin = next(w for w in map(nuisance.variant, range(2000)) if w.electrodes[0] == (22, 5.0) and w.set_c == 90.0)
     assert replace(thin, start_c=22.0, fluid=0.6, series_ohm=200.0, sigma=0.6).cap_over_expected < 1.8
