@@ -1,4 +1,4 @@
-"""rfctl record: verify, show, replay, report and migrate."""
+"""rfctl record: verify, show, replay, report, migrate and retire."""
 
 from __future__ import annotations
 
@@ -172,3 +172,30 @@ def migrate(*, path: Path, key: Path, epochs: Path | None, out: Path, as_json: b
         click.echo(f"before      {path}: {before['verdict']}, {before['records']} records")
         click.echo(f"record      {out}")
         click.echo(f"public key  {public}")
+
+
+@record.command()
+@PATH
+@click.option("--epochs", required=True, type=click.Path(path_type=Path), help="The station's folder of keys.")
+@click.option("--keep-days", required=True, type=click.IntRange(1, 36_500), help="How much of the log is kept.")
+@JSON
+def retire(*, path: Path, epochs: Path, keep_days: int, as_json: bool) -> None:
+    """Delete whole old segments of a log. The log says so, signed, and what is left verifies; give copies away first.
+
+    Example: rfctl record retire log --epochs station-keys/ --keep-days 3650
+    """
+    import asyncio
+    from datetime import timedelta
+
+    from rfctl.clock import RealClock
+    from rfctl.record import continuing, retention
+    from rfctl.record.epochs import load_public_key
+    from rfctl.record.opening import Prepared
+
+    keys, clock = Prepared(load_public_key(epochs / "root.pub"), epochs), RealClock()
+    since, header = clock.utc() - timedelta(days=keep_days), continuing.header_of(path)
+    first = asyncio.run(retention.retire(path, since, keys=keys, clock=clock, header=header))
+    if as_json:
+        click.echo(json.dumps({"record": str(path.resolve()), "first_segment": first, "since": since.isoformat()}))
+    else:
+        click.echo(f"{path} begins with segment {first}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rfctl.errors import ConfigError
+from rfctl.record import stub
 from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, segment_name, state_folder
 from rfctl.record.epochs import Epoch, Signer, generate, prepared
 from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64
@@ -32,7 +33,8 @@ class Standing:
         tree: Over all its records.
         prev: Leaf hash of the last record, hex.
         epoch: Number of the last epoch, 0 before the first.
-        last_checkpoint: The newest checkpoint note; empty before the first.
+        last_checkpoint: SHA-256 of the newest checkpoint note; empty before the first.
+        first: Number of the first segment that was not retired.
         recovered: Members of the ``recovered`` record, where the session before left its segment open.
         about: What the first segment says of the log.
         lock: Descriptor that keeps others out of the log.
@@ -43,6 +45,7 @@ class Standing:
     prev: str = NO_LEAF
     epoch: int = 0
     last_checkpoint: bytes = b""
+    first: int = 0
     recovered: dict[str, object] | None = None
     about: dict[str, object] = field(default_factory=dict)
     lock: int = -1
@@ -52,6 +55,7 @@ class Keys(Protocol):
     """Who certifies the epochs of a log."""
 
     origin: str
+    public: VerifierKey
 
     def begin(self, standing: Standing, now: datetime) -> Epoch:
         """The key of the next epoch.
@@ -83,7 +87,11 @@ class ThrowAway:
     def begin(self, standing: Standing, now: datetime) -> Epoch:
         """The key of the next epoch, certified by the root."""
         return Epoch.begin(
-            self._root, standing.epoch + 1, start=standing.tree.size, prev=last_hash(standing), not_before=now
+            self._root,
+            standing.epoch + 1,
+            start=standing.tree.size,
+            prev=standing.last_checkpoint or None,
+            not_before=now,
         )
 
 
@@ -131,11 +139,6 @@ def new_origin(station: str) -> str:
     return origin
 
 
-def last_hash(standing: Standing) -> bytes | None:
-    """What a certificate names of the checkpoint before it."""
-    return hashlib.sha256(standing.last_checkpoint).digest() if standing.last_checkpoint else None
-
-
 def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     """Take a log for this process and say where it stands. The folder is made when it is not there.
 
@@ -151,7 +154,9 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
         disk.remove(state / RESERVE)
         disk.sync_folder(log.parent)
         known = _known_head(state)
-        standing = _scan(log, keys.origin, known)
+        standing = scan(log, keys.origin, known)
+        for path in stub.retired_files(log, standing.first):  # a retirement that was cut short
+            disk.remove(path)
         if standing.tree.size < known.size:
             raise ConfigError(
                 f"it has {standing.tree.size} records, this station has signed {known.size}",
@@ -167,22 +172,22 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     return standing
 
 
-class _Head(NamedTuple):
+class Head(NamedTuple):
     """The newest checkpoint of this station: how many records, and their root."""
 
     size: int = 0
     root: bytes = b""
 
 
-def _known_head(state: Path) -> _Head:
+def _known_head(state: Path) -> Head:
     try:
         text = (state / HEAD).read_text(encoding="utf-8")
         if not text.strip("\0"):  # replaced without a sync, it may be found so after a power cut
-            return _Head()
+            return Head()
         lines = text.split("\n")
-        return _Head(int(lines[1]), decode64(lines[2]))
+        return Head(int(lines[1]), decode64(lines[2]))
     except FileNotFoundError:
-        return _Head()
+        return Head()
     except (ValueError, IndexError):
         raise ConfigError(
             "is no checkpoint", where=str(state / HEAD), remedy="Compare the log with a head kept elsewhere."
@@ -231,7 +236,7 @@ class _Scan:
             length = entry.members.get("bytes")
             self.chunk_bytes += length if isinstance(length, int) else 0
         elif entry.kind == "checkpoint":
-            standing.last_checkpoint = _note(entry.members.get("note"))
+            standing.last_checkpoint = hashlib.sha256(_note(entry.members.get("note"))).digest()
             self.closing += self.closing == 1
         elif entry.kind == "segment_close":
             self.closing = 1
@@ -244,14 +249,22 @@ def _note(encoded: object) -> bytes:
         raise ConfigError(f"a checkpoint is no note: {problem}", remedy="Verify the log.") from None
 
 
-def _scan(log: Path, origin: str, known: _Head) -> Standing:
-    standing = Standing()
-    numbers = segment_numbers(log)
-    if numbers and numbers != list(range(numbers[-1] + 1)):
+def scan(log: Path, origin: str, known: Head | None = None, *, before: int | None = None) -> Standing:
+    """Where the log stands, or stood before its segment number ``before``. Nothing is changed.
+
+    Raises:
+        ConfigError: It is of another origin or damaged, or has not the known head.
+    """
+    known = known if known is not None else Head()
+    standing = _begun(log)
+    numbers = [number for number in segment_numbers(log) if number >= standing.first]
+    if (numbers or standing.first) and numbers != list(range(standing.first, max(numbers, default=0) + 1)):
         raise ConfigError("a segment is missing", where=str(log), remedy="Keep the log as it is, and verify it.")
-    scan = _Scan(standing)
+    found = _Scan(standing)
     for index in numbers:
-        scan = _Scan(standing)
+        if index == before:
+            return standing
+        found = _Scan(standing)
         last = index == numbers[-1]
         where = str(log / segment_name(index))
         for number, body in enumerate(bodies(log, index, last=last)):
@@ -259,7 +272,7 @@ def _scan(log: Path, origin: str, known: _Head) -> Standing:
                 raise ConfigError(
                     f"the log is not of {origin}", where=where, remedy="Give the public key of this log's root."
                 )
-            scan.take(body, where, index)
+            found.take(body, where, index)
             if standing.tree.size == known.size and standing.tree.root() != known.root:
                 raise ConfigError(
                     f"its first {known.size} records are not those that this station has signed",
@@ -267,9 +280,24 @@ def _scan(log: Path, origin: str, known: _Head) -> Standing:
                     remedy="Another history was put in its place. Keep it as it is, and give the station a new log.",
                 )
         standing.index = index + 1
-    if numbers and not scan.closed:
-        standing.recovered = {"segment": numbers[-1], "kept": scan.torn_at, "kept_chunk": scan.chunk_bytes}
+    if numbers and not found.closed:
+        standing.recovered = {"segment": numbers[-1], "kept": found.torn_at, "kept_chunk": found.chunk_bytes}
     return standing
+
+
+def _begun(log: Path) -> Standing:
+    """Before the first segment that is there."""
+    retired = stub.read(log)
+    if retired is None:
+        return Standing()
+    return Standing(
+        index=retired.segments,
+        first=retired.segments,
+        tree=retired.tree,
+        prev=retired.last_leaf,
+        epoch=retired.epoch,
+        last_checkpoint=bytes.fromhex(retired.last_checkpoint),
+    )
 
 
 def _recover(log: Path, standing: Standing, disk: Disk) -> None:
@@ -309,16 +337,17 @@ def _cut(log: Path, name: str, kept: int, disk: Disk) -> bytes:
     state = state_folder(log)
     beside = log / f"{name}.torn"
     if torn:
-        _replace(state / f"{name}.torn.new", beside, torn, disk)
+        put_in_place(state / f"{name}.torn.new", beside, torn, disk)
     elif beside.exists():  # a recovery that was itself cut short, before its record said what it cut off
         with opened(beside) as file:
             torn = file.read()
-    _replace(state / f"{name}.new", path, good, disk)
+    put_in_place(state / f"{name}.new", path, good, disk)
     disk.freeze(path)
     return torn
 
 
-def _replace(unfinished: Path, path: Path, data: bytes, disk: Disk) -> None:
+def put_in_place(unfinished: Path, path: Path, data: bytes, disk: Disk) -> None:
+    """A file that is either there as a whole, on the disk, or as it was before."""
     disk.remove(unfinished)
     descriptor = disk.create(unfinished)
     try:

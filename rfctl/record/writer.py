@@ -303,6 +303,13 @@ class RecordWriter:
         else:
             self._want_sync()
 
+    def retired(self, segments: int, before: Tree) -> None:
+        """Say that the segments before number ``segments``, with the records of that tree, are deleted; sign it."""
+        if self.failed is not None or self._ended:
+            return
+        self._record("retired", f'{{"segments":{segments},"size":{before.size},"root":"{before.root().hex()}"}}')
+        self.checkpoint("retired")
+
     def tend(self, now_ns: int, *, energised: bool) -> None:
         """Once a cycle: the chunk of the last second, and the checkpoint that is due."""
         if now_ns - self._checkpoint_ns >= (CHECKPOINT_RF_NS if energised else CHECKPOINT_NS):
