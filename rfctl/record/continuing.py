@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rfctl.errors import ConfigError, RfctlError
 from rfctl.record.body import FORMAT
 from rfctl.record.layout import FORMAT as FORMAT_0
-from rfctl.record.segments import Entry, opened
-from rfctl.record.story import story
+from rfctl.record.reader import read_entries
+from rfctl.record.segments import entries, opened
 from rfctl.record.verify import verify
 from rfctl.record.writer import REQUIRED_HEADER, RecordWriter
 
@@ -78,9 +78,9 @@ def header_of(old: Path) -> dict[str, str]:
         ConfigError: It cannot be read, or does not state them.
     """
     try:
-        for told in story(old):
-            if isinstance(told, Entry) and told.kind in {"open", "session"}:
-                return {name: str(told.members[name]) for name in REQUIRED_HEADER}
+        for entry in entries(old) if old.is_dir() else read_entries(old):
+            if entry.kind in {"open", "session"}:
+                return {name: str(entry.members[name]) for name in REQUIRED_HEADER}
     except ConfigError:
         raise
     except (RfctlError, KeyError):

@@ -8,7 +8,6 @@ the very pages that failed, and a second fsync would report success without them
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
@@ -17,19 +16,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
-from rfctl import __version__
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError, RecordError
 from rfctl.kernel import journal
 from rfctl.kernel.events import Sampled
-from rfctl.record import body, chunk
+from rfctl.record import body
+from rfctl.record.chain import STATION, Chain
 from rfctl.record.disk import Disk
-from rfctl.record.notes import encode64
 from rfctl.record.opening import open_log
-from rfctl.record.stamps import Stamps, wall_ns_of
-from rfctl.record.store import Append, Begin, Store
-from rfctl.record.tree import Tree, leaf_hash
-from rfctl.record.values import members_text, text_of
+from rfctl.record.stamps import Stamps
+from rfctl.record.store import Store
+from rfctl.record.tree import Tree
+from rfctl.record.values import members_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,24 +37,18 @@ if TYPE_CHECKING:
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.events import Event
     from rfctl.record.epochs import Epoch
-    from rfctl.record.opening import Keys, Standing
+    from rfctl.record.opening import Keys
 
 REQUIRED_HEADER: Final = ("station", "backend", "medium")
 VIRTUAL: Final = "virtual"
 """The scale of a clock that stands still while this thread of control works; a paced one does not."""
-MAX_PENDING_BYTES: Final = 16 << 20
-"""Bytes kept while the disk does not answer: more than ten minutes of four channels at 20 Hz. Beyond it the record has
-failed; the interlock on the backlog ended the procedure long before."""
 SEGMENT_BYTES: Final = 64 << 20
 """A segment that has grown to this, chunks counted, is closed and another begun."""
 RESERVE_BYTES: Final = 8 << 20
 """Space kept for the records that close a session on a full disk."""
 FLUSH_NS: Final = NS_PER_S // 2
-CHUNK_NS: Final = NS_PER_S
 CHECKPOINT_RF_NS: Final = 5 * NS_PER_S
 CHECKPOINT_NS: Final = 60 * NS_PER_S
-STATION: Final = "station"
-"""The actor of whatever no person did."""
 
 _OWN_KINDS: Final = frozenset(
     {"segment", "epoch", "recovered", "chunk", "checkpoint", "segment_close", "countersigned", "retired", "clock"}
@@ -101,44 +93,29 @@ class RecordWriter:
         *,
         clock: Clock,
         epoch: Epoch,
-        standing: Standing,
-        stamps: Stamps,
+        chain: Chain,
+        lock: int,
         store: Store,
         disk: Disk,
         thread: ThreadPoolExecutor,
     ) -> None:
-        """Go on from ``standing``. Use ``open``."""
+        """Use ``open``."""
         self.path = path
         self.failed = None
         self._clock = clock
         self._epoch = epoch
-        self._origin = epoch.certificate.origin
-        self._number = epoch.certificate.epoch
-        self._stamps = stamps
+        self._chain = chain
         self._store = store
         self._disk = disk
-        self._lock = standing.lock
+        self._lock = lock
         self._thread = thread
         self._loop = asyncio.get_running_loop()
-        self._tree = Tree(standing.tree.size, standing.tree.nodes)
-        self._prev = standing.prev
-        self._index = standing.index
-        self._segment_bytes = 0
-        self._chunk_offset = 0
-        self._frames: list[bytes] = []
         self._inputs = 0
-        self._appended = self._written = self._durable = 0
+        self._written = self._durable = 0
         self._lost = 0
-        self._records: list[bytes] = []
-        self._chunks: list[bytes] = []
-        self._steps: list[Append | Begin] = []
-        self._pending_bytes = 0
-        self._oldest_ns: int | None = None
-        self._chunk_due_ns = self._checkpoint_ns = self._tend_due_ns = 0
-        self._beginning = False
-        self._checkpoint_note = self._told_head = b""
+        self._tend_due_ns = 0
+        self._told_head = b""
         self.on_head = _unheard
-        self._unchecked = 0
         self._kinds: set[str] = set()
         self._write_wanted = False
         self._sync_wanted = False
@@ -198,18 +175,19 @@ class RecordWriter:
                         standing.about["continues"] = dict(continues)
                     epoch = keys.begin(standing, clock.utc())
                     store = Store(path, disk, sync_chunks=clock.scale != VIRTUAL)
+                    chain = Chain(str(path), clock, epoch, standing, stamps)
+                    chain.begin_session(header, standing, error)
                     writer = cls(
                         path,
                         clock=clock,
                         epoch=epoch,
-                        standing=standing,
-                        stamps=stamps,
+                        chain=chain,
+                        lock=standing.lock,
                         store=store,
                         disk=disk,
                         thread=thread,
                     )
-                    writer._begin_session(header, standing, error)
-                    await in_thread(partial(store.carry_out, writer._taken(), sync=False))
+                    await in_thread(partial(store.carry_out, chain.taken(), sync=False))
                     undo.callback(store.close, finished=False)
                     if not error:  # a session that only says why the one before ended lives on that one's reserve
                         await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
@@ -220,28 +198,28 @@ class RecordWriter:
                     remedy="Check folder, permissions and space; nothing is energised meanwhile.",
                 ) from None
             undo.pop_all()
-        writer._written = writer._durable = writer._appended
+        writer._written = writer._durable = chain.appended
         return writer
 
     @property
     def head(self) -> bytes:
         """The newest checkpoint, a signed note."""
-        return self._checkpoint_note
+        return self._chain.checkpoint_note
 
     @property
     def origin(self) -> str:
         """Of the log."""
-        return self._origin
+        return self._chain.origin
 
     @property
     def root(self) -> bytes:
         """Over all records appended so far."""
-        return self._tree.root()
+        return self._chain.tree.root()
 
     @property
     def size(self) -> int:
         """Records appended to the log so far, those of earlier sessions counted."""
-        return self._tree.size
+        return self._chain.tree.size
 
     def append(
         self, kind: str, t_ns: int, payload: Mapping[str, object], *, significant: bool = False, actor: str = STATION
@@ -265,8 +243,8 @@ class RecordWriter:
                 if body.KIND.fullmatch(kind) is None or kind in _OWN_KINDS:
                     raise ValueError("a kind is a word of a to z, 0 to 9 and _, and none of the log's own")
                 self._kinds.add(kind)
-            self._cut_chunk()  # so that the log tells everything in its order
-            self._record(kind, f'{{"t_ns":"{t_ns:d}"{members_text(payload)}}}', actor)
+            self._chain.cut_chunk()  # so that the log tells everything in its order
+            self._chain.record(kind, f'{{"t_ns":"{t_ns:d}"{members_text(payload)}}}', actor)
         except (TypeError, ValueError, RecursionError) as problem:
             self._refuse(kind, problem)
             return
@@ -285,7 +263,11 @@ class RecordWriter:
         self._inputs = number + 1
         heard: list[object] | None = None
         if isinstance(event, Sampled):
-            if self._reading(number, event, effects):
+            try:
+                if self._chain.reading(number, event, effects):
+                    return
+            except (TypeError, ValueError, struct.error) as problem:
+                self._refuse("chunk", problem)
                 return
         else:
             heard = journal.event_values(event)
@@ -296,8 +278,7 @@ class RecordWriter:
         """Sign what has been appended so far, and have it written. ``why`` is a word."""
         if self.failed is not None or self._ended:
             return
-        self._cut_chunk()
-        self._sign(why)
+        self._make(self._chain.cut_chunk, partial(self._chain.sign, why))
         if self._clock.scale == VIRTUAL:  # a sync takes longer than the seconds between two
             self.flush()
         else:
@@ -307,24 +288,24 @@ class RecordWriter:
         """Say that the segments before number ``segments``, with the records of that tree, are deleted; sign it."""
         if self.failed is not None or self._ended:
             return
-        self._record("retired", f'{{"segments":{segments},"size":{before.size},"root":"{before.root().hex()}"}}')
+        self._chain.record("retired", f'{{"segments":{segments},"size":{before.size},"root":"{before.root().hex()}"}}')
         self.checkpoint("retired")
 
     def tend(self, now_ns: int, *, energised: bool) -> None:
         """Once a cycle: the chunk of the last second, and the checkpoint that is due."""
-        if now_ns - self._checkpoint_ns >= (CHECKPOINT_RF_NS if energised else CHECKPOINT_NS):
+        if now_ns - self._chain.checkpoint_ns >= (CHECKPOINT_RF_NS if energised else CHECKPOINT_NS):
             self.checkpoint("rf" if energised else "idle")
         elif now_ns >= self._tend_due_ns:
             self._tend_due_ns = now_ns + FLUSH_NS
-            if now_ns >= self._chunk_due_ns:
-                self._cut_chunk()
-            if self._segment_bytes >= SEGMENT_BYTES:
-                self._rotate()
+            if now_ns >= self._chain.chunk_due_ns:
+                self._make(self._chain.cut_chunk)
+            if self._chain.segment_bytes >= SEGMENT_BYTES:
+                self._make(self._chain.rotate)
             self.flush()
 
     def flush(self) -> None:
         """Have what is pending written, soon, without a sync: it then survives this process, not a power cut."""
-        if not (self._records or self._steps):
+        if not self._chain.waits:
             return
         if self._job is None and self._clock.scale == VIRTUAL:
             self._write_here()
@@ -342,7 +323,7 @@ class RecordWriter:
         """
         if self.failed is not None:
             raise _again(self.failed)
-        self._cut_chunk()
+        self._make(self._chain.cut_chunk)
         await self._synced()
 
     def backlog_ns(self, now_ns: int) -> int:
@@ -351,13 +332,13 @@ class RecordWriter:
         """
         oldest_ns = self._job.oldest_ns if self._job is not None else None
         if oldest_ns is None:
-            oldest_ns = self._oldest_ns
+            oldest_ns = self._chain.oldest_ns
         return 0 if oldest_ns is None else now_ns - oldest_ns
 
     @property
     def unrecorded(self) -> int:
         """Records and readings that were appended and will not be in the log, because it had failed or ended."""
-        return self._lost + (self._appended - self._written if self._disk_refused else 0)
+        return self._lost + (self._chain.appended - self._written if self._disk_refused else 0)
 
     async def seal(self) -> None:
         """Close session and segment, sign them, and forget the key. What is appended from here on is lost and counted.
@@ -371,7 +352,7 @@ class RecordWriter:
             if self.failed is not None:
                 raise _again(self.failed)
             self.append("session_close", self._clock.monotonic_ns(), {"inputs": self._inputs})
-            self._close_segment("session_close")
+            self._make(partial(self._chain.close_segment, "session_close"))
             self._ended = True
             await self._synced()
             self._sealed = True
@@ -385,7 +366,7 @@ class RecordWriter:
     async def close(self) -> None:
         """End where it stands: a segment that was not sealed stays open, and is recovered by the next. Idempotent."""
         if not self._ended and self.failed is None:
-            self._cut_chunk()
+            self._make(self._chain.cut_chunk)
         self._ended = True
         self.flush()
         while self._job is not None:
@@ -399,171 +380,24 @@ class RecordWriter:
             with suppress(OSError):  # it is given up all the same
                 os.close(self._lock)
 
-    # what a record is made of
-
-    def _begin_session(self, header: Mapping[str, object], standing: Standing, error: str) -> None:
-        about = dict(standing.about)
-        if error:
-            about |= {"after_error": error, "last_verified": {"size": standing.tree.size, "root": self._root_hex()}}
-        self._begin_segment(about)
-        self._record("epoch", f'{{"certificate":"{encode64(self._epoch.note)}"}}')
-        if standing.recovered is not None:
-            self._record("recovered", text_of({**standing.recovered, "error": error}))
-        utc, now_ns = self._clock.utc(), self._clock.monotonic_ns()
-        session = {
-            "time_scale": self._clock.scale,
-            "software": f"rfctl {__version__}",
-            "utc": utc.isoformat(),
-            "wall_offset_ns": wall_ns_of(utc) - now_ns,
-            "frames": chunk.OWN.members(),
-        }
-        taken = sorted(header.keys() & (session.keys() | {"t_ns"}))
-        if taken:
-            raise RecordError(f"the header cannot set {', '.join(taken)}", where=str(self.path), remedy="Rename them.")
-        try:
-            members = members_text({**session, **header})
-            self._record("session", f'{{"t_ns":"{now_ns}"{members}}}')
-        except (TypeError, ValueError, RecursionError) as problem:
-            raise RecordError(f"the header has no JSON form: {problem}", where=str(self.path)) from None
-        self._sign("session_open")
-
-    def _begin_segment(self, about: Mapping[str, object]) -> None:
-        """What is appended from here on stands in a new file."""
-        self._put_aside()
-        self._beginning = True
-        self._segment_bytes = self._chunk_offset = 0
-        self._record(
-            "segment",
-            f'{{"format":"{body.FORMAT}","origin":"{self._origin}","index":{self._index},"size":{self._tree.size}'
-            f',"root":"{self._root_hex()}","about":{text_of(about)}}}',
-        )
-
-    def _close_segment(self, why: str) -> None:
-        self._cut_chunk()
-        self._record("segment_close", f'{{"size":{self._tree.size},"root":"{self._root_hex()}"}}')
-        self._sign(why)
-
-    def _rotate(self) -> None:
-        self._close_segment("segment_close")
-        self._index += 1
-        self._begin_segment({})
-        self._sign("segment_open")
-
-    def _record(self, kind: str, payload: str, actor: str = STATION) -> None:
-        stamp, stepped = self._stamps.now()
-        if stepped is not None and kind != "segment":
-            self._add(body.opening(self._tree.size, self._number, stamp, "clock", STATION) + text_of(stepped))
-        spoken = STATION if actor == STATION else _spoken(actor)
-        self._add(body.opening(self._tree.size, self._number, stamp, kind, spoken) + payload)
-
-    def _add(self, begun: str) -> None:
-        """One more record, given up to the end of its payload.
-
-        Raises:
-            ValueError: It is too long, or the disk has not answered for too long.
-        """
-        record = (begun + body.ending(self._prev)).encode("ascii")
-        if len(record) > body.MAX_BODY_BYTES:
-            raise ValueError(f"it has {len(record)} bytes, the most is {body.MAX_BODY_BYTES}")
-        self._room(len(record))
-        leaf = leaf_hash(record)
-        self._tree.append(leaf)
-        self._prev = leaf.hex()
-        if self._oldest_ns is None:
-            self._oldest_ns = self._clock.monotonic_ns()
-        self._records.append(body.framed(record))
-        self._appended += 1
-        self._unchecked += 1
-        self._segment_bytes += len(record)
-
-    def _reading(self, number: int, event: Sampled, effects: tuple[Effect, ...]) -> bool:
-        """Add a reading to the chunk. Returns: whether nothing more is to be recorded."""
-        try:
-            frame, routine = chunk.pack(number, event, effects)
-            self._room(len(frame))
-        except (TypeError, ValueError, struct.error) as problem:
-            self._refuse("chunk", problem)
-            return True
-        self._frames.append(frame)
-        self._appended += 1
-        return routine
-
-    def _cut_chunk(self) -> None:
-        """Have a record cover the readings since the last one did."""
-        self._chunk_due_ns = self._clock.monotonic_ns() + CHUNK_NS
-        if not self._frames:
-            return
-        data = b"".join(self._frames)
-        frames = len(self._frames)
-        self._frames = []
-        self._chunks.append(data)
-        self._record(
-            "chunk",
-            f'{{"offset":{self._chunk_offset},"bytes":{len(data)},"frames":{frames}'
-            f',"sha256":"{hashlib.sha256(data).hexdigest()}"}}',
-        )
-        self._chunk_offset += len(data)
-        self._segment_bytes += len(data)
-
-    def _sign(self, why: str) -> None:
-        stamp, stepped = self._stamps.now()
-        if stepped is not None:
-            self._add(body.opening(self._tree.size, self._number, stamp, "clock", STATION) + text_of(stepped))
-        begun = body.opening(self._tree.size, self._number, stamp, "checkpoint", STATION) + f'{{"why":"{why}","note":"'
-        covered = encode64(hashlib.sha256(begun.encode("ascii")).digest())
-        text = f"{self._origin}\n{self._tree.size}\n{encode64(self._tree.root())}\n{covered}\n"
-        self._checkpoint_note = self._epoch.sign(text.encode("ascii"))
-        self._add(f'{begun}{encode64(self._checkpoint_note)}"}}')
-        self._unchecked = 0
-        self._checkpoint_ns = self._clock.monotonic_ns()
-
-    def _root_hex(self) -> str:
-        return self._tree.root().hex()
-
-    def _room(self, more: int) -> None:
-        if self._pending_bytes + more > MAX_PENDING_BYTES:
-            raise ValueError(f"{self._pending_bytes} bytes wait for a disk that does not answer")
-        self._pending_bytes += more
-
-    def _refuse(self, kind: str, problem: Exception) -> None:
-        """A record that has no form: the log ends before it. What was appended earlier is good and is stored."""
-        self._lost += 1
-        self._set_failed(f"a record of kind {kind!r} cannot be written: {problem}")
-        self._want_sync()
-
     # the way to the disk
 
     async def _synced(self) -> None:
-        if self._durable >= self._appended:
+        if self._durable >= self._chain.appended:
             return
         if self._released:
             raise RecordError("has ended, its last records without a sync", where=str(self.path))
         waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._appended, waiter))
+        self._waiting.append((self._chain.appended, waiter))
         self._want_sync()
         await waiter
 
     def _want_sync(self) -> None:
         job = self._job
-        if job is not None and job.synced and job.through >= self._appended:
+        if job is not None and job.synced and job.through >= self._chain.appended:
             return
         self._sync_wanted = True
         self._start()
-
-    def _put_aside(self) -> None:
-        """End the pending step: what follows is another one."""
-        if self._records or self._chunks:
-            records, chunks = b"".join(self._records), b"".join(self._chunks)
-            self._steps.append(Begin(self._index, records) if self._beginning else Append(records, chunks))
-            self._records, self._chunks, self._beginning = [], [], False
-
-    def _taken(self) -> list[Append | Begin]:
-        """Everything that waits, readings without a chunk record excepted; nothing waits then."""
-        self._put_aside()
-        steps, self._steps = self._steps, []
-        self._pending_bytes = sum(map(len, self._frames))
-        self._oldest_ns = None
-        return steps
 
     def _start(self) -> None:
         # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
@@ -571,12 +405,11 @@ class RecordWriter:
             return
         hold = ExitStack()
         hold.enter_context(self._clock.hold())
-        oldest_ns, through = self._oldest_ns, self._appended - len(self._frames)
-        carry_out = partial(self._store.carry_out, self._taken(), sync=self._sync_wanted, head=self._checkpoint_note)
+        oldest_ns, through = self._chain.oldest_ns, self._chain.covered
+        steps, head = self._chain.taken(), self._chain.checkpoint_note
+        carry_out = partial(self._store.carry_out, steps, sync=self._sync_wanted, head=head)
         future = self._loop.run_in_executor(self._thread, carry_out)
-        self._job = _Job(
-            future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=self._checkpoint_note
-        )
+        self._job = _Job(future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=head)
         self._write_wanted = self._sync_wanted = False
         future.add_done_callback(partial(self._finished, self._job, hold))
 
@@ -584,9 +417,9 @@ class RecordWriter:
         """A write without a sync where time is virtual: it stands still meanwhile, and the thread would cost more than
         all else between two writes.
         """
-        oldest_ns, through = self._oldest_ns, self._appended - len(self._frames)
+        oldest_ns, through = self._chain.oldest_ns, self._chain.covered
         try:
-            self._store.carry_out(self._taken(), sync=False)
+            self._store.carry_out(self._chain.taken(), sync=False)
         except OSError as problem:
             self._give_up(oldest_ns, problem)
         else:
@@ -619,13 +452,26 @@ class RecordWriter:
         self._disk_refused = True
         failed = self._set_failed(f"the disk refused: {problem}")
         if oldest_ns is not None:
-            self._oldest_ns = oldest_ns
-        self._records, self._chunks, self._steps, self._frames = [], [], [], []
-        self._pending_bytes = 0
+            self._chain.oldest_ns = oldest_ns
+        self._chain.drop()
         waiting, self._waiting = self._waiting, []
         for _, waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(_again(failed))
+
+    def _make(self, *makes: Callable[[], None]) -> None:
+        """Records of the log's own; they fail it when the disk has not answered for too long."""
+        try:
+            for make in makes:
+                make()
+        except ValueError as problem:
+            self._refuse("chunk", problem)
+
+    def _refuse(self, kind: str, problem: Exception) -> None:
+        """A record that has no form: the log ends before it. What was appended earlier is good and is stored."""
+        self._lost += 1
+        self._set_failed(f"a record of kind {kind!r} cannot be written: {problem}")
+        self._want_sync()
 
     def _set_failed(self, what: str) -> RecordError:
         if self.failed is None:
@@ -633,14 +479,6 @@ class RecordWriter:
                 what, where=str(self.path), remedy="The output goes off. Start again once the cause is gone."
             )
         return self.failed
-
-
-def _spoken(actor: str) -> str:
-    """A name as it can stand between two quotes, as much of it as fits: never half of an escape."""
-    actor = actor[: body.LONGEST_ACTOR]
-    while len(text := text_of(actor)[1:-1]) > body.LONGEST_ACTOR:
-        actor = actor[:-1]
-    return text
 
 
 def _unheard(_head: bytes) -> None:

@@ -21,7 +21,7 @@ from rfctl.clock import RealClock
 from rfctl.errors import RfctlError
 from rfctl.kernel.events import Sampled
 from rfctl.model.reading import ChannelReading, PadStatus, Reading
-from rfctl.record import writer
+from rfctl.record import chain, writer
 from rfctl.record.epochs import load_public_key
 from rfctl.record.opening import Prepared
 
@@ -110,7 +110,7 @@ async def write(order: Order, said: int) -> None:
             await record.durable()
             acknowledge(number)
             if number == INTENTS - 1:
-                record.tend(clock.monotonic_ns() + 2 * writer.CHUNK_NS, energised=False)
+                record.tend(clock.monotonic_ns() + 2 * chain.CHUNK_NS, energised=False)
         if order.sealed:
             await record.seal()
             acknowledge("sealed")

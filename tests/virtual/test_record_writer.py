@@ -16,6 +16,7 @@ import pytest
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError, RecordError
+from rfctl.record import chain
 from rfctl.record import writer as writer_module
 from rfctl.record.opening import ThrowAway
 from rfctl.record.segments import Entry, entries
@@ -600,7 +601,7 @@ async def test_memory_is_bounded_when_the_disk_does_not_answer(
     clock: VirtualClock, path: Path, keys: ThrowAway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = await started(path, clock, keys)
-    monkeypatch.setattr(writer_module, "MAX_PENDING_BYTES", 8_000)
+    monkeypatch.setattr(chain, "MAX_PENDING_BYTES", 8_000)
     disk = SlowDisk(monkeypatch)
     record.append("intent", 0, {}, significant=True)
     await disk.entered()
