@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
 from rfctl.clock import Clock, RealClock
@@ -22,6 +23,10 @@ __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configur
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+# How long one example takes says how busy the machine is, and nothing of the code.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 if removed := os.environ.get(kills.VARIABLE):
     kills.KILLS[removed].remove()
