@@ -176,7 +176,7 @@ def _window(window: Window) -> str:
 
 
 def _exit_code(row: Row) -> int:
-    if row.action is Action.WARN:
+    if row.action in {Action.WARN, Action.PAUSE}:
         return EXIT_DONE
     return EXIT_DEVICE if row.action is Action.TRIP and row.origin is Origin.DEVICE else EXIT_STOPPED
 

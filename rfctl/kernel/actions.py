@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from rfctl.kernel import regulator
+from rfctl.kernel.baseline import too_hot_to_begin, waits_for
 from rfctl.kernel.effects import (
     Arm,
     Ask,
@@ -28,7 +29,7 @@ from rfctl.kernel.effects import (
     SetOutput,
 )
 from rfctl.kernel.events import Choice, Question
-from rfctl.kernel.expected import terminal_power_w
+from rfctl.kernel.expected import FLUID_TAKES, terminal_power_w
 from rfctl.kernel.guards import lesion_of, site_of, under_work
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
@@ -39,11 +40,13 @@ from rfctl.kernel.limits import (
 )
 from rfctl.kernel.phase import ARMING, HEATING, LESION, PERMITTED, Phase
 from rfctl.kernel.regulator import Regulator
+from rfctl.kernel.signals_thermal import fluid_of
 from rfctl.kernel.state import ChannelState, Figures, KernelState, Mean, SiteResult
 from rfctl.kernel.thermal import Edge, Thermal, line_before, warmed
 from rfctl.model.capability import SetPoint
+from rfctl.model.heating import REST_C, predict
 from rfctl.model.permit import Envelope, Permit, PermitKind
-from rfctl.model.plan import Site
+from rfctl.model.plan import Lesion, Site
 from rfctl.model.settings import LesionSettings, SetPointSettings
 
 Act = Callable[[KernelState, int, int, int], tuple[KernelState, tuple[Effect, ...]]]
@@ -54,6 +57,8 @@ Result = tuple[KernelState, tuple[Effect, ...]]
 ALLOWANCE_S = 40.0
 """Time beyond the ideal ramp in which the set temperature must be reached."""
 ONE_SECOND_NS = 1_000_000_000
+BASELINE = "baseline"
+"""Code of the note that a channel waits."""
 GATHERED = ARMING | LESION | {Phase.ARM_READY, Phase.DISARM_OFF, Phase.PROBE_OFF, Phase.LESION_OFF}
 """A channel of the group that was armed together is still at it."""
 
@@ -129,6 +134,9 @@ def gather(state: KernelState, now_ns: int) -> Result:
     ready = under_work(state)
     if not ready or state.question or any(state.channels[n - 1].phase is not Phase.LESION_READY for n in ready):
         return state, ()
+    waits = [(n, text) for n in ready if (text := waits_for(state, n, now_ns))]
+    if waits:
+        return _waiting(state, waits)
     unproven = [n for n in ready if not state.channels[n - 1].probed] if len(ready) > 1 else []
     group = tuple(unproven or ready)
     effects: tuple[Effect, ...] = ()
@@ -141,6 +149,22 @@ def gather(state: KernelState, now_ns: int) -> Result:
     asked: tuple[Effect, ...]
     state, asked = _ask_arm(state._replace(group=group), group, probe=bool(unproven))
     return state, (*effects, *asked)
+
+
+def say_wait(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
+    """Before the impedance check: the tissue is still hot from before."""
+    return _waiting(state, [(number, too_hot_to_begin(state, number, now_ns))])
+
+
+def _waiting(state: KernelState, waits: list[tuple[int, str]]) -> Result:
+    """Said once; nothing is armed until no channel waits any more."""
+    effects: tuple[Effect, ...] = ()
+    for number, text in waits:
+        channel = state.channels[number - 1]
+        if BASELINE not in channel.warned:
+            effects = (*effects, Note(Level.INFO, number, BASELINE, f"channel {number} waits: {text}"))
+            state = with_channel(state, number, channel._replace(warned=channel.warned | {BASELINE}))
+    return state, effects
 
 
 def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Result:
@@ -158,6 +182,9 @@ def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Resu
             if same
             else "Arm " + "; ".join(f"channel {n} for {text}" for (n, _), text in zip(lesions, what, strict=True))
         )
+    paused = tuple(n for n in group if state.channels[n - 1].thermal.pauses)
+    if paused:
+        text = f"The ramp of {_shown(paused)} was paused: is the electrode seated in its cannula? {text}"
     return ask(state, group[0], Question.ARM, (Choice.ARM, Choice.REPOSITION), text)
 
 
@@ -187,11 +214,25 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
         (channel.reference.after_ohm, channel.reference.series_ohm) if channel.reference else (math.nan, math.nan)
     )
     power_limit_w = min(terminal_power_w(power_cap_w, after_ohm, series_ohm), state.setup.rated_power_w)
-    channel = channel._replace(power_limit_w=f32(power_limit_w), duration_s=f32(duration_s))
+    channel = channel._replace(
+        power_limit_w=f32(power_limit_w), duration_s=f32(duration_s), thermal=_predicted(channel, site, lesion)
+    )
     envelope = Envelope(f32(lesion.set_temperature_c), channel.power_limit_w, channel.duration_s)
     if state.setup.set_point is SetPoint.VOLTAGE:  # no voltage beyond the one that gives the power limit before RF
         envelope = replace(envelope, voltage_v_rms=f32(math.sqrt(channel.power_limit_w * after_ohm)))
     return intend(with_channel(state, number, channel), number, PermitKind.LESION, envelope)
+
+
+def _predicted(channel: ChannelState, site: Site, lesion: Lesion) -> Thermal:
+    """What the model says of the coming lesion; computed here, because it takes a while and nothing is hot yet."""
+    start_c = start_temperature_c(channel)
+    prediction = predict(site.electrode, lesion, start_c if math.isfinite(start_c) else REST_C)
+    wetter = 1.0 - FLUID_TAKES * fluid_of(channel)
+    return channel.thermal._replace(
+        predicted_energy_j=prediction.energy_j / wetter,
+        predicted_hold_w=prediction.hold_power_w / wetter,
+        predicted_ramp_s=prediction.ramp_s,
+    )
 
 
 def configure(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
@@ -230,7 +271,12 @@ def ask_start(state: KernelState, number: int, _now_ns: int, value: int) -> Resu
 def fire(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     channel = state.channels[number - 1]
     start_c = start_temperature_c(channel)
-    figures = Figures(now_ns, start_c, 0, start_c, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, now_ns)
+    memory = channel.thermal
+    figures = Figures(
+        now_ns, start_c, 0, start_c, 0.0, memory.paused_j, memory.paused_generator_j, 0.0, 0.0, 0.0, 0.0, now_ns,
+        predicted_energy_j=memory.predicted_energy_j, predicted_hold_w=memory.predicted_hold_w,
+        predicted_ramp_s=memory.predicted_ramp_s, pauses=memory.pauses, before_j=memory.paused_j,
+    )  # fmt: skip
     regulator = _regulator(state, number, start_c, now_ns)
     before_c = tuple(start_temperature_c(each) for each in state.channels) if channel.probing else ()
     channel = channel._replace(figures=figures, regulator=regulator, token=0, probe_c=before_c)
@@ -269,7 +315,31 @@ def end_hold(state: KernelState, number: int, now_ns: int, value: int) -> Result
     """RF off at the end of the hold; a reading that jumps then was biased by RF."""
     channel = state.channels[number - 1]
     memory = channel.thermal._replace(edge=_edge(channel, now_ns, on=False), heated_ns=now_ns)
-    return off(with_channel(state, number, channel._replace(thermal=memory)), number, now_ns, value)
+    figures = channel.figures._replace(ended_early=False) if channel.figures else None
+    return off(with_channel(state, number, channel._replace(thermal=memory, figures=figures)), number, now_ns, value)
+
+
+def pause(state: KernelState, number: int, now_ns: int, value: int) -> Result:
+    """RF off in the ramp; what it brought, and how long it was on, counts as the lesion's. The word to arm is asked for
+    again, and the predicted rise decays on.
+    """
+    channel = state.channels[number - 1]
+    figures, memory = channel.figures, channel.thermal
+    if figures is None:
+        return off(state, number, now_ns, value)
+    memory = memory._replace(
+        pauses=memory.pauses + 1,
+        paused_j=figures.energy_j,
+        paused_generator_j=figures.generator_energy_j,
+        heated_ns=now_ns,
+        edge=None,
+    )
+    on_s = channel.probe_s + (now_ns - figures.rf_on_ns) / 1e9
+    channel = channel._replace(
+        phase=Phase.DISARM_OFF, since_ns=now_ns, mean=Mean(), warned=frozenset(), thermal=memory, probe_s=on_s,
+        regulator=None,
+    )  # fmt: skip
+    return off(with_channel(state, number, channel), number, now_ns, value)
 
 
 def take_probe(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
@@ -349,6 +419,7 @@ def next_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> R
     channel = state.channels[number - 1]
     lesions = channel.lesions if channel.figures is None else (*channel.lesions, channel.figures)
     thermal = channel.thermal
+    thermal = thermal._replace(pauses=0, paused_j=0.0, paused_generator_j=0.0)
     if channel.reference is not None:  # from now on the tissue is warm: what is counted from is the impedance check's
         thermal = thermal._replace(base_c=channel.reference.temperature_c)
     channel = channel._replace(

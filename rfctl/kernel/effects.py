@@ -75,6 +75,13 @@ class SetOutput(NamedTuple):
     value: float
 
 
+class LowerLimit(NamedTuple):
+    """Lower the power limit of a lesion that is on, W at the terminals."""
+
+    channel: int
+    power_limit_w: float
+
+
 class Arm(NamedTuple):
     """First act of a lesion."""
 
@@ -157,6 +164,7 @@ Effect = (
     | Configure
     | ConfigureSetPoint
     | SetOutput
+    | LowerLimit
     | Arm
     | Fire
     | StartStimulation

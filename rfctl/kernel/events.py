@@ -18,6 +18,7 @@ class Command(StrEnum):
     START_STIMULATION = "start_stimulation"
     SET_AMPLITUDE = "set_amplitude"
     SET_OUTPUT = "set_output"
+    LOWER_LIMIT = "lower_limit"
     CHANNEL_OFF = "channel_off"
     RENEW = "renew"
     RELEASE = "release"

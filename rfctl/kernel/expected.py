@@ -6,7 +6,6 @@ Power and energy are the tissue's, unless they say "at the terminals". Temperatu
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -110,38 +109,3 @@ def allowed_power_w(electrode: Electrode, set_temperature_c: float, hold_w: floa
     trips_at_c = min(set_temperature_c + OVER_SET_TRIPS_K, TRIPS_AT_MOST_C)
     margin_k = BOILING_C - trips_at_c - MEASURING_ERROR_K
     return hold_w + margin_k / rise_k_per_w(electrode, budget.total_s)
-
-
-@lru_cache(maxsize=64)
-def energy_j(electrode: Electrode, rise_k: float, ramp_s: float, hold_s: float) -> float:
-    """What a straight ramp of ``rise_k`` and a hold after it take, J, by the electrode's step response, without fluid.
-
-    The power of each step is the one that brings the sum of the poles to where the tip should be at its end.
-    """
-    taus, poles = electrode.step_time_constants_s, electrode.step_poles_k_per_w
-    rises = [0.0] * len(poles)
-    t_s = energy = 0.0
-    for step_s in _steps_s(ramp_s, hold_s):
-        t_s += step_s
-        wanted_k = rise_k * min(t_s / ramp_s, 1.0) if ramp_s > 0.0 else rise_k
-        kept = [math.exp(-step_s / tau) for tau in taus]
-        without_k = sum(rise * keep for rise, keep in zip(rises, kept, strict=True))
-        per_w = sum(pole * (1.0 - keep) for pole, keep in zip(poles, kept, strict=True))
-        power_w = max(wanted_k - without_k, 0.0) / per_w
-        rises = [
-            rise * keep + pole * power_w * (1.0 - keep) for rise, pole, keep in zip(rises, poles, kept, strict=True)
-        ]
-        energy += power_w * step_s
-    return energy
-
-
-def _steps_s(ramp_s: float, hold_s: float) -> list[float]:
-    """Steps over the ramp, then longer and longer ones over the hold."""
-    count = max(math.ceil(ramp_s), 1) if ramp_s > 0.0 else 0
-    steps = [ramp_s / count] * count
-    left_s, step_s = hold_s, 1.0
-    while left_s > 0.0:
-        steps.append(min(step_s, left_s))
-        left_s -= step_s
-        step_s *= 1.1
-    return steps

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from rfctl.kernel.baseline import too_hot_to_begin
 from rfctl.kernel.interlocks import averaging_ends_ns, has_output
 from rfctl.kernel.limits import (
     ARM_TOKEN_NS,
@@ -68,6 +69,11 @@ def turn_has_come(state: KernelState, number: int, _now_ns: int) -> bool:
     return not _others(state, number, CHECKING) and not any(
         channel.phase is Phase.QUEUED and channel.site < site for channel in state.channels
     )
+
+
+def turn_has_come_and_tip_is_hot(state: KernelState, number: int, now_ns: int) -> bool:
+    """Its turn, and the tissue has not cooled from what heated it before."""
+    return turn_has_come(state, number, now_ns) and bool(too_hot_to_begin(state, number, now_ns))
 
 
 def _all_checked(state: KernelState, number: int) -> bool:

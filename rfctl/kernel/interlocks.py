@@ -7,7 +7,7 @@ from operator import mul
 from typing import TYPE_CHECKING
 
 from rfctl.kernel import signals_thermal
-from rfctl.kernel.expected import FLUID_TAKES, HOLD_RISE_K
+from rfctl.kernel.expected import FLUID_TAKES
 from rfctl.kernel.limits import (
     DURATION_MAX_S,
     ENERGY_MAX_J,
@@ -143,8 +143,9 @@ def _lesion_signals(
         return None, None, energy_j
     site = state.setup.plan.sites[channel.site]
     rising = not temperature_c >= site.lesions[channel.lesion].set_temperature_c - RISE_CHECKED_BELOW_SET_K
-    checked = energy_j >= site.electrode.probe_energy_j and rising
-    fell = energy_j >= REVERSED_AFTER_J and rf_on_s <= REVERSED_WITHIN_S
+    since_on_j = energy_j - figures.before_j
+    checked = since_on_j >= site.electrode.probe_energy_j and rising
+    fell = since_on_j >= REVERSED_AFTER_J and rf_on_s <= REVERSED_WITHIN_S
     return rise_k if checked else None, -rise_k if fell else None, energy_j
 
 
@@ -223,12 +224,14 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     site = setup.plan.sites[channel.site]
     if row.basis is Basis.RESULT_VALID:
         return row.factor * site.result_valid_s + row.offset
-    if row.basis is Basis.RAMP or row.basis is Basis.ENERGY:
-        return _limit_of_lesion(row, site, channel)
     if row.basis is Basis.ENVELOPE_CURRENT:
         return row.factor * envelope_current_a(channel)
     if row.basis is Basis.MEASURED_POWER:
         return max(row.factor * (channel.history[-1].power_mean_w or 0.0), row.offset)
+    if row.basis is Basis.RAMP:
+        return _limit_of_ramp(row, site, channel)
+    if row.basis is Basis.ENERGY:
+        return min(row.factor * channel.figures.predicted_energy_j, ENERGY_MAX_J) if channel.figures else math.nan
     if row.basis is Basis.SET_TEMPERATURE:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:
@@ -242,15 +245,12 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset
 
 
-def _limit_of_lesion(row: Row, site: Site, channel: ChannelState) -> float:
-    """A limit that follows from the planned lesion and the temperature that it began at."""
-    lesion, electrode = site.lesions[channel.lesion], site.electrode
+def _limit_of_ramp(row: Row, site: Site, channel: ChannelState) -> float:
+    """A limit that follows from the planned ramp and the temperature that it began at."""
+    lesion = site.lesions[channel.lesion]
     start_c = channel.figures.start_c if channel.figures else math.nan
     ramp_s = max(lesion.set_temperature_c - start_c, 0.0) / lesion.ramp_c_per_s
-    if row.basis is Basis.RAMP:
-        return row.factor * ramp_s + row.offset
-    held_w = electrode.hold_power_w * (lesion.set_temperature_c - start_c) / HOLD_RISE_K
-    return min(row.factor * (electrode.power_cap_w * ramp_s + 2.0 * held_w * lesion.hold_s), ENERGY_MAX_J)
+    return row.factor * ramp_s + row.offset
 
 
 def _standing_still_s(setup: Setup, channel: ChannelState) -> float:
@@ -302,10 +302,11 @@ def judge_channel(state: KernelState, number: int) -> list[Trip]:
         if measured <= limit if above else measured >= limit:
             continue
         if _for_long_enough(history, field, limit, row) and not (
-            row.action is Action.WARN and row.code in channel.warned
+            (row.action is Action.WARN and row.code in channel.warned)
+            or (row.action is Action.PAUSE and channel.thermal.pauses)
         ):
             verdicts.append(verdict(row, number, measured, limit, newest.now_ns))
-            if row.action is not Action.WARN:
+            if row.action not in {Action.WARN, Action.PAUSE}:
                 break
     return verdicts
 

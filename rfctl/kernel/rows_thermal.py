@@ -22,10 +22,11 @@ THERMAL_ROWS: tuple[Row, ...] = (
         "limits: model check",
     ),
     Row(
-        "model_check_warning", "HZ-06", _RAMP, Quantity.RISE_SHARE, Side.BELOW, Basis.DRY_SHARE, 60.0, 0,
-        sustained(1000), Action.WARN, Origin.PROCESS, "%",
-        "channel {channel}: the tip is {measured} % as much warmer as this power makes the planned electrode, warned "
-        "from {limit} % for {window}; pause the ramp and ask about seating", "limits: model check",
+        "model_check_pause", "HZ-06", _RAMP, Quantity.RISE_SHARE, Side.BELOW, Basis.DRY_SHARE, 60.0, 0,
+        sustained(1000), Action.PAUSE, Origin.PROCESS, "%",
+        "channel {channel}: the tip is {measured} % as much warmer as this power makes the planned electrode, below "
+        "{limit} % for {window}: the ramp is paused; see whether the electrode is seated in its cannula",
+        "limits: model check",
     ),
     Row(
         "temperature_frozen", "HZ-05", _RAMP, Quantity.SAME_CODE_RAMP, Side.ABOVE, Basis.STANDING_STILL, 1, 0, AT_ONCE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -237,6 +238,13 @@ class Figures(NamedTuple):
         within_2c_s: Time in hold within 2 degC of set, s.
         impedance_min_ohm: Least half-second mean of the tissue's impedance since RF on, 0 before the first.
         last_ns: The sample before.
+        above_45_k_s: Integral of the temperature above 45 degC, K s, until the tip is cool.
+        ended_early: RF went off, or has not yet been on, until the hold was over.
+        pauses: How often the ramp was paused before.
+        before_j: Part of the energy in the tissue that flowed before the last pause, J.
+        predicted_energy_j: What the model predicted in the tissue for the whole lesion, J.
+        predicted_hold_w: Power at the end of its hold, W.
+        predicted_ramp_s: Its ramp, s.
     """
 
     rf_on_ns: int
@@ -251,6 +259,13 @@ class Figures(NamedTuple):
     within_2c_s: float
     impedance_min_ohm: float
     last_ns: int
+    above_45_k_s: float = 0.0
+    ended_early: bool = True
+    pauses: int = 0
+    before_j: float = 0.0
+    predicted_energy_j: float = math.nan
+    predicted_hold_w: float = math.nan
+    predicted_ramp_s: float = math.nan
 
 
 class SiteResult(NamedTuple):

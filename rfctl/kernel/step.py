@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
 from rfctl.kernel import supervision
-from rfctl.kernel.actions import gather, off, permit, set_outputs, site_result, with_channel
+from rfctl.kernel.actions import gather, off, pause, permit, set_outputs, site_result, with_channel
 from rfctl.kernel.checks import make_void
 from rfctl.kernel.effects import Ask, Claim, Effect, Finish, Level, Note, Off, Outcome, Release, Renew
 from rfctl.kernel.enable_loop import Loop, must_wait
@@ -35,6 +35,8 @@ from rfctl.kernel.interlocks import (
     judge_channel,
     judge_generator,
 )
+from rfctl.kernel.limits import REMOVE_BELOW_C
+from rfctl.kernel.lowering import limit_again, lower_limits
 from rfctl.kernel.phase import ARMING, LESION, OVER, PERMITTED, Phase
 from rfctl.kernel.row import Action, Origin
 from rfctl.kernel.signals_thermal import fluid_of, follow
@@ -44,6 +46,9 @@ from rfctl.kernel.transitions import DURABLE, SAMPLE, answer, done, find
 from rfctl.model.plan import FaultPolicy, OrderOfWork
 from rfctl.model.reading import Reading
 
+WARM = frozenset({Phase.LESION_OFF, Phase.COOLING})
+SAMPLE_S_AT_MOST = 0.075
+"""A longer time between two samples means that one was missed."""
 OFF_UNVERIFIED_NS = 250_000_000
 OFF_AGAIN_NS = 200_000_000
 CLAIM_PATIENCE_NS = 2_000_000_000
@@ -149,9 +154,10 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
     if state.stage is Stage.TREATING:
         state, more = _schedule(state, now_ns)
         effects = (*effects, *more)
-    outputs: tuple[Effect, ...] = ()
+    state, outputs = lower_limits(state)
     if state.setup.set_point is not None:
-        state, outputs = set_outputs(state, now_ns)
+        state, more = set_outputs(state, now_ns)
+        outputs = (*outputs, *more)
     return state, (*effects, *_permits(state, now_ns, outputs))
 
 
@@ -169,12 +175,15 @@ def _observe(state: KernelState, number: int, event: Sampled) -> ChannelState:
     figures = channel.figures
     if figures is not None and channel.phase in LESION:
         figures = _add(figures, state, number, sample, measured.power_w)
+    elif figures is not None and channel.phase in WARM:
+        figures = _cooled(figures, sample, channel.history[-1].now_ns)
     return channel.observed((*history, sample), mean, figures, thermal)
 
 
 def _add(figures: Figures, state: KernelState, number: int, sample: Sample, power_w: float) -> Figures:
     channel = state.channels[number - 1]
     dt_s = (sample.now_ns - figures.last_ns) / 1e9
+    cap_w = site_of(state, number).electrode.power_cap_w
     temperature_c = sample.temperature_c
     half, least = sample.impedance_half_ohm, figures.impedance_min_ohm
     if least > 0.0 and (fluid := fluid_of(channel)) > 0.0:  # what the fluid gives back is no char
@@ -189,14 +198,32 @@ def _add(figures: Figures, state: KernelState, number: int, sample: Sample, powe
             within_s += dt_s
     return figures._replace(
         peak_c=max(figures.peak_c, temperature_c),
-        energy_j=figures.energy_j + _known(sample.power_tissue_w, site_of(state, number).electrode.power_cap_w) * dt_s,
+        energy_j=figures.energy_j + _tissue_j(sample.power_tissue_w, cap_w, dt_s),
         generator_energy_j=figures.generator_energy_j + _known(power_w, channel.power_limit_w) * dt_s,
         held_s=held_s,
         held_k_s=held_k_s,
         within_2c_s=within_s,
         impedance_min_ohm=least,
         last_ns=sample.now_ns,
+        above_45_k_s=figures.above_45_k_s + _above_45_k_s(temperature_c, dt_s),
     )
+
+
+def _cooled(figures: Figures, sample: Sample, before_ns: int) -> Figures:
+    """With the heat after RF off."""
+    dt_s = (sample.now_ns - before_ns) / 1e9
+    warmth = figures.above_45_k_s + _above_45_k_s(sample.temperature_c, dt_s)
+    return figures._replace(above_45_k_s=warmth)
+
+
+def _above_45_k_s(temperature_c: float, dt_s: float) -> float:
+    return (temperature_c - REMOVE_BELOW_C) * dt_s if temperature_c > REMOVE_BELOW_C else 0.0
+
+
+def _tissue_j(power_w: float, cap_w: float, dt_s: float) -> float:
+    """Energy since the sample before; what a missed sample did not show counts at the electrode's cap."""
+    missed_s = dt_s - SAMPLE_S_AT_MOST if dt_s > SAMPLE_S_AT_MOST else 0.0
+    return _known(power_w, cap_w) * (dt_s - missed_s) + cap_w * missed_s
 
 
 def _known(power_w: float, most_w: float) -> float:
@@ -416,8 +443,10 @@ def _failed(state: KernelState, event: Failed) -> Step:
     if state.stage in CLOSED_STAGES:
         released = event.command is Command.RELEASE and state.stage is Stage.RELEASING
         return _finish(state) if released else (state, ())
-    repeated = event.command in {Command.RENEW, Command.SET_OUTPUT}  # the next decision brings another one
+    repeated = event.command in {Command.RENEW, Command.SET_OUTPUT, Command.LOWER_LIMIT}  # by the next decision
     if repeated and event.cause in {Cause.TIMEOUT, Cause.BAD_REPLY, Cause.PREEMPTED}:
+        if event.command is Command.LOWER_LIMIT:
+            state = limit_again(state, event.channel)
         return state, (Note(Level.WARNING, event.channel, f"{event.command}_failed", event.text),)
     if event.cause is Cause.CLOSED:
         return _missed(state, Missed(event.now_ns, event.cause, event.text))
@@ -454,6 +483,9 @@ def _take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
         if verdict.action is Action.VOID:
             state, more = _void(state, verdict)
             effects += more
+        elif verdict.action is Action.PAUSE:
+            state, off_effects = pause(state, verdict.channel, verdict.t_ns, 0)
+            effects = [*off_effects, Note(Level.WARNING, verdict.channel, verdict.code, verdict.text), *effects]
         elif verdict.action is Action.WARN:
             effects.append(Note(Level.WARNING, verdict.channel, verdict.code, verdict.text))
             if not verdict.channel:

@@ -99,6 +99,12 @@ class Thermal(NamedTuple):
         heated_ns: When RF was last commanded on or off, -1 for never.
         lowered: The power limit has been lowered, or need not be.
         limit_due: A lowered power limit has still to be written.
+        pauses: How often the ramp of this lesion was paused.
+        paused_j: What its ramps before brought into the tissue, J.
+        paused_generator_j: At the terminals, J.
+        predicted_energy_j: Of the coming lesion, by the model, J in the tissue.
+        predicted_hold_w: Power at the end of its hold, W in the tissue.
+        predicted_ramp_s: Its ramp, s.
     """
 
     followed_ns: int = 0
@@ -119,6 +125,12 @@ class Thermal(NamedTuple):
     heated_ns: int = -1
     lowered: bool = False
     limit_due: bool = False
+    pauses: int = 0
+    paused_j: float = 0.0
+    paused_generator_j: float = 0.0
+    predicted_energy_j: float = math.nan
+    predicted_hold_w: float = math.nan
+    predicted_ramp_s: float = math.nan
 
 
 def carried(thermal: Thermal) -> Thermal:
@@ -127,10 +139,9 @@ def carried(thermal: Thermal) -> Thermal:
 
 
 @lru_cache(maxsize=32)
-def _shares(electrode: Electrode, dt_ns: int) -> tuple[tuple[float, float], ...]:
-    """(K/W, share of the way) of every pole after so long."""
-    poles, taus = electrode.step_poles_k_per_w, electrode.step_time_constants_s
-    return tuple((pole, 1.0 - math.exp(-dt_ns / (tau * 1e9))) for pole, tau in zip(poles, taus, strict=True))
+def _shares(time_constants_s: tuple[float, ...], dt_ns: int) -> tuple[float, ...]:
+    """Share of its way that every pole goes in so long."""
+    return tuple([1.0 - math.exp(-dt_ns / (tau * 1e9)) for tau in time_constants_s])
 
 
 def warmed(thermal: Thermal, electrode: Electrode, power_w: float, now_ns: int) -> tuple[float, ...]:
@@ -138,9 +149,10 @@ def warmed(thermal: Thermal, electrode: Electrode, power_w: float, now_ns: int) 
     dt_ns = now_ns - thermal.followed_ns
     if not thermal.rises_k:
         return (0.0,) * len(electrode.step_poles_k_per_w)
-    shares = _shares(electrode, dt_ns)
+    shares = _shares(electrode.step_time_constants_s, dt_ns)
+    poles = electrode.step_poles_k_per_w
     return tuple(
-        [rise + (pole * power_w - rise) * share for rise, (pole, share) in zip(thermal.rises_k, shares, strict=True)]
+        [x + (pole * power_w - x) * share for x, pole, share in zip(thermal.rises_k, poles, shares, strict=True)]
     )
 
 
@@ -152,9 +164,8 @@ def predicted_rise_k(thermal: Thermal) -> float:
 def averaged(thermal: Thermal, power_w: float, temperature_c: float, now_ns: int) -> Thermal:
     """With one more sample in the half-second means."""
     if not thermal.samples or now_ns - thermal.since_ns > 2 * HALF_SECOND_NS:  # after a phase that is not averaged
-        kept = thermal.halves if thermal.samples else ()
         return thermal._replace(
-            since_ns=now_ns, samples=1, power_sum_w=power_w, temperature_sum_c=temperature_c, halves=kept
+            since_ns=now_ns, samples=1, power_sum_w=power_w, temperature_sum_c=temperature_c, halves=()
         )
     if now_ns - thermal.since_ns < HALF_SECOND_NS:
         return thermal._replace(

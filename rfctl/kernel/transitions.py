@@ -43,6 +43,7 @@ _T = Transition
 _sure = guards.always
 
 TRANSITIONS: tuple[Transition, ...] = (
+    _T(_P.QUEUED, SAMPLE, guards.turn_has_come_and_tip_is_hot, _P.QUEUED, actions.say_wait),
     _T(_P.QUEUED, SAMPLE, guards.turn_has_come, _P.IMPEDANCE, actions.begin_site),
     _T(_P.IMPEDANCE, SAMPLE, guards.impedance_measured, _P.SENSORY_NEXT, checks.take_impedance),
     # sensory check

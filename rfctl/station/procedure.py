@@ -29,6 +29,7 @@ from rfctl.kernel.effects import (
     Finish,
     Fire,
     Grant,
+    LowerLimit,
     MakeDurable,
     Off,
     Release,
@@ -354,6 +355,8 @@ class Procedure:
                     await generator.set_voltage(effect.channel, effect.value)
                 else:
                     await generator.set_power(effect.channel, effect.value)
+            case LowerLimit():
+                await generator.lower_power_limit(effect.channel, effect.power_limit_w)
             case SetAmplitude():
                 await generator.set_amplitude(effect.channel, effect.amplitude)
         return 0
@@ -371,6 +374,7 @@ _COMMANDS: dict[type, Command] = {
     SetAmplitude: Command.SET_AMPLITUDE,
     ConfigureSetPoint: Command.CONFIGURE,
     SetOutput: Command.SET_OUTPUT,
+    LowerLimit: Command.LOWER_LIMIT,
 }
 UNHEARD = frozenset({Command.RENEW, Command.CHANNEL_OFF, Command.SET_AMPLITUDE, Command.SET_OUTPUT})
 """Commands whose going well is no event: the next sample shows it."""

@@ -107,6 +107,9 @@ DELIVERED = (
     "ramp_s",
     "energy_j",
     "generator_energy_j",
+    "degree_seconds_above_45c",
+    "interruptions",
+    "predicted",
 )
 
 
@@ -122,6 +125,13 @@ def _lesion(lesion: Lesion, figures: Figures | None) -> dict[str, Any]:
             "ramp_s": round(figures.ramp_s, 2) if figures.hold_ns else None,
             "energy_j": _rounded(figures.energy_j, 1),
             "generator_energy_j": _rounded(figures.generator_energy_j, 1),
+            "degree_seconds_above_45c": _rounded(figures.above_45_k_s, 1),
+            "interruptions": figures.pauses + figures.ended_early,
+            "predicted": {
+                "ramp_s": _rounded(figures.predicted_ramp_s, 2),
+                "hold_power_w": _rounded(figures.predicted_hold_w, 2),
+                "energy_j": _rounded(figures.predicted_energy_j, 1),
+            },
         }
     return {
         "set_temperature_c": lesion.set_temperature_c,

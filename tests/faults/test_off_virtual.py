@@ -316,7 +316,7 @@ async def test_a_session_that_begins_within_the_lease_of_a_killed_one_waits_for_
         killed.cancel()  # as if the process were gone: nothing more is renewed
         await asyncio.gather(killed, return_exceptions=True)
         result = await bench.begin()
-    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete"), result.document["trips"]
     assert "claim_refused" in str(lines(tmp_path / result.document["record"]))
 
 
@@ -328,6 +328,6 @@ async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Pa
         bench.simulator.faults.start("socket_cut", seconds=0.6)
         assert (await lost).exit_code == EXIT_DEVICE
         result = await bench.begin()
-    assert (result.exit_code, result.document["outcome"]) == (0, "complete")
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete"), result.document["trips"]
     text = str(lines(tmp_path / result.document["record"]))
     assert "the generator still shows faults from before: bits 0x0002" in text

@@ -200,7 +200,8 @@ class Tessel3(ModbusPeer):
             self._require(value <= slot.ceiling and (slot.stimulating or not value))
             slot.amplitude = value
         else:
-            self._require(not slot.rf and not slot.stimulating)
+            lowered = offset == 3 and value <= slot.power
+            self._require(lowered or (not slot.rf and not slot.stimulating))
             name = ("set_dc", "slope", "time_s", "power", "", "", "use", "rate", "width", "ceiling")[offset]
             setattr(slot, name, value)
 

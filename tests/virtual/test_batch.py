@@ -76,10 +76,11 @@ async def _three_channels_are_probed_alone_heat_together_and_end_one_by_one(tmp_
         ]
     probes, lesions = switched[:6], switched[6:]
     assert [(on, channel) for _, on, channel in probes] == [(on, n) for n in CHANNELS for on in (True, False)]
-    assert [channel for _, on, channel in lesions if on] == [1, 2, 3, 2]
+    # Three poles keep less of the first lesion's heat than the field does, so that the second is paused once.
+    assert [channel for _, on, channel in lesions if on] == [1, 2, 3, 2, 2]
     began = [at_ns for at_ns, on, _ in lesions if on][:3]
     assert max(began) - min(began) < NS_PER_S / 10
-    assert [channel for _, on, channel in lesions if not on] == [1, 2, 3, 2]
+    assert [channel for _, on, channel in lesions if not on] == [1, 2, 3, 2, 2]
 
 
 def test_a_channel_that_fails_is_off_within_the_limit_and_the_others_deliver(tmp_path: Path) -> None:

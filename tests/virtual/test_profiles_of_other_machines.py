@@ -73,7 +73,7 @@ async def completed(folder: Path, clock: Clock, link: str, name: str) -> dict[st
     """The summary of a procedure that ran to its end as planned."""
     result = await run(folder, clock, link, name)
     document = result.document
-    assert (result.exit_code, document["outcome"], document["trips"]) == (0, "complete", [])
+    assert (result.exit_code, document["outcome"], document["trips"]) == (0, "complete", []), document["ending"]
     (site,) = document["sites"]
     assert site["sensory_threshold_v"] == pytest.approx(0.4)
     assert site["motor_negative_to_v"] == pytest.approx(2.0)

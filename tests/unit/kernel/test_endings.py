@@ -309,7 +309,9 @@ def test_a_command_that_found_the_link_closed_is_a_lost_link() -> None:
     assert bench.codes == ["link_lost"]
 
 
-@pytest.mark.parametrize("command", [c for c in Command if c not in {Command.RENEW, Command.SET_OUTPUT}])
+@pytest.mark.parametrize(
+    "command", [c for c in Command if c not in {Command.RENEW, Command.SET_OUTPUT, Command.LOWER_LIMIT}]
+)
 @pytest.mark.parametrize(
     ("cause", "outcome", "exit_code"),
     [

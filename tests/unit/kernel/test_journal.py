@@ -26,6 +26,7 @@ from rfctl.kernel.effects import (
     Fire,
     Grant,
     Level,
+    LowerLimit,
     MakeDurable,
     Note,
     Off,
@@ -109,6 +110,7 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     ConfigureSetPoint: st.builds(
         ConfigureSetPoint, CHANNELS, st.builds(SetPointSettings, st.sampled_from(SetPoint), NUMBERS, NUMBERS)
     ),
+    LowerLimit: st.builds(LowerLimit, CHANNELS, NUMBERS),
     SetOutput: st.builds(SetOutput, CHANNELS, st.sampled_from(SetPoint), NUMBERS),
     Arm: st.builds(Arm, CHANNELS),
     Fire: st.builds(Fire, CHANNELS, COUNTS),

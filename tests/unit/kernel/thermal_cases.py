@@ -103,7 +103,7 @@ CHECK = 130
 
 CASES: dict[str, Case] = {
     "model_check": Case(Phase.RAMP, Phase.HOLD, rise_share, 21, 45.05, 44.95, nan=True),
-    "model_check_warning": Case(Phase.RAMP, Phase.HOLD, rise_share, 21, 60.05, 59.95, nan=True),
+    "model_check_pause": Case(Phase.RAMP, Phase.HOLD, rise_share, 21, 60.05, 59.95, nan=True),
     "temperature_frozen": Case(Phase.RAMP, Phase.HOLD, stands_still, 1, 2.0, 3600.0, 110),
     "temperature_frozen_hold": Case(Phase.HOLD, Phase.RAMP, stands_still_in_hold, 1, None, 1),
     "hold_power": Case(
@@ -121,5 +121,5 @@ CASES: dict[str, Case] = {
     "thermocouple_shorted": Case(Phase.IMPEDANCE, Phase.ARM_READY, from_cold_junction, 1, 1.01, 0.99, CHECK, nan=True),
 }
 
-OVERTAKEN_BY = {"too_cold_for_tissue": {"temperature_step"}, "rise_missing": {"model_check"}}
+OVERTAKEN_BY = {"too_cold_for_tissue": {"temperature_step"}, "rise_missing": {"model_check", "model_check_pause"}}
 """Rows that speak later than another one on the same signal, as the test gives it."""

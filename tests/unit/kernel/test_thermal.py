@@ -1,0 +1,102 @@
+"""What a channel remembers of heat, and what follows: pause, lowered limit, wait, hold check, quality figures."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from rfctl.kernel.effects import ChannelOff, LowerLimit, Note, Off, Outcome
+from rfctl.kernel.events import Cause, Command, Failed
+from rfctl.kernel.phase import Phase
+from rfctl.model.electrode import find_electrode
+from tests.unit.kernel.bench import LESION, Bench, Person, at, setup_of, site
+from tests.unit.kernel.thermal_cases import rise_share
+
+MODEL_CHECK = "limits: model check"
+PAUSE = "model_check_pause"
+LONG = replace(LESION, hold_s=30.0)
+
+
+def limits(bench: Bench) -> list[LowerLimit]:
+    return [effect for effect in bench.effects if isinstance(effect, LowerLimit)]
+
+
+def thin() -> Bench:
+    """22 G, 10 mm: the time budget allows less near the set temperature than the cap. The tissue is that of 18 G."""
+    setup = setup_of(replace(site("L4, left", 1), electrode=find_electrode(22, 10)))
+    return Bench(replace(setup, rows=tuple(row for row in setup.rows if row.setting != MODEL_CHECK)), Person())
+
+
+def test_a_ramp_that_does_not_fit_is_paused_once_and_asks_about_the_seat() -> None:
+    bench = at(Phase.RAMP)
+    rise_share(bench, 55.0)
+    bench.until(lambda b: bool(b.notes(PAUSE)))
+    assert bench.codes == []
+    assert bench.channel.phase is Phase.DISARM_OFF
+    assert any(isinstance(effect, Off | ChannelOff) for effect in bench.decisions[-1].effects)
+    bench.restore_signals_of(at(Phase.RAMP))
+    bench.reach(Phase.ARM_READY)
+    asked = next(e for e in reversed(bench.effects) if type(e).__name__ == "Ask")
+    assert "seated in its cannula" in getattr(asked, "text", "")
+    bench.reach(Phase.RAMP)
+    rise_share(bench, 55.0)
+    bench.samples(40)
+    assert len(bench.notes(PAUSE)) == 1
+    assert bench.channel.figures is not None
+    assert bench.channel.figures.pauses == 1
+
+
+def test_the_limit_is_lowered_once_near_the_set_temperature_and_permits_narrow_with_it() -> None:
+    bench = thin().reach(Phase.RAMP)
+    before_w = bench.channel.power_limit_w
+    bench.until(lambda b: bool(limits(b)))
+    assert bench.newest(1).temperature_c == pytest.approx(70.0, abs=0.3)
+    (lowered,) = limits(bench)
+    assert lowered.power_limit_w < before_w
+    assert bench.channel.intended.envelope.power_w == bench.channel.power_limit_w == lowered.power_limit_w
+    bench.reach(Phase.COOLING)
+    assert len(limits(bench)) == 1
+
+
+def test_a_lowered_limit_that_was_not_answered_is_written_again_and_one_that_was_refused_ends_it() -> None:
+    bench = thin()
+    bench.until(lambda b: bool(limits(b)))
+    refused = bench.copy()
+    bench.feed(Failed(bench.now_ns, Command.LOWER_LIMIT, 1, Cause.TIMEOUT, "no reply"))
+    bench.samples(2)
+    assert len(limits(bench)) == 2
+    refused.feed(Failed(refused.now_ns, Command.LOWER_LIMIT, 1, Cause.REFUSED, "read back 7.0"))
+    assert refused.codes == ["command_failed"]
+
+
+def test_a_channel_waits_for_a_tip_at_rest_and_that_is_no_trip() -> None:
+    bench = at(Phase.ANAESTHETIC_WAIT)
+    bench.alter(1, temperature_c=41.0)
+    bench.samples(200)
+    assert bench.channel.phase is Phase.LESION_READY
+    (note,) = bench.notes("baseline")
+    assert "41.0 degC" in note.text
+    bench.alter(1, temperature_c=40.0)
+    assert bench.reach(Phase.RAMP).codes == []
+
+
+def test_a_hold_whose_power_grows_ends_by_its_own_mean() -> None:
+    bench = Bench(setup_of(site("L4, left", 1, lesion=LONG)), Person()).reach(Phase.HOLD)
+    bench.until(lambda b: b.channel.thermal.own_w > 0.0)
+    assert bench.channel.thermal.own_w == pytest.approx(2.0, rel=0.01)
+    bench.alter(1, current_ma_rms=lambda _t, now: float(str(now)) * 1.3)  # 1.7 x the power
+    bench.finished()
+    assert bench.codes == ["hold_power_growing"]
+    assert bench.finish.outcome is Outcome.STOPPED
+
+
+def test_an_ordinary_long_hold_is_silent_and_its_figures_stand_beside_the_prediction() -> None:
+    bench = Bench(setup_of(site("L4, left", 1, lesion=LONG)), Person()).reach(Phase.COOLING)
+    assert bench.codes == []
+    assert not [e for e in bench.effects if isinstance(e, Note) and e.code == PAUSE]
+    figures = bench.channel.figures
+    assert figures is not None
+    assert not figures.ended_early
+    assert figures.above_45_k_s > 30.0 * 34.0
+    assert figures.predicted_hold_w == pytest.approx(2.5, abs=0.3)
