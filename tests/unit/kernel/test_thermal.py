@@ -85,7 +85,9 @@ def test_a_hold_whose_power_grows_ends_by_its_own_mean() -> None:
     bench = Bench(setup_of(site("L4, left", 1, lesion=LONG)), Person()).reach(Phase.HOLD)
     bench.until(lambda b: b.channel.thermal.own_w > 0.0)
     assert bench.channel.thermal.own_w == pytest.approx(2.0, rel=0.01)
-    bench.alter(1, current_ma_rms=lambda _t, now: float(str(now)) * 1.3)  # 1.7 x the power
+    for meter in ("current_ma_rms", "rf_band_current_ma_rms", "voltage_v_rms"):
+        bench.alter(1, **{meter: lambda _t, now: float(str(now)) * 1.3})
+    bench.alter(1, power_w=lambda _t, now: float(str(now)) * 1.69)
     bench.finished()
     assert bench.codes == ["hold_power_growing"]
     assert bench.finish.outcome is Outcome.STOPPED
