@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from rfctl.accounts.deeds import Done
     from rfctl.accounts.door import Login
+    from rfctl.accounts.roles import Person
     from rfctl.station.station_file import Station
 
 
-def asked_password(station: Station, name: str, file: Path | None) -> str | None:
-    """The operator's password; None where the station has no accounts.
+def asked_password(station: Station, name: str, file: Path | None, option: str = "--password-file") -> str | None:
+    """A password; None where the station has no accounts. ``option`` is by which a file can be given.
 
     Raises:
         ConfigError: As read_password, or a password for a station without accounts.
@@ -23,10 +24,10 @@ def asked_password(station: Station, name: str, file: Path | None) -> str | None
     from rfctl.errors import ConfigError
 
     if station.accounts is not None:
-        return read_password(file, f"Password of {name}")
+        return read_password(file, f"Password of {name}", option=option)
     if file is not None:
         raise ConfigError(
-            "--password-file for a station without accounts",
+            f"{option} for a station without accounts",
             where=station.id,
             remedy="Leave it out, or set station.accounts.",
         )
@@ -50,6 +51,22 @@ def log_in(station: Station, name: str, file: Path | None) -> Login | None:
     login = Door(station.accounts, RealClock()).log_in(name, password)
     require(login.person, Act.START, patient=station.patient)
     return login
+
+
+def prove(station: Station, name: str, file: Path | None, *, option: str = "--password-file") -> Person | None:
+    """Have somebody prove a name, whatever it may do; None where the station has no accounts.
+
+    Raises:
+        ConfigError: As asked_password, or the accounts file cannot be used.
+        RefusedError: Name or password is wrong.
+    """
+    from rfctl.accounts.door import Door
+    from rfctl.clock import RealClock
+
+    password = asked_password(station, name, file, option)
+    if password is None or station.accounts is None:
+        return None
+    return Door(station.accounts, RealClock()).log_in(name, password).person
 
 
 def began(login: Login | None, title: str) -> tuple[Done, ...]:

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": ("rfctl.cli.run:run", "One procedure by station file and plan."),
     "serve": ("rfctl.cli.serve:serve", "The service of a station, without a terminal."),
     "attach": ("rfctl.cli.attach:attach", "Watch the service of a station; STOP is open."),
+    "reset": ("rfctl.cli.reset:reset", "Reset what an interlock has latched, by what its class demands."),
     "stop": ("rfctl.cli.stop:stop", "Turn everything off, whoever runs the station; wait until that is measured."),
     "plan": ("rfctl.cli.plan:plan", "Write, check and show plans, with what they will ask for."),
     "check": ("rfctl.cli.check:check", "Check a generator against its profile."),

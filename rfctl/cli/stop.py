@@ -13,7 +13,8 @@ import click
 def stop(*, station_name: str, as_json: bool) -> None:
     """Turn everything off and wait until that is measured.
 
-    Goes to the process that runs the station, also when its event loop hangs; when none runs, to the generator itself.
+    Goes to the process that runs the station, also when its event loop hangs; when none runs, to the generator itself;
+    and at the same time to the guard, which opens the enable loop.
     Can be repeated. Exit code 0 only when the output was measured off, else 4.
 
     Example: rfctl stop --station simulator
@@ -32,6 +33,8 @@ def stop(*, station_name: str, as_json: bool) -> None:
         click.echo(json.dumps({"station": station.id} | asdict(verdict)))
     elif verdict.off_measured:
         click.echo(f"{station.id}: {verdict.text} (off sent by {verdict.sent_by})")
+    if verdict.relay_open is False:
+        click.echo(f"rfctl: {station.id}: the guard's contact was NOT seen open", err=True)
     if not verdict.off_measured:
         click.echo(f"rfctl: {station.id}: NOT MEASURED OFF: {verdict.text}", err=True)
     sys.exit(EXIT_DONE if verdict.off_measured else EXIT_DEVICE)

@@ -15,7 +15,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
-from rfctl.errors import ConfigError, DeviceError
+from rfctl.errors import ConfigError, DeviceError, LinkTimeout
 from rfctl.guard import wire
 from rfctl.guard.process import put_together
 from rfctl.guard.step import Begin, Gone, Heartbeat, Notice, Stop, Wanted
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 DESK = "guard.sock"
 PROVED_S = 8.0
 """A proof takes about a second and a half; a contact that does not open is looked at for 3 s."""
+MOST_MISSED = 3
+"""Samples in a row that may be missing meanwhile: nothing is on."""
 OPENED_S = 1.0
 """Longest time at the end that a contact is looked at."""
 LOOK_S = 0.02
@@ -113,11 +115,19 @@ class Guarding:
             DeviceError: The relay is not fit, or the guard cannot start: nothing is energised.
         """
         shell, clock = self._shell, self._clock
+        begun = False
         give_up_ns = clock.monotonic_ns() + round(PROVED_S * NS_PER_S)
-        looks = 0
+        looks = missed = 0
         while True:
-            reading = await look()
             looks += 1
+            try:
+                reading = await look()
+            except LinkTimeout:
+                missed += 1
+                if missed > MOST_MISSED:
+                    raise
+                continue
+            missed = 0
             wanted = (Wanted.NOTHING,) * len(reading.channels)
             shell.beat(looks, looks, clock.monotonic_ns(), wanted, enable=False)
             if any(has_output(channel) for channel in reading.channels):
@@ -126,13 +136,16 @@ class Guarding:
                     where="guard",
                     remedy="Switch the generator off at its mains.",
                 )
-            if looks == 1:
+            if not begun:
                 shell.begin()
+                begun = True
             await asyncio.sleep(LOOK_S)
             shell.listen()
             word = shell.word
             if word.code:
-                raise DeviceError(word.text, where="guard", remedy="Without guard and relay nothing is energised.")
+                raise DeviceError(
+                    word.text.rstrip("."), where="guard", remedy="Without guard and relay nothing is energised."
+                )
             if word.proof:
                 break
             if clock.monotonic_ns() > give_up_ns:

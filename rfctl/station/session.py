@@ -27,7 +27,7 @@ from rfctl.record.opening import Keys, ThrowAway
 from rfctl.record.setup import members_of
 from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
-from rfctl.station import plan_check, registry, summary
+from rfctl.station import latches, plan_check, registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
@@ -168,6 +168,8 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         with collected_by_hand(), StopSignals(task, SIGNALS if attendant is None else ()) as signals:
             begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
             try:
+                if order.plan.sites and not station.in_process:
+                    latches.require_none(state_folder.state_dir, station.id)
                 exit_code, found, error = await _procedure(
                     order, clock, record, folder, procedure_id, publishing, attending, signals
                 )
@@ -249,6 +251,9 @@ async def _procedure(
 
         order.begun(Begun(procedure_id, procedure.stop, publishing.services(), act))
         state = await procedure.run()
+        if not order.station.in_process:
+            ended = latches.latched(state, procedure_id, f"{clock.utc():%Y-%m-%dT%H:%M:%SZ}")
+            latches.add(attending.state_folder.state_dir, ended)
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
         document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}

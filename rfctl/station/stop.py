@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import select
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S, RealClock
@@ -12,6 +14,7 @@ from rfctl.errors import ConfigError, LinkClosed, RfctlError
 from rfctl.record.pointer import StateFolder
 from rfctl.station import local_socket
 from rfctl.station.connection import Connection
+from rfctl.station.guarding import DESK as GUARD_SOCKET
 from rfctl.station.measured_off import turn_off
 from rfctl.station.stop_desk import STOP_SOCKET, Verdict
 
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 ANSWER_S = 12.0
 """A desk answers after 100 ms and 3 s with a hung loop, after 6.5 s and 3 s at the latest."""
+GUARD_S = 1.0
+"""A contact is open within half a second."""
 KNOCK_NS = 3 * NS_PER_S
 """How long a process that owns the station may have no desk: while it starts, while it ends."""
 KNOCK_AGAIN_S = 0.05
@@ -33,6 +38,30 @@ def stop(station: Station, profile: AnyProfile) -> Verdict:
         station: Whose generator.
         profile: That generator's.
     """
+    with ExitStack() as stack:
+        guard = _at_the_guard(station, stack)
+        verdict = _stop(station, profile)
+        return replace(verdict, relay_open=_said_by(guard)) if guard is not None else verdict
+
+
+def _at_the_guard(station: Station, stack: ExitStack) -> local_socket.Socket | None:
+    """A connection to the guard is a stop; None where none runs. It is not waited for before the station hears."""
+    try:
+        return stack.enter_context(local_socket.connect(station.state_folder, GUARD_SOCKET, timeout_s=GUARD_S))
+    except OSError:
+        return None
+
+
+def _said_by(guard: local_socket.Socket) -> bool | None:
+    """Whether its contact was seen open; None for no answer."""
+    try:
+        answer = guard.makefile("rb").readline()
+        return bool(json.loads(answer)["opened"]) if answer else None
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _stop(station: Station, profile: AnyProfile) -> Verdict:
     clock = RealClock()
     give_up_ns = clock.monotonic_ns() + KNOCK_NS
     while True:

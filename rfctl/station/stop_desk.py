@@ -46,11 +46,13 @@ class Verdict:
         off_measured: A sample taken after off showed no output.
         sent_by: Who sent off: the event loop, the STOP thread, or the command itself.
         text: What a person reads.
+        relay_open: What the guard says of its contact; None where there is no guard.
     """
 
     off_measured: bool
     sent_by: str
     text: str
+    relay_open: bool | None = None
 
 
 class Stoppable(Protocol):

@@ -213,7 +213,12 @@ class Generator:
                     "pump_flow_ml_min": None if channel.pump is None else channel.pump.flow_ml_min,
                 }
             )
-        return {"now_s": self._since_power_up_s(now_ns), "monotonic_ns": now_ns, "channels": channels}
+        return {
+            "now_s": self._since_power_up_s(now_ns),
+            "monotonic_ns": now_ns,
+            "enable_loop_open": self.inputs.enable_open,
+            "channels": channels,
+        }
 
     def _since_power_up_s(self, at_ns: int | None) -> float | None:
         return None if at_ns is None else (at_ns - self.power_up_ns) / NS_PER_S

@@ -1,0 +1,160 @@
+"""Trips that outlive their procedure: kept in the station's state folder until they are reset as their class demands.
+
+While one stands nothing is planned to be energised. A simulator in the station's own process is another machine each
+time, so that nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from rfctl.accounts.resets import Latch, ResetClass, class_in_force
+from rfctl.errors import ConfigError, RefusedError
+from rfctl.kernel.row import Action
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rfctl.kernel.state import ChannelState, KernelState, Trip
+
+FILE = "latches.json"
+R4 = frozenset({"HZ-04", "HZ-14", "HZ-15", "HZ-24", "HZ-28", "HZ-44", "HZ-54"})
+R3 = frozenset({"HZ-02", "HZ-03", "HZ-05", "HZ-06", "HZ-07", "HZ-08", "HZ-21", "HZ-22", "HZ-25", "HZ-52"})
+R1 = frozenset({"HZ-26", "HZ-27", "HZ-42", "HZ-50", "HZ-55"})
+"""Hazards by the class that their latch is left by; what is in none of these is R2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One latch.
+
+    Attributes:
+        code: Of the verdict.
+        hazard: Which it controls.
+        channel: 0 for the whole generator.
+        text: What a person read.
+        reset_class: That holds, as rfctl.accounts.resets.ResetClass names it.
+        reference_ohm: Of the channel's impedance check; None where there was none.
+        procedure_id: Of the procedure that it ended.
+        at: UTC, a label.
+    """
+
+    code: str
+    hazard: str
+    channel: int
+    text: str
+    reset_class: str
+    reference_ohm: float | None
+    procedure_id: str
+    at: str
+
+    @property
+    def must(self) -> ResetClass:
+        """What it is left by."""
+        return ResetClass(self.reset_class)
+
+    def __str__(self) -> str:
+        where = f" on channel {self.channel}" if self.channel else ""
+        return f"{self.code}{where} ({self.hazard}, reset class {self.reset_class}): {self.text}"
+
+
+def latch_of(hazard: str) -> Latch:
+    """The class of a hazard's latch."""
+    return Latch.R4 if hazard in R4 else Latch.R3 if hazard in R3 else Latch.R1 if hazard in R1 else Latch.R2
+
+
+def latched(state: KernelState, procedure_id: str, at: str) -> tuple[Standing, ...]:
+    """What a procedure that has ended leaves latched.
+
+    Args:
+        state: At its end.
+        procedure_id: Its name.
+        at: When, as a label.
+    """
+    return tuple(_standing(trip, state, procedure_id, at) for trip in state.trips if trip.action is Action.TRIP)
+
+
+def _standing(trip: Trip, state: KernelState, procedure_id: str, at: str) -> Standing:
+    numbers = [trip.channel] if trip.channel else range(1, state.setup.channels + 1)
+    channels = [state.channels[number - 1] for number in numbers]
+    klass = class_in_force(
+        latch_of(trip.hazard), state.setup.medium, anaesthetic_or_heat=any(map(_says_nothing_any_more, channels))
+    )
+    reference = channels[0].reference
+    ohm = reference.after_ohm if reference is not None else None
+    return Standing(trip.code, trip.hazard, trip.channel, trip.text, str(klass), ohm, procedure_id, at)
+
+
+def _says_nothing_any_more(channel: ChannelState) -> bool:
+    """A stimulation check, after heat or anaesthetic; after the wait for it the impedance was measured anew."""
+    reference = channel.reference
+    injected = reference is not None and reference.after_ohm != reference.impedance_ohm
+    return injected or channel.figures is not None or bool(channel.lesions)
+
+
+def load(state_folder: Path) -> tuple[Standing, ...]:
+    """The latches that stand.
+
+    Raises:
+        ConfigError: The file is there and cannot be read: then it is not known what stands.
+    """
+    path = state_folder / FILE
+    try:
+        return tuple(Standing(**each) for each in json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError) as problem:
+        raise ConfigError(
+            f"cannot be read: {problem}",
+            where=str(path),
+            remedy="It says what ended earlier procedures: look at their records before you delete it.",
+        ) from None
+
+
+def store(state_folder: Path, standing: tuple[Standing, ...]) -> None:
+    """Keep exactly these, durably.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    path = state_folder / FILE
+    if not standing:
+        with suppress(FileNotFoundError):
+            path.unlink()
+        return
+    unfinished = path.with_suffix(".new")
+    with unfinished.open("w", encoding="utf-8") as file:
+        json.dump([asdict(each) for each in standing], file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    unfinished.replace(path)
+
+
+def add(state_folder: Path, more: tuple[Standing, ...]) -> None:
+    """Keep these, too.
+
+    Raises:
+        OSError: The disk refused.
+    """
+    if more:
+        store(state_folder, (*load(state_folder), *more))
+
+
+def require_none(state_folder: Path, station: str) -> None:
+    """Nothing is energised while a latch stands.
+
+    Raises:
+        RefusedError: One does.
+    """
+    standing = load(state_folder)
+    if standing:
+        more = f", and {len(standing) - 1} more" if len(standing) > 1 else ""
+        raise RefusedError(
+            f"latched since {standing[0].at}: {standing[0]}{more}",
+            where=station,
+            remedy=f"Remove the cause, then run rfctl reset --station {station}.",
+        )
