@@ -206,6 +206,9 @@ def sampled(state: KernelState, reading: Reading, now_ns: int, period_s: float) 
         pad_min_ohm=least,
         pads=_pads(state, reading, now_ns, period_s),
     )
+    before = state.reading
+    if before is not None and reading.sample_counter == before.sample_counter:  # said again, its clock too
+        return s._replace(clock_error_pct=None)
     return _clocks(s, reading.received_ns, reading.uptime_ms)
 
 

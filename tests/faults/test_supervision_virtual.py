@@ -13,9 +13,12 @@ from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import HEATING, Phase
 from rfctl.kernel.state import Setup
+from rfctl.model.electrode import find_electrode
 from rfctl.station import plan_check, procedure, session
 from rfctl.virtual import VirtualClock, run_virtual
 from rfctl_sim.pad import Pad, PadStatus
+from rfctl_sim.tissue import ThreePoleTissue
+from tests.electrode_tissues import poles_of
 from tests.station_bench import station_bench
 
 if TYPE_CHECKING:
@@ -164,3 +167,33 @@ def test_four_18_g_are_refused_before_anything_is_energised(tmp_path: Path) -> N
     result = run_virtual(run())
     assert (result.exit_code, result.document["outcome"]) == (2, "refused")
     assert "limit 27 A2s" in result.error
+
+
+@pytest.mark.parametrize("policy", ["drop the channel", "stop all"])
+def test_four_22_g_on_one_pad_run_and_one_that_fails_follows_the_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    poles = poles_of(find_electrode(22, 10))
+    monkeypatch.setattr("rfctl_sim.setups.ThreePoleTissue", lambda rest_c: ThreePoleTissue(poles, rest_c))
+    thin = plan(4, 20.0).replace("gauge = 18", "gauge = 22").replace("drop the channel", policy)
+
+    async def run() -> tuple[Result, list[float]]:
+        async with station_bench(tmp_path, VirtualClock.running(), channels=4) as bench:
+            running = bench.begin(bench.order(plan=thin, script=script(4)))
+            await bench.until(all_heat)
+            began_ns = bench.clock.monotonic_ns()
+            bench.simulator.faults.start("thermocouple_open", channel=3)
+            result = await running
+            offs = [bench.event_ns("rf_off", channel=n, after_ns=began_ns) - began_ns for n in range(1, 5)]
+            return result, [off_ns / NS_PER_S for off_ns in offs]
+
+    result, offs = run_virtual(run())
+    assert [trip["code"] for trip in result.document["trips"]] == ["thermocouple_open"], result.error
+    assert offs[2] <= 0.2
+    reasons = [site["end_reason"] for site in result.document["sites"] if site["channel"] != 3]
+    if policy == "stop all":
+        assert max(offs) <= 0.2
+        assert all("thermocouple is open" in reason for reason in reasons)
+    else:
+        assert min(offs[n] for n in (0, 1, 3)) > 20.0
+        assert reasons == ["delivered as planned"] * 3

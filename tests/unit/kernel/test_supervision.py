@@ -322,3 +322,12 @@ def test_notes_of_the_generator_name_no_channel() -> None:
     assert [
         note.channel for note in bench.effects if isinstance(note, Note) and note.code == "pad_heating_warning"
     ] == [0]
+
+
+def test_a_clock_that_is_only_said_again_with_its_sample_is_not_compared() -> None:
+    bench = only(quiet(Phase.ARM_READY), "clock_rate")
+    bench.samples(20 * 12)
+    bench.frozen = True
+    bench.alter(0, uptime_ms=bench.now_ns // 1_000_000)
+    bench.samples(20 * 2)
+    assert bench.codes == []
