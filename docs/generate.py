@@ -1,4 +1,4 @@
-"""Writes the pages that are drawn from the kernel's tables: procedure.md and interlocks.md. Run by ``make docs``."""
+"""Writes the pages drawn from the kernel's tables: procedure.md, interlocks.md, alarms.md. Run by ``make docs``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
+from rfctl.kernel.alarms import ALARMS, OF_EVENT, PRESENTATIONS
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
 from rfctl.kernel.row import Action, Basis, Origin, Side
@@ -60,6 +61,7 @@ product switches a row off, and configuration can only narrow a limit. Not-a-num
 row that acts names the cause; on the same channel nothing is said of rows behind it in the same sample.
 
 - **warn**: noted once a phase, the procedure goes on.
+- **void**: off, and what the checks found no longer permits a lesion; the channel goes to *stimulation check required*.
 - **refuse**: off, and the procedure ends before any heat at that site, exit code {stopped}.
 - **trip**: off in the same decision, and the procedure ends. Exit code {stopped} where the cause lies in the
   process, {device} where it lies in the generator or its link.
@@ -79,6 +81,49 @@ def procedure_page() -> str:
     rows = ((row.phase, row.trigger, condition(row), row.to, row.act.__name__.replace("_", " ")) for row in TRANSITIONS)
     table = _table(("phase", "trigger", "condition", "next phase", "does"), rows)
     return f"{PROCEDURE}## Diagram\n\n```mermaid\n{diagram()}```\n\n## Table\n\n{table}"
+
+
+ALARMS_TEXT = """\
+# Alarms
+
+This page is drawn from `rfctl/kernel/alarms.py` by `make docs`; a test holds that the two agree, and that every verdict
+has an alarm.
+
+An alarm stands while its cause does; that of a trip stands to the end of the procedure. Whoever controls acknowledges:
+in the terminal with the key `k`, at the control socket with `acknowledge`. That silences what stands for the time
+below, is recorded with the name, and resets nothing; a new alarm sounds at once. The terminal shows the most urgent one
+in its colour, and its bell keeps the rhythm of the burst. MQTT events carry `priority`, the record says what was
+decided with code and numbers.
+
+The bursts are this project's own choice, made in the manner of alarm signals that clinicians know; nothing claims to
+meet a standard, and a terminal's bell is not an alarm system.
+
+"""
+
+
+def alarms_page() -> str:
+    """docs/alarms.md."""
+    shown = (
+        (
+            priority,
+            each.colour,
+            f"{each.flashing_hz:g} Hz" if each.flashing_hz else "steady",
+            ", ".join(f"{pulse / 1000:g}" for pulse in each.pulses),
+            f"{each.pulse_ms / 1000:g} s, {each.pitch_hz} Hz",
+            f"{each.repeated_s:g} s" if each.repeated_s else "not",
+            f"{each.silenced_s:g} s",
+        )
+        for priority, each in PRESENTATIONS.items()
+    )
+    header = ("priority", "colour", "flashing", "pulses begin at s", "pulse", "repeated after", "silenced for")
+    hazards = {row.code: (row.hazard, row.action) for row in ROWS} | {
+        code: (hazard, "event") for code, hazard in OF_EVENT.items()
+    }
+    codes = ((f"`{code}`", priority, *hazards[code]) for code, priority in sorted(ALARMS.items()))
+    return (
+        f"{ALARMS_TEXT}## How they are shown and heard\n\n{_table(header, shown)}\n## Codes\n\n"
+        f"{_table(('code', 'priority', 'hazard', 'follows'), codes)}"
+    )
 
 
 def interlocks_page() -> str:
@@ -186,7 +231,11 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
 
 
-PAGES: dict[str, Callable[[], str]] = {"procedure.md": procedure_page, "interlocks.md": interlocks_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "procedure.md": procedure_page,
+    "interlocks.md": interlocks_page,
+    "alarms.md": alarms_page,
+}
 
 if __name__ == "__main__":
     for name, draw in PAGES.items():

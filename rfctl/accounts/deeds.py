@@ -22,6 +22,8 @@ class Deed(StrEnum):
     LOGIN_REFUSED = "login_refused"
     LOGOUT = "logout"
     START = "start"
+    ACKNOWLEDGE = "acknowledge"
+    """Alarms were silenced for a time; the codes stand as the reason."""
 
 
 @dataclass(frozen=True, slots=True)

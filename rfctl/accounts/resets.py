@@ -12,14 +12,11 @@ from enum import StrEnum
 
 from rfctl.accounts.roles import WITH_PATIENT, WITHOUT_PATIENT, Act, Person, Role
 from rfctl.clock import NS_PER_S
+from rfctl.kernel.stimulation import IMPEDANCE_WITHIN, SHORTEST_REASON
 from rfctl.model.plan import Medium
 
-IMPEDANCE_WITHIN = 0.15
-"""Of the reference: an electrode that was moved reads otherwise."""
 SECOND_PERSON_NS = 300 * NS_PER_S
 """A second person proves to be there: logged in within the last 5 minutes, not in the morning."""
-SHORTEST_REASON = 10
-"""Characters; "ok" is none."""
 
 
 class Latch(StrEnum):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from rfctl.cli.view.keys import Answer, Stop
+from rfctl.cli.view.keys import Acknowledge, Answer, Stop
 from rfctl.errors import LinkClosed
 from rfctl.station.control_client import ControlClient
 
@@ -86,9 +86,11 @@ async def _show(
         return
     from rfctl.cli.view.show import show
 
-    def act(meant: Answer | Stop) -> None:
-        if isinstance(meant, Answer):
-            client.say_answer(meant.channel, meant.question, meant.choice)
+    def act(meant: Answer | Stop | Acknowledge) -> None:
+        if isinstance(meant, Acknowledge):
+            client.say_acknowledge()
+        elif isinstance(meant, Answer):
+            client.say_answer(meant.channel, meant.question, meant.choice, meant.reason, meant.physician)
         else:
             client.say_stop()
 

@@ -23,15 +23,15 @@ class AttendedOperator:
 
     name: str
     login: Login | None = None
-    _answer: tuple[int, Question, Choice] | None = None
+    _answer: tuple[int, Question, Choice, str, str] | None = None
 
-    def answer(self, channel: int, question: str, choice: str) -> None:
+    def answer(self, channel: int, question: str, choice: str, reason: str = "", physician: str = "") -> None:
         """The person has decided on the question that was shown; the next cycle hears of it.
 
         Raises:
             ValueError: No such question or choice.
         """
-        self._answer = (channel, Question(question), Choice(choice))
+        self._answer = (channel, Question(question), Choice(choice), reason, physician)
 
     def decide(self, state: KernelState, now_ns: int) -> Answered | Stopped | None:
         """The answer, if it is to the question that is open now; an answer to another question is dropped.
@@ -47,4 +47,4 @@ class AttendedOperator:
             return None
         if login is not None:
             login.used(now_ns)
-        return Answered(now_ns, asked.question, given[2], self.name)
+        return Answered(now_ns, asked.question, given[2], self.name, *given[3:])

@@ -16,6 +16,7 @@ from rfctl.accounts.deeds import Deed, Done
 from rfctl.accounts.door import Door
 from rfctl.accounts.roles import Act, require
 from rfctl.errors import ConfigError, RefusedError, RfctlError
+from rfctl.kernel.events import Choice, Question
 from rfctl.station import local_socket
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ SNAPSHOT_S = 0.1
 LONGEST_REQUEST = 1 << 20
 MOST_UNREAD = 4 << 20
 NAME_LENGTH = 64
+WORDS_LENGTH = 200
 LAST_NOTICES_S = 0.2
 """At the end, the last words get so long to be taken."""
 
@@ -55,8 +57,12 @@ class Controlled(Protocol):
         """Put what somebody did into the record."""
         ...
 
-    def answer(self, channel: int, question: str, choice: str) -> None:
-        """Answer the open question."""
+    def answer(self, channel: int, question: str, choice: str, reason: str, physician: str) -> None:
+        """Answer the open question, with typed words where the choice takes some."""
+        ...
+
+    def acknowledge(self, login: Login | None) -> None:
+        """Silence the alarms that stand, for a time."""
         ...
 
     def stop(self, by: str) -> None:
@@ -288,7 +294,16 @@ class ControlServer:
             raise ConfigError('"channel" is a number, 0 for the whole procedure')
         if client.login is not None:
             client.login.require_valid(self._clock.monotonic_ns())
-        self._required.answer(channel, _text(request, "question"), _text(request, "choice"))
+        question, choice = _text(request, "question"), _text(request, "choice")
+        if choice == Choice.OVERRIDE or (question, choice) == (Question.POSITION, Choice.CONFIRM):
+            self._require_role(client, Act.OVERRIDE)
+        reason, physician = (_text({key: ""} | request, key)[:WORDS_LENGTH] for key in ("reason", "physician"))
+        self._required.answer(channel, question, choice, reason, physician)
+        return {}
+
+    def _acknowledge(self, client: _Client, _request: dict[str, Any]) -> dict[str, Any]:
+        self._require_holder(client)
+        self._required.acknowledge(client.login)
         return {}
 
     def _stop(self, client: _Client, _request: dict[str, Any]) -> dict[str, Any]:
@@ -369,6 +384,7 @@ ACTS: dict[str, Callable[[ControlServer, _Client, dict[str, Any]], _Found | Awai
     "release": ControlServer._release,
     "start": ControlServer._start,
     "answer": ControlServer._answer,
+    "acknowledge": ControlServer._acknowledge,
     "stop": ControlServer._stop,
 }
 

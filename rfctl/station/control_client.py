@@ -99,9 +99,14 @@ class ControlClient:
         """STOP; the reply is not awaited. In any callback of the loop."""
         self._writer.write(b'{"do": "stop"}\n')
 
-    def say_answer(self, channel: int, question: str, choice: str) -> None:
+    def say_acknowledge(self) -> None:
+        """The alarms were seen; in any callback of the loop."""
+        self._writer.write(b'{"do": "acknowledge"}\n')
+
+    def say_answer(self, channel: int, question: str, choice: str, reason: str = "", physician: str = "") -> None:
         """Answer a question; a refusal shows in the next snapshot, where the question is still open."""
         members = {"do": "answer", "channel": channel, "question": question, "choice": choice}
+        members |= {"reason": reason, "physician": physician}
         self._writer.write(json.dumps(members).encode("ascii") + b"\n")
 
     async def snapshots(self, *, until_ended: bool) -> AsyncIterator[Snapshot]:

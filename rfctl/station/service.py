@@ -159,8 +159,8 @@ class Service:
         if self._procedure is not None:
             self._procedure.stop(f"the service: {by} begins a procedure")
 
-    def answer(self, channel: int, question: str, choice: str) -> None:
-        """Answer the open question.
+    def answer(self, channel: int, question: str, choice: str, reason: str, physician: str) -> None:
+        """Answer the open question, with typed words where the choice takes some.
 
         Raises:
             ConfigError: It is not open, not answered this way, or a file answers.
@@ -174,7 +174,14 @@ class Service:
                 f"{choice!r} does not answer the open question {str(asked.question)!r} on channel {asked.channel}",
                 remedy=f"Choices: {', '.join(asked.choices)}.",
             )
-        operator.answer(channel, question, choice)
+        operator.answer(channel, question, choice, reason, physician)
+
+    def acknowledge(self, login: Login | None) -> None:
+        """Silence the alarms that stand, for a time; it resets nothing."""
+        silenced = self.onlooker.acknowledge(self._clock.monotonic_ns())
+        if silenced:
+            person = login.person if login is not None else None
+            self.record(Done.by(person, Deed.ACKNOWLEDGE, ", ".join(silenced)))
 
     def record(self, done: Done) -> None:
         """Put what somebody did into the record, or into the next one while none is open."""

@@ -17,6 +17,7 @@ from rfctl.kernel.limits import ARM_TOKEN_NS, REMOVE_BELOW_C, TEMPERATURE_MAX_C
 from rfctl.kernel.phase import LESION, Phase
 from rfctl.kernel.state import ChannelState, KernelState, Stage
 from rfctl.model.plan import TimerDefinition
+from rfctl.station.alarm_panel import AlarmPanel, ShownAlarm
 
 if TYPE_CHECKING:
     from rfctl.kernel.effects import Effect
@@ -178,6 +179,7 @@ class Snapshot:
         ending: Why it ends, in words; empty until then.
         off_verified: Off has been verified at the end.
         services: What serves beside control, and how that is: ``{"mqtt": "connected"}``.
+        alarms: That stand, the most urgent first.
     """
 
     station: str
@@ -200,6 +202,7 @@ class Snapshot:
     ending: str
     off_verified: bool
     services: dict[str, str]
+    alarms: tuple[ShownAlarm, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """As plain values for ``json.dumps``; what is unknown is null."""
@@ -241,6 +244,7 @@ class Onlooker:
     procedure_id: str = ""
     services: dict[str, Callable[[], str]] = field(default_factory=dict)
     _state: KernelState | None = None
+    _alarms: AlarmPanel = field(default_factory=AlarmPanel)
     _events: deque[SeenEvent] = field(default_factory=lambda: deque(maxlen=EVENTS_KEPT))
     _curves: tuple[deque[CurvePoint], ...] = ()
     _curve_due_ns: int = 0
@@ -251,11 +255,19 @@ class Onlooker:
         for effect in effects:
             if isinstance(effect, Note):
                 self._note(state, effect.level, effect.channel, effect.code, effect.text)
+                if effect.level is not Level.INFO:
+                    self._alarms.heard(effect.channel, effect.code, effect.text)
             elif isinstance(effect, Ask):
                 self._note(state, "question", effect.channel, effect.question, effect.text)
+        if effects:
+            self._alarms.follow(state, state.received_ns)
         if state.received_ns >= self._curve_due_ns and state.reading is not None:
             self._curve_due_ns = state.received_ns + CURVE_NS
             self._add_points(state)
+
+    def acknowledge(self, now_ns: int) -> tuple[str, ...]:
+        """Silence the alarms that stand, for a time; codes of those that sounded. It resets nothing."""
+        return self._alarms.acknowledge(now_ns)
 
     @property
     def begun(self) -> bool:
@@ -315,6 +327,7 @@ class Onlooker:
             ending=state.ending,
             off_verified=state.off_verified,
             services={name: status() for name, status in self.services.items()},
+            alarms=self._alarms.shown(now_ns),
         )
 
     def _note(self, state: KernelState, level: Level | str, channel: int, code: str, text: str) -> None:

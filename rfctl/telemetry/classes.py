@@ -60,7 +60,7 @@ KEYS: dict[Class, tuple[str, ...]] = {
     Class.STATE: ("procedure_id", "stage", "phases", "energised", "interlock"),
     Class.TELEMETRY: ("channel", "phase", "energised", "sample_seq", *MEASURED),
     Class.BATCH: ("channel", "energised", "sample_seq", "offset_ms", *MEASURED),
-    Class.EVENT: ("level", "channel", "code", "text"),
+    Class.EVENT: ("level", "priority", "channel", "code", "text"),
     Class.RECORD: ("procedure_id", "outcome", "file", "bytes", "lines", "sha256", "head", "sealed"),
 }
 """Keys of each payload beside COMMON."""

@@ -221,7 +221,7 @@ class Encoder:
         return messages
 
     def _loss(self, mono_ns: int, code: str, text: str) -> Message:
-        members: dict[str, object] = {"level": "warning", "channel": 0, "code": code, "text": text}
+        members: dict[str, object] = {"level": "warning", "priority": "low", "channel": 0, "code": code, "text": text}
         return self.message(Class.EVENT, mono_ns, members, wall_ns())
 
     def _batch(self, pending: list[Measured], index: int) -> Message:

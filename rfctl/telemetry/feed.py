@@ -10,6 +10,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
+from rfctl.kernel.alarms import priority_of
 from rfctl.kernel.effects import Ask, Finish, Fire, Grant, Level, Note, Off, Renew, SetOutput, StartStimulation
 from rfctl.kernel.phase import ENERGISED
 from rfctl.telemetry.classes import Class
@@ -125,4 +126,5 @@ def _event(effect: Effect) -> dict[str, object] | None:
 
 
 def _members(level: Level, channel: int, code: str, text: str) -> dict[str, object]:
-    return {"level": str(level), "channel": channel, "code": code, "text": text}
+    priority = priority_of(level, code)
+    return {"level": str(level), "priority": priority or "none", "channel": channel, "code": code, "text": text}

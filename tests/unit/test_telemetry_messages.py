@@ -166,7 +166,9 @@ def test_too_many_readings_drop_the_oldest_and_say_which() -> None:
 
 def test_readings_never_push_news_out() -> None:
     maker, inbox = encoder(), Inbox()
-    inbox.put_news(1, Class.EVENT, {"level": "trip", "channel": 1, "code": "over_set", "text": "too hot"})
+    inbox.put_news(
+        1, Class.EVENT, {"level": "trip", "priority": "high", "channel": 1, "code": "over_set", "text": "too hot"}
+    )
     filled(inbox, 2 * MAX_READINGS)
     assert maker.take(inbox, 1)[0].members["code"] == "over_set"
 
@@ -174,7 +176,9 @@ def test_readings_never_push_news_out() -> None:
 def test_too_many_news_drop_the_oldest_and_leave_a_gap() -> None:
     maker, inbox = encoder(), Inbox()
     for number in range(MAX_NEWS + 5):
-        inbox.put_news(number, Class.EVENT, {"level": "info", "channel": 0, "code": f"n{number}", "text": ""})
+        inbox.put_news(
+            number, Class.EVENT, {"level": "info", "priority": "none", "channel": 0, "code": f"n{number}", "text": ""}
+        )
     events = of(Class.EVENT, maker.take(inbox, ENOUGH))
     assert [(e["seq"], e["code"]) for e in events[:2]] == [(6, "news_dropped"), (7, "n5")]
     assert maker.dropped_news == 5

@@ -54,7 +54,10 @@ class Station:
         self.busy = True
         self.begun_by.append(by)
 
-    def answer(self, channel: int, question: str, choice: str) -> None:
+    def acknowledge(self, login: object) -> None:
+        """Nothing stands."""
+
+    def answer(self, channel: int, question: str, choice: str, reason: str = "", physician: str = "") -> None:
         raise ConfigError("nothing is asked")
 
     def record(self, done: Done) -> None:

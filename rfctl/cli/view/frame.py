@@ -38,7 +38,9 @@ WRAPPER = Console(file=io.StringIO(), legacy_windows=False)
 """Text needs a console to be wrapped; nothing is ever printed on this one."""
 
 
-def draw(snapshot: Snapshot, *, width: int, height: int, silent_ms: float, ours: bool, answers: bool) -> list[Text]:
+def draw(
+    snapshot: Snapshot, *, width: int, height: int, silent_ms: float, ours: bool, answers: bool, typing: str = ""
+) -> list[Text]:
     """Draw a snapshot.
 
     Args:
@@ -48,6 +50,7 @@ def draw(snapshot: Snapshot, *, width: int, height: int, silent_ms: float, ours:
         silent_ms: Time since the snapshot came, by the view's own clock, ms; added to the age of its data.
         ours: The session ends with this view.
         answers: The person before it answers the questions.
+        typing: Words that they are typing for an answer.
 
     Returns:
         ``height`` lines of ``width`` cells.
@@ -55,7 +58,7 @@ def draw(snapshot: Snapshot, *, width: int, height: int, silent_ms: float, ours:
     columns = max(1, (width + GAP) // (COLUMN_MIN + GAP))
     shown, hidden = _chosen(snapshot.channels, columns)
     column = (width - GAP * (len(shown) - 1)) // len(shown)
-    question = _question(snapshot, width, answers=answers)
+    question = _question(snapshot, width, answers=answers, typing=typing)
     lines = _header(snapshot, width, silent_ms)
     lines += _beside([_panel(channel, column) for channel in shown], column)
     lines += [Text("   ".join(_short(channel) for channel in hidden))] if hidden else []
@@ -99,7 +102,19 @@ def _header(snapshot: Snapshot, width: int, silent_ms: float) -> list[Text]:
         _spread(banner, clock, width),
         _spread(plan, services, width),
         _spread(_state(snapshot), _age(snapshot.age_ms, silent_ms), width),
+        *_alarms(snapshot),
     ]
+
+
+def _alarms(snapshot: Snapshot) -> list[Text]:
+    """The most urgent alarm in its colour, how many others stand, and whether it is silenced."""
+    if not snapshot.alarms:
+        return []
+    first, others = snapshot.alarms[0], len(snapshot.alarms) - 1
+    more = f" and {others} more" if others else ""
+    silent = f"silenced, {first.silenced_s:.0f} s left" if first.silenced_s > 0.0 else "[k] acknowledge, silences"
+    text = f" ALARM, {first.priority}{more} ({silent}): {_clean(first.text)}"
+    return [Text(text, style=f"bold black on {first.colour}")]
 
 
 def _minutes(seconds: float) -> str:
@@ -289,7 +304,7 @@ def _events(snapshot: Snapshot, rows: int) -> list[Text]:
     return [Text("") for _ in range(rows - len(told))] + lines
 
 
-def _question(snapshot: Snapshot, width: int, *, answers: bool) -> list[Text]:
+def _question(snapshot: Snapshot, width: int, *, answers: bool, typing: str = "") -> list[Text]:
     question = snapshot.question
     if question is None:
         return [Text("") for _ in range(QUESTION_ROWS)]
@@ -297,6 +312,8 @@ def _question(snapshot: Snapshot, width: int, *, answers: bool) -> list[Text]:
     wrapped = Text(f"? {where}{_clean(question.text)}", style="bold cyan").wrap(WRAPPER, width)
     if not answers:
         return [*wrapped, Text(f"  answered by {_clean(snapshot.operator)}", style="dim")]
+    if typing:
+        return [*wrapped, *Text(f"  {_clean(typing)}", style="bold reverse").wrap(WRAPPER, width)]
     choices = Text("  ")
     for choice in question.choices:
         choices.append(f"[{letter(choice)}]", style="bold reverse").append(f" {words(choice)}   ")

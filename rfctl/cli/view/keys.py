@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 STOP_KEY = " "
 LEAVE_KEY = "q"
+ACKNOWLEDGE_KEY = "k"
 CHOICES = {
     "confirm": ("c", "confirm"),
     "decline": ("d", "decline"),
@@ -41,6 +42,8 @@ class Answer:
     channel: int
     question: str
     choice: str
+    reason: str = ""
+    physician: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Stop:
     """Everything off, at once."""
 
     by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The alarms were seen: silence them for a time. It resets nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ def letter(choice: str) -> str:
     return CHOICES[choice][0]
 
 
-def meaning(typed: bytes, question: OpenQuestion | None, *, ours: bool) -> Answer | Stop | Leave | None:
+def meaning(typed: bytes, question: OpenQuestion | None, *, ours: bool) -> Answer | Stop | Acknowledge | Leave | None:
     """What was meant by what one read of the keyboard gave.
 
     The space bar stops, whatever came with it. Anything else must be one small letter, perhaps repeated: a pasted text
@@ -85,6 +93,8 @@ def meaning(typed: bytes, question: OpenQuestion | None, *, ours: bool) -> Answe
     key = pressed.pop()
     if key == LEAVE_KEY:
         return Stop(f"key {LEAVE_KEY}") if ours else Leave()
+    if key == ACKNOWLEDGE_KEY:
+        return Acknowledge()
     if question is None:
         return None
     for choice in question.choices:

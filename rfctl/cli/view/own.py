@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from rfctl.cli.view.keys import Answer, Stop
+from rfctl.accounts.deeds import Deed, Done
+from rfctl.cli.view.keys import Acknowledge, Answer, Stop
 from rfctl.cli.view.screen import FRAME_S
 from rfctl.cli.view.show import show
 
@@ -37,6 +38,7 @@ class OwnView:
         self._operator = operator
         self._lines = lines
         self._begun: Begun | None = None
+        self._clock: Clock | None = None
 
     def begun(self, begun: Begun) -> None:
         """The procedure can be reached from now on."""
@@ -52,6 +54,7 @@ class OwnView:
             pace: Its seconds per second on the wall.
         """
         self._onlooker.time_scale = clock.scale
+        self._clock = clock
         if self._lines is not None:
             self._lines.hold()
         try:
@@ -71,9 +74,18 @@ class OwnView:
                 yield self._onlooker.snapshot(clock.monotonic_ns())
             await asyncio.sleep(period_s)
 
-    def _act(self, meant: Answer | Stop) -> None:
-        if isinstance(meant, Answer):
+    def _act(self, meant: Answer | Stop | Acknowledge) -> None:
+        if isinstance(meant, Acknowledge):
+            self._acknowledge()
+        elif isinstance(meant, Answer):
             if self._operator is not None:
-                self._operator.answer(meant.channel, meant.question, meant.choice)
+                self._operator.answer(meant.channel, meant.question, meant.choice, meant.reason, meant.physician)
         elif self._begun is not None:
             self._begun.stop(meant.by)
+
+    def _acknowledge(self) -> None:
+        silenced = self._onlooker.acknowledge(self._clock.monotonic_ns()) if self._clock is not None else ()
+        if silenced and self._begun is not None:
+            login = self._operator.login if self._operator is not None else None
+            person = login.person if login is not None else None
+            self._begun.record(Done.by(person, Deed.ACKNOWLEDGE, ", ".join(silenced)))

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, Self
 from rich.console import Console
 
 from rfctl.cli.view.frame import draw
+from rfctl.cli.view.sound import BELL, Bell
 from rfctl.clock import NS_PER_MS, wall_ns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from rfctl.cli.view.typing import Typing
     from rfctl.station.snapshot import Snapshot
 
 FRAME_S = 1 / 8
@@ -39,6 +41,9 @@ class Screen:
         ours: The session ends with this view.
         answers: The person before it answers the questions.
         failed: Called from the thread when it cannot draw any more.
+
+    Attributes:
+        typing: Words that the person is typing for an answer; None while they are not.
     """
 
     def __init__(
@@ -57,6 +62,8 @@ class Screen:
         self._settings: list[Any] = []
         self._size = os.terminal_size((0, 0))
         self._lines: list[str] = []
+        self._bell = Bell()
+        self.typing: Typing | None = None
 
     @property
     def drawn(self) -> Snapshot | None:
@@ -124,6 +131,7 @@ class Screen:
             silent_ms=silent_ms,
             ours=self._ours,
             answers=self._answers,
+            typing=typing.prompt if (typing := self.typing) is not None else "",
         )
         for row, line in enumerate(lines):
             with self._console.capture() as captured:
@@ -132,6 +140,8 @@ class Screen:
             if drawn != self._lines[row]:
                 self._lines[row] = drawn
                 text += f"\x1b[{row + 1};1H{drawn}"
+        if self._bell.rings(snapshot.alarms, wall_ns() / NS_PER_MS):
+            text += BELL
         _send(out, text)
         self._drawn = snapshot
 

@@ -8,15 +8,16 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from rfctl.cli.view.keys import Answer, Leave, Stop, meaning
+from rfctl.cli.view.keys import STOP_KEY, Acknowledge, Answer, Leave, Stop, meaning
 from rfctl.cli.view.screen import Screen
+from rfctl.cli.view.typing import Typing, wanted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from rfctl.station.snapshot import Snapshot
+    from rfctl.station.snapshot import OpenQuestion, Snapshot
 
-Act = Callable[[Answer | Stop], None]
+Act = Callable[[Answer | Stop | Acknowledge], None]
 """Told what the person decided, in the loop, between two callbacks; must not wait."""
 READ_BYTES = 1024
 
@@ -65,7 +66,7 @@ async def show(
             leave()
             return
         question = screen.drawn.question if answers and screen.drawn is not None else None
-        meant = meaning(typed, question, ours=ours)
+        meant = _meant(typed, question, screen, ours=ours)
         if isinstance(meant, Leave):
             leave()
         elif meant is not None:
@@ -91,6 +92,26 @@ async def show(
     for ended in (left, passing):
         if ended.done() and not ended.cancelled():
             ended.result()
+
+
+def _meant(
+    typed: bytes, question: OpenQuestion | None, screen: Screen, *, ours: bool
+) -> Answer | Stop | Acknowledge | Leave | None:
+    """What was meant, words that are typed for an answer included. The space bar stops there, too."""
+    text = typed.decode("utf-8", "replace")
+    typing = screen.typing
+    if typing is not None and (question is None or question.question != typing.question):
+        typing = screen.typing = None  # it was answered meanwhile, or is over
+    if typing is None or STOP_KEY in text:
+        meant = meaning(typed, question, ours=ours)
+        if isinstance(meant, Answer) and wanted(meant):
+            screen.typing = Typing(meant)
+            return None
+        return meant
+    answer = typing.take(text)
+    if typing.over:
+        screen.typing = None
+    return answer
 
 
 async def _pass_on(snapshots: AsyncIterator[Snapshot], screen: Screen) -> None:
