@@ -10,7 +10,7 @@ from rfctl.model.plan import Medium
 from rfctl.model.reading import Mode
 
 if TYPE_CHECKING:
-    from rfctl.kernel.state import ChannelState, KernelState
+    from rfctl.kernel.state import ChannelState, KernelState, Reference
     from rfctl.model.reading import ChannelReading, Reading
 
 MODES = {"V": Mode.STIMULATION_VOLTAGE, "mA": Mode.STIMULATION_CURRENT}
@@ -68,42 +68,57 @@ def stimulation_signals(
     phase = channel.phase
     if phase in LESION and not measured.stimulating:
         return SAME if not _changed(channel, measured) else SAME._replace(electrode_changed=1.0)
-    found = QUIET
+    both = uncommanded = 0.0
     if measured.stimulating:
-        both = any(each.rf_on for each in reading.channels)
-        found = found._replace(
-            stimulation_with_rf=float(both), uncommanded_stimulation=float(phase in WITHOUT_STIMULATION)
-        )
-    if phase in STIMULATION:
-        found = _of_the_stimulator(state, channel, measured, now_ns, found)
-    if phase in SAME_ELECTRODE:
-        found = found._replace(electrode_changed=float(_changed(channel, measured)))
+        both = float(any(each.rf_on for each in reading.channels))
+        uncommanded = float(phase in WITHOUT_STIMULATION)
+    stimulator = _of_the_stimulator(state, channel, measured, now_ns) if phase in STIMULATION else NOTHING
+    changed = float(_changed(channel, measured)) if phase in SAME_ELECTRODE else None
+    is_open = injection_pct = high_pct = low_pct = age_s = None
+    reference = channel.reference if state.setup.medium is not Medium.LOAD else None
     if phase in BEFORE_RF:
-        return _before_rf(state, channel, measured, now_ns, found)
-    if phase is Phase.ANAESTHETIC_WAIT and channel.reference is not None and state.setup.medium is not Medium.LOAD:
-        is_open = measured.impedance_fresh and not measured.impedance_ohm <= OPEN_OHM
-        found = found._replace(electrode_open=float(is_open))
+        checked_ns = channel.stimulation.checked_ns
+        age_s = (now_ns - checked_ns) / 1e9 if checked_ns else None
+        if reference is not None and measured.impedance_fresh:
+            high_pct, low_pct = _since(reference, measured)
+    elif phase is Phase.ANAESTHETIC_WAIT and reference is not None:
+        is_open = float(measured.impedance_fresh and not measured.impedance_ohm <= OPEN_OHM)
         if impedance_mean_ohm is not None:
-            before_ohm = channel.reference.impedance_ohm - channel.reference.series_ohm
-            change_ohm = impedance_mean_ohm - channel.reference.impedance_ohm
-            change_pct = 100.0 * change_ohm / before_ohm if before_ohm > 0.0 else float("nan")
-            found = found._replace(injection_change_pct=change_pct)
-    return found
+            injection_pct = _change_pct(reference, impedance_mean_ohm)
+    return StimulationSignals(both, uncommanded, *stimulator, changed, is_open, injection_pct, high_pct, low_pct, age_s)
+
+
+NOTHING = (None, None, None, None)
 
 
 def _of_the_stimulator(
-    state: KernelState, channel: ChannelState, measured: ChannelReading, now_ns: int, found: StimulationSignals
-) -> StimulationSignals:
+    state: KernelState, channel: ChannelState, measured: ChannelReading, now_ns: int
+) -> tuple[float | None, float | None, float | None, float | None]:
+    """Mode, rate, width and amplitude beside what was set."""
     site = state.setup.plan.sites[channel.site]
     check = site.motor if channel.phase is Phase.MOTOR else site.sensory
     rate_hz, width_us = measured.stimulation_rate_hz, measured.stimulation_width_us
     allowed = allowed_amplitude(channel.amplitude, channel.stimulation, (now_ns - channel.stepped_ns) / 1e9)
-    return found._replace(
-        stimulation_mode_wrong=None if measured.mode is None else float(measured.mode != MODES[check.unit]),
-        stimulation_rate_error_hz=None if rate_hz != rate_hz else abs(rate_hz - check.rate_hz),
-        stimulation_width_error_us=None if width_us is None else float(abs(width_us - check.width_us)),
-        stimulation_excess_pct=100.0 * (measured.stimulation_amplitude - allowed) / max(allowed, EXCESS_OF),
+    return (
+        None if measured.mode is None else float(measured.mode != MODES[check.unit]),
+        None if rate_hz != rate_hz else abs(rate_hz - check.rate_hz),
+        None if width_us is None else float(abs(width_us - check.width_us)),
+        100.0 * (measured.stimulation_amplitude - allowed) / max(allowed, EXCESS_OF),
     )
+
+
+def _change_pct(reference: Reference, mean_ohm: float) -> float:
+    """Of the tissue's share, since before the injection."""
+    before_ohm = reference.impedance_ohm - reference.series_ohm
+    return 100.0 * (mean_ohm - reference.impedance_ohm) / before_ohm if before_ohm > 0.0 else float("nan")
+
+
+def _since(reference: Reference, measured: ChannelReading) -> tuple[float, float]:
+    """Impedance in percent of its reference, the least and the greatest effect of warmth allowed for."""
+    share_pct = 100.0 * measured.impedance_ohm / reference.after_ohm
+    warmer_k = measured.temperature_c - reference.after_c
+    least, most = ALPHA_PER_K if warmer_k >= 0.0 else ALPHA_PER_K[::-1]
+    return share_pct * (1.0 + least * warmer_k), share_pct * (1.0 + most * warmer_k)
 
 
 def _changed(channel: ChannelState, measured: ChannelReading) -> bool:
@@ -111,22 +126,4 @@ def _changed(channel: ChannelState, measured: ChannelReading) -> bool:
     before = channel.stimulation
     return (before.present and measured.electrode_present is False) or (
         before.electrode_id != 0 and measured.electrode_id != before.electrode_id
-    )
-
-
-def _before_rf(
-    state: KernelState, channel: ChannelState, measured: ChannelReading, now_ns: int, found: StimulationSignals
-) -> StimulationSignals:
-    """Since the reference: impedance by the two-sided rule, and since the check: time."""
-    checked_ns, reference = channel.stimulation.checked_ns, channel.reference
-    if checked_ns:
-        found = found._replace(result_age_s=(now_ns - checked_ns) / 1e9)
-    if reference is None or not measured.impedance_fresh or state.setup.medium is Medium.LOAD:
-        return found
-    share_pct = 100.0 * measured.impedance_ohm / reference.after_ohm
-    warmer_k = measured.temperature_c - reference.after_c
-    least, most = ALPHA_PER_K if warmer_k >= 0.0 else ALPHA_PER_K[::-1]
-    return found._replace(
-        impedance_high_pct=share_pct * (1.0 + least * warmer_k),
-        impedance_low_pct=share_pct * (1.0 + most * warmer_k),
     )
