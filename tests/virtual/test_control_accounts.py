@@ -43,8 +43,11 @@ class Station:
         self.busy = True
         self.begun.append((by, login))
 
-    def answer(self, channel: int, question: str, choice: str) -> None:
+    def answer(self, channel: int, question: str, choice: str, reason: str = "", physician: str = "") -> None:
         self.answered += 1
+
+    def acknowledge(self, login: Login | None) -> None:
+        """Nothing stands."""
 
     def record(self, done: Done) -> None:
         self.done.append(done)
