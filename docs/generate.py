@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
-from rfctl.kernel.alarms import ALARMS, OF_EVENT, PRESENTATIONS
+from rfctl.kernel.alarms import OF_HAZARD, PRESENTATIONS
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
 from rfctl.kernel.row import Action, Basis, Origin, Side
@@ -101,6 +101,13 @@ meet a standard, and a terminal's bell is not an alarm system.
 """
 
 
+PRIORITIES_TEXT = """\
+A verdict has the priority of its hazard, which `interlocks.md` names beside its code; a row that only warns is one step
+lower, because there is time. What warns and is no verdict is low.
+
+"""
+
+
 def alarms_page() -> str:
     """docs/alarms.md."""
     shown = (
@@ -116,13 +123,10 @@ def alarms_page() -> str:
         for priority, each in PRESENTATIONS.items()
     )
     header = ("priority", "colour", "flashing", "pulses begin at s", "pulse", "repeated after", "silenced for")
-    hazards = {row.code: (row.hazard, row.action) for row in ROWS} | {
-        code: (hazard, "event") for code, hazard in OF_EVENT.items()
-    }
-    codes = ((f"`{code}`", priority, *hazards[code]) for code, priority in sorted(ALARMS.items()))
+    of_hazard = ((priority, ", ".join(h for h, p in OF_HAZARD.items() if p is priority)) for priority in PRESENTATIONS)
     return (
-        f"{ALARMS_TEXT}## How they are shown and heard\n\n{_table(header, shown)}\n## Codes\n\n"
-        f"{_table(('code', 'priority', 'hazard', 'follows'), codes)}"
+        f"{ALARMS_TEXT}## How they are shown and heard\n\n{_table(header, shown)}\n## Priorities\n\n{PRIORITIES_TEXT}"
+        f"{_table(('priority', 'hazards'), of_hazard)}"
     )
 
 
