@@ -56,7 +56,8 @@ MOST_FLUID = 0.4
 (docs/decisions/0012-nuisance-campaign.md)."""
 NOT_USED = {"use": Use.NOT_USED, "reason": "nuisance campaign"}
 FOUR_AT_ONCE = frozenset({22, 23})
-"""Gauges of which four at once stay below what a pad is expected to take."""
+FOUR_TIPS_MM = 5.0
+"""Gauges and longest tips of which four at once stay below what a pad is expected to take in any tissue."""
 SPACINGS = (0.0, 0.06)
 """Share of an electrode's slow rise that its neighbours have: far apart, or about 10 mm."""
 
@@ -125,7 +126,7 @@ def variant(number: int) -> Variant:
     gauge, tip_mm = electrodes[number % len(electrodes)]
     set_c = (60.0, 80.0, 90.0)[number // len(electrodes) % 3]
     start_c = (37.0, 22.0)[number // (3 * len(electrodes)) % 2]
-    channels = 4 if gauge in FOUR_AT_ONCE and random.random() < 0.5 else 1
+    channels = 4 if gauge in FOUR_AT_ONCE and tip_mm <= FOUR_TIPS_MM and random.random() < 0.5 else 1
     fluid = random.uniform(0.05, MOST_FLUID) if random.random() < 0.3 else 0.0
     most_ramp = 2.0 if gauge == 16 and set_c == 90.0 else 5.0
     return Variant(

@@ -181,8 +181,13 @@ PROOFS: dict[str, Proof] = {
         source="over set, 1 s, then one poll",
     ),
     "impedance_high": Proof(Fault("impedance", ohm=5000.0), limit_s=0.3, source="HZ-10, 300 ms"),
-    "impedance_low": Proof(Fault("impedance", ohm=5.0), limit_s=0.2, source="HZ-11, 200 ms"),
-    "power_cap": Proof(Fault("power_over_limit", power_w=25.0), limit_s=0.2, source="HZ-30, 200 ms"),
+    "impedance_low": Proof(
+        Fault("meter_wrong", meter="impedance_ohm", factor=0.1), limit_s=0.2, source="HZ-11, 200 ms"
+    ),
+    "power_cap": Proof(
+        Fault("power_over_limit", power_w=14.6), at=Phase.RAMP, for_s=0.5, limit_s=0.2,
+        source="HZ-30, 200 ms; more than that is seen by its current first",
+    ),
     "impedance_start_high": at_impedance(1500.0, Ends.SAID),
     "impedance_start_low": at_impedance(40.0, Ends.SAID),
     "impedance_start_low_warning": at_impedance(80.0, Ends.WARNED),
@@ -314,10 +319,27 @@ PROOFS: dict[str, Proof] = {
     "impedance_below_reference": void(Fault("electrode_moved", factor=0.5, distance_mm=0.1), Phase.ARM_READY),
 }  # fmt: skip
 
-NOT_TIMED = {
-    "stimulation_result_expired": "what passes is minutes, without a fault: tests/unit/kernel",
-    "guard_silent": "the guard is beside the generator: tests of the guard",
-    "enable_loop_open": "the guard is beside the generator: tests of the guard",
-    "enable_loop_late": "the guard is beside the generator: tests of the guard",
+ELSEWHERE = {
+    "suspended": "tests/faults/test_supervision_virtual.py",
+    "cycle_overrun": "tests/faults/test_supervision_virtual.py",
+    "refused_frames": "tests/faults/test_supervision_virtual.py",
+    "clock_rate": "tests/faults/test_supervision_virtual.py",
+    "pad_bad": "tests/faults/test_supervision_virtual.py",
+    "pad_silent": "tests/faults/test_supervision_virtual.py",
+    "pad_rising": "tests/faults/test_supervision_virtual.py",
+    "pad_heating": "tests/faults/test_supervision_virtual.py",
+    "cycle_overrun_warning": "tests/unit/kernel/test_supervision.py",
+    "record_backlog": "tests/unit/kernel/test_supervision.py",
+    "lease_late_warning": "tests/unit/kernel/test_supervision.py",
+    "pad_heating_warning": "tests/unit/kernel/test_supervision.py",
+    "current": "tests/faults/test_mid_hold_virtual.py",
+    "power_mismatch": "tests/faults/test_mid_hold_virtual.py",
+    "guard_silent": "tests/unit/kernel/test_enable_loop.py",
+    "enable_loop_open": "tests/unit/kernel/test_enable_loop.py",
+    "enable_loop_late": "tests/unit/kernel/test_enable_loop.py",
+    "arm_expired": "tests/unit/kernel/supervision_cases.py",
+    "mode_wrong": "tests/unit/kernel/supervision_cases.py",
+    "idle_slope": "tests/unit/kernel/supervision_cases.py",
+    "stimulation_result_expired": "tests/unit/kernel/test_limits.py",
 }
-"""Rows whose cause is no fault of a generator, and where they are tried. The safety matrix has no time for them."""
+"""Rows whose cause is not the generator of one lesion, and the tests that show them instead."""

@@ -21,7 +21,7 @@ from rfctl.kernel.limits import ROWS, Row
 from rfctl.kernel.state import Setup
 from rfctl.station import session
 from rfctl.virtual import VirtualClock, run_virtual
-from tests.faults.proofs import NOT_TIMED, PROOFS, Ends, Fault, Proof, Since
+from tests.faults.proofs import ELSEWHERE, PROOFS, Ends, Fault, Proof, Since
 from tests.station_bench import Bench, answers_text, plan_text, station_bench, station_text
 from tests.unit.kernel.test_limits import CASES
 
@@ -196,8 +196,9 @@ ROW = {row.code: row for row in ROWS}
 
 
 def test_every_row_has_a_proof_and_every_proof_a_row() -> None:
-    assert not set(PROOFS) & set(NOT_TIMED)
-    assert set(PROOFS) | set(NOT_TIMED) == set(ROW), "see the head of tests/faults/proofs.py"
+    assert not set(PROOFS) & set(ELSEWHERE)
+    assert all(code in (ROOT / test).read_text(encoding="utf-8") for code, test in ELSEWHERE.items())
+    assert set(PROOFS) | set(ELSEWHERE) == set(ROW), "see the head of tests/faults/proofs.py"
 
 
 def test_the_page_has_the_line_of_every_row() -> None:
