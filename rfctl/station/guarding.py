@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 DESK = "guard.sock"
 PROVED_S = 8.0
 """A proof takes about a second and a half; a contact that does not open is looked at for 3 s."""
-MOST_MISSED = 3
+MOST_MISSED = 20
 """Samples in a row that may be missing meanwhile: nothing is on."""
 OPENED_S = 1.0
 """Longest time at the end that a contact is looked at."""

