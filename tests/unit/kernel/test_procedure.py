@@ -315,6 +315,7 @@ def test_an_expired_token_leads_to_off_and_a_new_question() -> None:
     assert bench.finished().finish.outcome is Outcome.COMPLETE
 
 
+@pytest.mark.requirement("arm.token")
 def test_a_start_in_the_moment_in_which_the_token_expires_fires_nothing() -> None:
     bench = at(Phase.ARMED)
     bench.samples(89)
