@@ -321,13 +321,17 @@ async def test_a_session_that_begins_within_the_lease_of_a_killed_one_waits_for_
 
 
 async def test_faults_that_a_lost_session_left_are_said_and_cleared(tmp_path: Path, clock: Clock) -> None:
-    """The generator stopped itself by its lease and latched that; it would refuse to arm again."""
+    """The generator stopped itself by its lease and latched that; it would refuse to arm again. The station that was
+    lost stands latched, too; this is another one.
+    """
     async with station_bench(tmp_path, clock) as bench:
         lost = bench.begin()
         await bench.in_hold()
         bench.simulator.faults.start("socket_cut", seconds=0.6)
         assert (await lost).exit_code == EXIT_DEVICE
-        result = await bench.begin()
-    assert (result.exit_code, result.document["outcome"]) == (0, "complete"), result.document["trips"]
+        assert (await bench.begin()).document["outcome"] == "refused"
+        other = station_text(bench.simulator.address, station="bench-2")
+        result = await bench.begin(bench.order(station=other))
+    assert (result.exit_code, result.document["outcome"]) == (0, "complete"), result.error
     text = str(lines(tmp_path / result.document["record"]))
     assert "the generator still shows faults from before: bits 0x0002" in text
