@@ -157,12 +157,13 @@ def migrate(*, path: Path, key: Path, epochs: Path | None, out: Path, as_json: b
 
     from rfctl.clock import RealClock
     from rfctl.record import continuing, keys
-    from rfctl.record.epochs import load_public_key, write_public_key
-    from rfctl.record.opening import Prepared, ThrowAway
+    from rfctl.record.epochs import write_public_key
+    from rfctl.record.opening import ThrowAway
+    from rfctl.record.prepared import Prepared
 
     old_key = keys.load_public_key(key)
     station = continuing.header_of(path)["station"]
-    log_keys = ThrowAway(station) if epochs is None else Prepared(load_public_key(epochs / "root.pub"), epochs)
+    log_keys = ThrowAway(station) if epochs is None else Prepared.of(epochs)
     before = asyncio.run(continuing.continue_in(out, path, old_key, keys=log_keys, clock=RealClock()))
     public = out.with_name(f"{out.name}.pub")
     write_public_key(public, log_keys.public)
@@ -189,10 +190,9 @@ def retire(*, path: Path, epochs: Path, keep_days: int, as_json: bool) -> None:
 
     from rfctl.clock import RealClock
     from rfctl.record import continuing, retention
-    from rfctl.record.epochs import load_public_key
-    from rfctl.record.opening import Prepared
+    from rfctl.record.prepared import Prepared
 
-    keys, clock = Prepared(load_public_key(epochs / "root.pub"), epochs), RealClock()
+    keys, clock = Prepared.of(epochs), RealClock()
     since, header = clock.utc() - timedelta(days=keep_days), continuing.header_of(path)
     first = asyncio.run(retention.retire(path, since, keys=keys, clock=clock, header=header))
     if as_json:

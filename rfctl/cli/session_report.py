@@ -1,4 +1,4 @@
-"""The report that a session leaves beside its sealed record, made when everything is off and over."""
+"""The report that a session leaves in its folder, made when everything is off and over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def add_report(document: dict[str, Any]) -> None:
     try:
         from rfctl.report.report import write
 
-        written = write(Path(document["record"]), Path(document["public_key"]))
+        key_file = Path(document["public_key"])
+        written = write(Path(document["record"]), key_file, key_file.with_name("report.pdf"))
     except RfctlError as problem:
         _say(f"there is no report: {problem}")
     except (Exception, KeyboardInterrupt) as problem:

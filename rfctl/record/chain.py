@@ -114,6 +114,8 @@ class Chain:
             self.record("session", f'{{"t_ns":"{now_ns}"{members}}}')
         except (TypeError, ValueError, RecursionError) as problem:
             raise RecordError(f"the header has no JSON form: {problem}", where=self._where) from None
+        for note in standing.countersigned:
+            self.record("countersigned", f'{{"certificate":"{encode64(note)}"}}')
         self.sign("session_open")
 
     def _begin_segment(self, about: Mapping[str, object]) -> None:

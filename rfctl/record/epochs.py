@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 _LONGEST_FILE_BYTES = 8192
+_REMEDY = "Prepare epochs with the root of this log."
 _PREPARED = re.compile(r"epoch-([0-9]{8})\.json", re.ASCII)
 
 
@@ -52,6 +53,17 @@ class Signer:
     def public(self) -> VerifierKey:
         """Its public half."""
         return VerifierKey.of(self.origin, self.private)
+
+    @classmethod
+    def left_in(cls, path: Path, public: VerifierKey) -> Self | None:
+        """The private half of a key, from the file that ``Epoch.save`` wrote; None where it is of another key.
+
+        Raises:
+            ConfigError: The file cannot be read, or holds no epoch.
+        """
+        private, _ = _kept(path)
+        signer = cls(public.origin, private)
+        return signer if signer.public == public else None
 
     def certify(self, certificate: Certificate) -> bytes:
         """The certificate as a note, signed.
@@ -159,31 +171,37 @@ class Epoch:
         self.kept_in = path
 
     @classmethod
-    def load(cls, path: Path, root: VerifierKey) -> Self:
-        """The epoch that ``save`` kept, if ``root`` certified it.
+    def load(cls, path: Path, signer: VerifierKey) -> Self:
+        """The epoch that ``save`` kept, if ``signer`` certified it: the log's root, or the epoch before.
 
         Raises:
-            ConfigError: Unreadable, for another log, or not certified by the root.
+            ConfigError: Unreadable, for another log, or certified by somebody else.
         """
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-        remedy = "Prepare epochs with the root of this log."
+        private, note = _kept(path)
         try:
-            with path.open("rb") as file:
-                members = parse_json(file.read(_LONGEST_FILE_BYTES).strip())
-            private_hex, encoded = members["private"], members["certificate"]
-            if not (isinstance(private_hex, str) and isinstance(encoded, str) and len(members) == 2):
-                raise BadNote("it holds other things than a private key and a certificate")
-            private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_hex))
-            note = decode64(encoded)
-            certificate = parse_certificate(note, root)
-        except OSError as problem:
-            raise ConfigError(f"cannot be read: {problem.strerror}", where=str(path), remedy=remedy) from None
-        except (NotStrictJson, KeyError, ValueError) as problem:
-            raise ConfigError(f"is no prepared epoch: {problem}", where=str(path), remedy=remedy) from None
+            certificate = parse_certificate(note, signer)
+        except BadNote as problem:
+            raise ConfigError(f"is no prepared epoch: {problem}", where=str(path), remedy=_REMEDY) from None
         if private.public_key().public_bytes_raw() != certificate.key:
-            raise ConfigError("its key is not the one of its certificate", where=str(path), remedy=remedy)
+            raise ConfigError("its key is not the one of its certificate", where=str(path), remedy=_REMEDY)
         return cls(certificate, note, path, private)
+
+
+def _kept(path: Path) -> tuple[Ed25519PrivateKey, bytes]:
+    """The private key of an epoch, and its certificate as a note."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    try:
+        with path.open("rb") as file:
+            members = parse_json(file.read(_LONGEST_FILE_BYTES).strip())
+        private_hex, encoded = members["private"], members["certificate"]
+        if not (isinstance(private_hex, str) and isinstance(encoded, str) and len(members) == 2):
+            raise BadNote("it holds other things than a private key and a certificate")
+        return Ed25519PrivateKey.from_private_bytes(bytes.fromhex(private_hex)), decode64(encoded)
+    except OSError as problem:
+        raise ConfigError(f"cannot be read: {problem.strerror}", where=str(path), remedy=_REMEDY) from None
+    except (NotStrictJson, KeyError, ValueError) as problem:
+        raise ConfigError(f"is no prepared epoch: {problem}", where=str(path), remedy=_REMEDY) from None
 
 
 def parse_certificate(note: bytes, signer: VerifierKey) -> Certificate:
@@ -224,7 +242,7 @@ def prepare(
     paths = []
     for number in range(first, first + count):
         epoch = Epoch.begin(root, number, start=ANY, prev=ANY, not_before=not_before, not_after=not_after)
-        path = folder / f"epoch-{number:08d}.json"
+        path = epoch_file(folder, number)
         epoch.save(path)
         paths.append(path)
     return paths
@@ -236,7 +254,7 @@ def prepared(folder: Path, root: VerifierKey, number: int, now: datetime) -> Epo
     Raises:
         ConfigError: It cannot be used: unreadable, of another log, or out of its time.
     """
-    path = folder / f"epoch-{number:08d}.json"
+    path = epoch_file(folder, number)
     if not path.exists():
         return None
     epoch = Epoch.load(path, root)
@@ -250,9 +268,14 @@ def prepared(folder: Path, root: VerifierKey, number: int, now: datetime) -> Epo
         raise ConfigError(
             f"it holds from {certificate.not_before} to {certificate.not_after or 'ever'}, now is {now}",
             where=str(path),
-            remedy="Check the clock, or prepare epochs again.",
+            remedy=f"Check the clock, or prepare epochs again from this one on: rfctl keys epoch --first {number}.",
         )
     return epoch
+
+
+def epoch_file(folder: Path, number: int) -> Path:
+    """Where a prepared epoch lies."""
+    return folder / f"epoch-{number:08d}.json"
 
 
 def prepared_numbers(folder: Path) -> list[int]:

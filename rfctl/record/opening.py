@@ -9,11 +9,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from rfctl.errors import ConfigError
+from rfctl.errors import ConfigError, RecordError
 from rfctl.record import stub
 from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, segment_name, state_folder
-from rfctl.record.epochs import Epoch, Signer, generate, prepared
-from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64
+from rfctl.record.certificate import Certificate
+from rfctl.record.epochs import Epoch, Signer, generate
+from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64, parse
 from rfctl.record.segments import bodies, entry_of, opened, segment_numbers
 from rfctl.record.tree import Tree, leaf_hash
 
@@ -37,6 +38,9 @@ class Standing:
         first: Number of the first segment that was not retired.
         recovered: Members of the ``recovered`` record, where the session before left its segment open.
         about: What the first segment says of the log.
+        certificates: Notes of its epochs that were not retired, by number.
+        confirmed: Numbers of chained epochs that the log says the root countersigned.
+        countersigned: Certificates of chained epochs, countersigned by the root, that the session has to record.
         lock: Descriptor that keeps others out of the log.
     """
 
@@ -48,7 +52,18 @@ class Standing:
     first: int = 0
     recovered: dict[str, object] | None = None
     about: dict[str, object] = field(default_factory=dict)
+    certificates: dict[int, bytes] = field(default_factory=dict)
+    confirmed: set[int] = field(default_factory=set)
+    countersigned: list[bytes] = field(default_factory=list)
     lock: int = -1
+
+    def only_chained(self, root: VerifierKey) -> list[int]:
+        """Numbers of the epochs that the root has not signed for, neither at first nor later."""
+        return [
+            number
+            for number, note in self.certificates.items()
+            if number not in self.confirmed and not parse(note).signed_by(root)
+        ]
 
 
 class Keys(Protocol):
@@ -61,9 +76,21 @@ class Keys(Protocol):
         """The key of the next epoch.
 
         Raises:
-            ConfigError: There is none.
+            ConfigError: There is none, or it cannot be used.
         """
         ...
+
+    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes, now: datetime) -> None:
+        """The epoch's session is closed, at so many records and this last checkpoint: forget its key.
+
+        Raises:
+            ConfigError, OSError: The disk refused.
+        """
+        ...
+
+
+class Damaged(ConfigError):
+    """The log is not as this station left it: it is left as it is, for ever, and another one begun."""
 
 
 class ThrowAway:
@@ -94,34 +121,10 @@ class ThrowAway:
             not_before=now,
         )
 
-
-class Prepared:
-    """Epochs that the root of a log certified in advance.
-
-    Attributes:
-        origin: Of the log.
-        public: The root's public key.
-    """
-
-    def __init__(self, public: VerifierKey, folder: Path) -> None:
-        """Look for them in ``folder``."""
-        self.origin = public.origin
-        self.public = public
-        self._folder = folder
-
-    def begin(self, standing: Standing, now: datetime) -> Epoch:
-        """The next one.
-
-        Raises:
-            ConfigError: There is none, or it cannot be used.
-        """
-        number = standing.epoch + 1
-        epoch = prepared(self._folder, self.public, number, now)
-        if epoch is None:
-            raise ConfigError(
-                f"epoch {number} was not prepared", where=str(self._folder), remedy="Prepare more: rfctl keys epoch."
-            )
-        return epoch
+    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes, now: datetime) -> None:
+        """Forget the key."""
+        del size, checkpoint, now
+        epoch.forget()
 
 
 def new_origin(station: str) -> str:
@@ -154,11 +157,15 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
         disk.remove(state / RESERVE)
         disk.sync_folder(log.parent)
         known = _known_head(state)
-        standing = scan(log, keys.origin, known)
+        try:
+            standing = scan(log, keys.origin, known)
+        except (RecordError, BadNote) as problem:
+            what = problem.what if isinstance(problem, RecordError) else str(problem)
+            raise Damaged(f"it is damaged: {what}", where=str(log), remedy="Keep it as it is, and verify it.") from None
         for path in stub.retired_files(log, standing.first):  # a retirement that was cut short
             disk.remove(path)
         if standing.tree.size < known.size:
-            raise ConfigError(
+            raise Damaged(
                 f"it has {standing.tree.size} records, this station has signed {known.size}",
                 where=str(log),
                 remedy="It was cut or replaced by an older copy. Keep it as it is, and give the station a new log.",
@@ -222,7 +229,7 @@ class _Scan:
         entry = entry_of(body, index, where)
         prev = body[-66:-2].decode("ascii")
         if entry.seq != standing.tree.size or prev != standing.prev:
-            raise ConfigError(
+            raise Damaged(
                 f"record {standing.tree.size} does not continue the one before it",
                 where=where,
                 remedy="Keep the log as it is, verify it, and give the station a new one.",
@@ -235,6 +242,11 @@ class _Scan:
         if entry.kind == "chunk":
             length = entry.members.get("bytes")
             self.chunk_bytes += length if isinstance(length, int) else 0
+        elif entry.kind == "epoch":
+            standing.certificates[entry.epoch] = note = _note(entry.members.get("certificate"))
+            Certificate.parse(parse(note).text)
+        elif entry.kind == "countersigned":
+            standing.confirmed.add(Certificate.parse(parse(_note(entry.members.get("certificate"))).text).epoch)
         elif entry.kind == "checkpoint":
             standing.last_checkpoint = hashlib.sha256(_note(entry.members.get("note"))).digest()
             self.closing += self.closing == 1
@@ -246,7 +258,7 @@ def _note(encoded: object) -> bytes:
     try:
         return decode64(str(encoded))
     except BadNote as problem:
-        raise ConfigError(f"a checkpoint is no note: {problem}", remedy="Verify the log.") from None
+        raise Damaged(f"a record holds no note: {problem}", remedy="Verify the log.") from None
 
 
 def scan(log: Path, origin: str, known: Head | None = None, *, before: int | None = None) -> Standing:
@@ -259,7 +271,7 @@ def scan(log: Path, origin: str, known: Head | None = None, *, before: int | Non
     standing = _begun(log)
     numbers = [number for number in segment_numbers(log) if number >= standing.first]
     if (numbers or standing.first) and numbers != list(range(standing.first, max(numbers, default=0) + 1)):
-        raise ConfigError("a segment is missing", where=str(log), remedy="Keep the log as it is, and verify it.")
+        raise Damaged("a segment is missing", where=str(log), remedy="Keep the log as it is, and verify it.")
     found = _Scan(standing)
     for index in numbers:
         if index == before:
@@ -274,7 +286,7 @@ def scan(log: Path, origin: str, known: Head | None = None, *, before: int | Non
                 )
             found.take(body, where, index)
             if standing.tree.size == known.size and standing.tree.root() != known.root:
-                raise ConfigError(
+                raise Damaged(
                     f"its first {known.size} records are not those that this station has signed",
                     where=str(log),
                     remedy="Another history was put in its place. Keep it as it is, and give the station a new log.",
@@ -324,12 +336,12 @@ def _cut(log: Path, name: str, kept: int, disk: Disk) -> bytes:
     path = log / name
     if not path.exists():
         if kept:
-            raise ConfigError("is missing", where=str(path), remedy="Keep the log as it is, and verify it.")
+            raise Damaged("is missing", where=str(path), remedy="Keep the log as it is, and verify it.")
         return b""
     with opened(path) as file:
         good, torn = file.read(kept), file.read()
     if len(good) < kept:
-        raise ConfigError(
+        raise Damaged(
             f"it has {len(good)} bytes, its records cover {kept}",
             where=str(path),
             remedy="Keep the log as it is, and verify it.",

@@ -92,6 +92,7 @@ class RecordWriter:
         path: Path,
         *,
         clock: Clock,
+        keys: Keys,
         epoch: Epoch,
         chain: Chain,
         lock: int,
@@ -103,6 +104,7 @@ class RecordWriter:
         self.path = path
         self.failed = None
         self._clock = clock
+        self._keys = keys
         self._epoch = epoch
         self._chain = chain
         self._store = store
@@ -180,6 +182,7 @@ class RecordWriter:
                     writer = cls(
                         path,
                         clock=clock,
+                        keys=keys,
                         epoch=epoch,
                         chain=chain,
                         lock=standing.lock,
@@ -210,6 +213,11 @@ class RecordWriter:
     def origin(self) -> str:
         """Of the log."""
         return self._chain.origin
+
+    @property
+    def epoch(self) -> int:
+        """Number of the session's epoch, by which the session is found in the log."""
+        return self._epoch.certificate.epoch
 
     @property
     def root(self) -> bytes:
@@ -356,8 +364,10 @@ class RecordWriter:
             self._ended = True
             await self._synced()
             self._sealed = True
-            with suppress(OSError):  # the log is closed and on disk, whatever becomes of what lies beside it
-                self._epoch.forget()
+            with suppress(OSError, ConfigError):  # the log is on disk, whatever becomes of what lies beside it
+                self._keys.end(
+                    self._epoch, size=self.size, checkpoint=self._chain.checkpoint_note, now=self._clock.utc()
+                )
             with suppress(OSError):
                 self._disk.remove(body.state_folder(self.path) / body.RESERVE)
         finally:

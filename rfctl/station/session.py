@@ -6,11 +6,10 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
@@ -21,13 +20,11 @@ from rfctl.kernel.effects import Outcome
 from rfctl.kernel.expected import Budget
 from rfctl.kernel.state import Setup, Stage
 from rfctl.link.trace import text_of
-from rfctl.record import epochs, keys, pointer
+from rfctl.record import pointer
 from rfctl.record.boot import boot_id
-from rfctl.record.opening import Keys, ThrowAway
 from rfctl.record.setup import members_of
-from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
-from rfctl.station import latches, plan_check, registry, summary
+from rfctl.station import latches, logbook, plan_check, registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
@@ -41,11 +38,14 @@ from rfctl.station.station_file import SIMULATED_RELAY
 from rfctl.station.temperature_control import choose
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rfctl.accounts.deeds import Done
     from rfctl.clock import Clock
     from rfctl.model.plan import Plan
     from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.attendance import Attendant
+    from rfctl.station.logbook import Opened
     from rfctl.station.station_file import Station
     from rfctl.telemetry.broker import Broker
 
@@ -135,11 +135,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
     with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
         state_folder = attending.state_folder
         folder = _make_folder(order.out / procedure_id)
-        path = folder / "record"
-        unclean = _unclean_end(station.state_folder)
-        log_keys = ThrowAway(station.id)
-        public_key = folder / "record.pub"
-        epochs.write_public_key(public_key, log_keys.public)
+        unclean = await logbook.unclean_end(station, clock)
         header = {
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
@@ -151,18 +147,17 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
             "plan_sha256": order.plan.sha256,
             "operator": order.operator.name,
             "scheduling": scheduling(),
-            "key": "throw-away root, made for this record",
             "previous_record_unclean": unclean,
         }
-        record = await RecordWriter.open(path, clock=clock, keys=log_keys, header=header)
+        opened = await logbook.begin(station, folder, header, clock)
+        record = opened.record
         for each in order.acts:
             record.append(deeds.KIND, clock.monotonic_ns(), each.members(), actor=str(each))
-        state_folder.point_to(pointer.OpenRecord(str(path), boot_id(), os.getpid()))
-        document = _blank_document(order, procedure_id, clock)
-        document |= {"record": str(path), "public_key": str(public_key), "key": header["key"], "unclean_end": unclean}
+        state_folder.point_to(pointer.OpenRecord(str(record.path), boot_id(), os.getpid()))
+        document = _blank_document(order, procedure_id, clock) | opened.members() | {"unclean_end": unclean}
         publishing = Publishing(order, clock, procedure_id)
         publishing.load()
-        record.on_head = partial(publishing.head, log_keys.origin)
+        record.on_head = partial(publishing.head, record.origin)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a coroutine runs in a task
         with collected_by_hand(), StopSignals(task, SIGNALS if attendant is None else ()) as signals:
@@ -193,7 +188,7 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
                 signals.ignore()
                 document["simulated_s"] = round((clock.monotonic_ns() - begun_ns) / 1e9, 3)
                 document["wall_s"] = round((wall_ns() - begun_wall) / 1e9, 4)
-                sealed = await _seal(record, log_keys, header, str(document.get("ending", "")), clock)
+                sealed = await _seal(opened, str(document.get("ending", "")), clock)
                 attending.leave(off_measured=bool(document.get("off_verified")), text=str(document.get("ending", "")))
                 document |= await publishing.end(record, document, sealed=sealed)
         if sealed:
@@ -324,16 +319,17 @@ def _identity_members(connection: Connection) -> dict[str, Any]:
     }
 
 
-async def _seal(record: RecordWriter, log_keys: Keys, header: Mapping[str, object], ending: str, clock: Clock) -> bool:
+async def _seal(opened: Opened, ending: str, clock: Clock) -> bool:
     """Close the log; where the disk refused, in a segment of its own that says so, if the disk takes that."""
+    record = opened.record
     try:
         if record.failed is None:
             await record.seal()
             return True
         await record.close()
-        again = {**header, "after_failure": True}
+        again = {**opened.header, "after_failure": True}
         closing = await RecordWriter.open(
-            record.path, clock=clock, keys=log_keys, header=again, error=str(record.failed)
+            record.path, clock=clock, keys=opened.keys, header=again, error=str(record.failed)
         )
         members = {"error": str(record.failed), "unrecorded": record.unrecorded, "ending": ending}
         closing.append("record_lost", clock.monotonic_ns(), members)
@@ -341,27 +337,6 @@ async def _seal(record: RecordWriter, log_keys: Keys, header: Mapping[str, objec
     except RfctlError:
         return False
     return True
-
-
-def _unclean_end(state_folder: Path) -> dict[str, Any] | None:
-    """The record that an earlier session left without a seal, and how far it goes; None when there is none."""
-    left = pointer.left_open(state_folder)
-    if left is None:
-        return None
-    path = Path(left.path)
-    try:
-        verdict = verify(path, keys.load_public_key(path.with_suffix(".pub")))
-    except RfctlError as problem:
-        return {"record": left.path, "boot_id": left.boot_id, "pid": left.pid, "records": None, "verdict": str(problem)}
-    if verdict.verdict.good:  # it went down between the seal and forgetting the record
-        return None
-    return {
-        "record": left.path,
-        "boot_id": left.boot_id,
-        "pid": left.pid,
-        "records": verdict.records,
-        "verdict": str(verdict.verdict),
-    }
 
 
 def _make_folder(folder: Path) -> Path:

@@ -124,6 +124,15 @@ class RecordSection(strict_toml.Strict):
 
     folder: str | None = None
     state_folder: str | None = None
+    keys: str | None = Field(default=None, min_length=1)
+    log: str | None = Field(default=None, min_length=1)
+
+    @field_validator("log")
+    @classmethod
+    def _log(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None and info.data.get("keys") is None:
+            raise ValueError("a log without keys: without record.keys every session makes a log of its own")
+        return value
 
 
 class MqttSection(strict_toml.Strict):
@@ -174,6 +183,8 @@ class Station:
         neighbours: Other units on the generator's line, which are only read.
         record_folder: Where records go.
         state_folder: Where the station keeps its lock and what it must know after a crash.
+        keys: Epochs that were prepared for the station's log; None: every session makes a log of its own.
+        log: Where the station's one log lies, if it has keys.
         sha256: Hash of the file.
         folder: Folder of the file, for the paths in it.
         site: Where the station stands, as the topics of telemetry name it.
@@ -192,6 +203,7 @@ class Station:
     profile: str
     record_folder: Path
     state_folder: Path
+    log: Path
     sha256: str
     folder: Path
     site: str = DEFAULT_SITE
@@ -202,6 +214,7 @@ class Station:
     accounts: Path | None = None
     relay: RelaySection | None = None
     guard: GuardSection | None = None
+    keys: Path | None = None
 
     @property
     def patient(self) -> bool:
@@ -238,6 +251,8 @@ def load(name_or_path: str) -> Station:
     _check_relay(file, path)
     state = file.record.state_folder
     folder = path.parent
+    state_folder = (folder / state) if state else default_state_folder(file.station.id, link)
+    log = (folder / file.record.log) if file.record.log else state_folder.with_name(f"{state_folder.name}.log")
     return Station(
         id=file.station.id,
         title=file.station.title or file.station.id,
@@ -248,7 +263,9 @@ def load(name_or_path: str) -> Station:
         temperature_control=file.generator.temperature_control,
         neighbours=file.generator.neighbours,
         record_folder=(folder / file.record.folder) if file.record.folder else Path.cwd() / "rfctl-out",
-        state_folder=(folder / state) if state else default_state_folder(file.station.id, link),
+        state_folder=state_folder,
+        log=log.resolve(),
+        keys=(folder / file.record.keys) if file.record.keys else None,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         folder=folder,
         site=file.mqtt.site if file.mqtt else DEFAULT_SITE,

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Final, Self
 from rfctl.clock import RealClock
 from rfctl.kernel.events import Sampled
 from rfctl.record import epochs
-from rfctl.record.opening import Prepared, new_origin
+from rfctl.record.opening import new_origin
+from rfctl.record.prepared import Prepared
 from rfctl.record.segments import Entry
 from rfctl.record.story import story
 from rfctl.record.verify import Outcome, verify

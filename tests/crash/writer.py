@@ -23,7 +23,7 @@ from rfctl.kernel.events import Sampled
 from rfctl.model.reading import ChannelReading, PadStatus, Reading
 from rfctl.record import chain, writer
 from rfctl.record.epochs import load_public_key
-from rfctl.record.opening import Prepared
+from rfctl.record.prepared import Prepared
 
 HEADER: Final = {"station": "bench-1", "backend": "simulated", "medium": "load"}
 INTENTS: Final = 3

@@ -12,7 +12,7 @@ import pytest
 
 from rfctl.clock import RealClock
 from rfctl.record.epochs import load_public_key
-from rfctl.record.opening import Prepared
+from rfctl.record.prepared import Prepared
 from rfctl.record.segments import entries
 from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
@@ -27,7 +27,8 @@ from pathlib import Path
 from datetime import UTC, datetime
 from rfctl.clock import RealClock
 from rfctl.record import epochs
-from rfctl.record.opening import Prepared, new_origin
+from rfctl.record.opening import new_origin
+from rfctl.record.prepared import Prepared
 from rfctl.record.writer import RecordWriter
 
 async def main(folder: Path) -> None:
