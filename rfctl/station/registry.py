@@ -36,7 +36,9 @@ class Simulation(Protocol):
 
     @property
     def relay_address(self) -> str | None:
-        """Where the relay board in its enable loop listens, ``rtu:PATH?baud=BAUD``; None without one."""
+        """Where the relay board in its enable loop listens, ``rtu:PATH?baud=BAUD`` or ``rtutcp:HOST:PORT``;
+        None without one.
+        """
         ...
 
     async def close(self) -> None:
@@ -92,7 +94,7 @@ async def start_simulation(
     """
     options: dict[str, Any] = dict(link.options)
     if relay:
-        options["relay"] = "pty:"
+        options["relay"] = link.relay
     if channels > USUAL_CHANNELS:
         options["channels"] = channels
     return await simulator(link.simulator)(clock, address=link.address, seed=seed, **options)

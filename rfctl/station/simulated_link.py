@@ -14,6 +14,8 @@ FACES = {
     "line": "line:",
 }
 """What ``link=`` says, and the address that the simulator then serves."""
+SERIAL = frozenset({"rtu", "line"})
+"""Faces that are serial lines."""
 OPTIONS = {"generator": "kestrel-2", "setup": "phantom-22", "tissue": "poles"}
 """What else a link may say of the simulator, each with an example."""
 
@@ -67,3 +69,10 @@ class SimulatedLink:
     def address(self) -> str:
         """What the simulator serves."""
         return FACES[self.face]
+
+    @property
+    def relay(self) -> str:
+        """What the relay board beside it serves: a serial line beside one, else a socket, as from a converter. What
+        is written to a pty comes through a thread of the operating system, for which virtual time has to wait.
+        """
+        return FACES["rtu" if self.face in SERIAL else "rtutcp"]
