@@ -7,6 +7,7 @@ opposite of what is meant when it is sent twice. Source: docs/relay.md.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from rfctl.clock import NS_PER_MS
@@ -61,6 +62,7 @@ class Contact(NamedTuple):
                 raise ConfigError(f"{name} = {value}", where="relay", remedy=f"Valid: {valid[0]} to {valid[-1]}.")
 
 
+@lru_cache(maxsize=4)
 def flash_on(contact: Contact, tenths: int) -> bytes:
     """Close a contact for a time.
 
@@ -81,6 +83,7 @@ def flash_on(contact: Contact, tenths: int) -> bytes:
     return _framed(bytes((contact.unit, WRITE_COIL)) + _word(FLASH_ON + contact.relay) + _word(tenths))
 
 
+@lru_cache(maxsize=4)
 def read_contact(contact: Contact) -> bytes:
     """Ask for the contact itself, by its input. What the board says of its coil is not the contact."""
     contact.check()
@@ -95,6 +98,8 @@ def reply_to(request: bytes, received: bytes) -> bytes | None:
         BadReply: A sound frame that echoes something else, or nothing but noise.
     """
     unit, function = request[0], request[1]
+    if received == request and function == WRITE_COIL:
+        return received  # the echo, with the check sum that was sent
     length = _length_of_reply(request)
     for at in range(len(received)):
         if received[at] != unit:

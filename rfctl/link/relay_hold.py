@@ -6,7 +6,7 @@ stays closed while good cycles come, and opens by itself, with nobody doing anyt
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -123,8 +123,7 @@ def plan(
     return HoldPlan(contact, proved.tenths, keeps_ns, opens_ns, reply_ns)
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(NamedTuple):
     """One hold, from the first good cycle until the contact is open. After a fault another one takes a new proof.
 
     Attributes:
@@ -164,7 +163,7 @@ def step(hold: Hold, event: Event | GoodCycle | LetGo) -> tuple[Hold, bytes]:
     if isinstance(event, LetGo):
         hold = _letting_go(hold, event.at_ns)
     elif isinstance(event, GoodCycle):
-        hold = replace(hold, beat_ns=event.at_ns)
+        hold = hold._replace(beat_ns=event.at_ns)
     elif isinstance(event, Unanswered):
         hold = _unanswered(hold, event)
     elif isinstance(event, Answered) and hold.frame:
@@ -183,11 +182,11 @@ def _lapsed(hold: Hold, now_ns: int) -> Hold:
 def _letting_go(hold: Hold, now_ns: int) -> Hold:
     if hold.stage is Stage.LETTING_GO:
         return hold
-    return replace(hold, stage=Stage.LETTING_GO, beat_ns=None, let_go_ns=now_ns)
+    return hold._replace(stage=Stage.LETTING_GO, beat_ns=None, let_go_ns=now_ns)
 
 
 def _unanswered(hold: Hold, event: Unanswered) -> Hold:
-    hold = replace(hold, frame=b"", unanswered=hold.unanswered + 1)
+    hold = hold._replace(frame=b"", unanswered=hold.unanswered + 1)
     if hold.stage is not Stage.LETTING_GO and hold.unanswered >= SEEN_TWICE:
         return _ended(
             hold, event.at_ns, "no_answer", f"{hold.unanswered} requests in a row without a reply: {event.why}"
@@ -197,16 +196,16 @@ def _unanswered(hold: Hold, event: Unanswered) -> Hold:
 
 def _answered(hold: Hold, event: Answered) -> Hold:
     flashed = hold.frame != read_contact(hold.plan.contact)
-    hold = replace(hold, frame=b"", unanswered=0)
+    hold = hold._replace(frame=b"", unanswered=0)
     if flashed:
         stage = Stage.HELD if hold.stage is Stage.READY else hold.stage
-        return replace(hold, stage=stage, kept_ns=hold.sent_ns)
+        return hold._replace(stage=stage, kept_ns=hold.sent_ns)
     is_closed = closed(hold.plan.contact, event.reply)
     if hold.stage is Stage.LETTING_GO:
-        return hold if is_closed else replace(hold, stage=Stage.OPEN, opened_ns=event.at_ns)
+        return hold if is_closed else hold._replace(stage=Stage.OPEN, opened_ns=event.at_ns)
     if is_closed:
-        return replace(hold, contradictions=0, seen_ns=event.at_ns)
-    hold = replace(hold, contradictions=hold.contradictions + 1)
+        return hold._replace(contradictions=0, seen_ns=event.at_ns)
+    hold = hold._replace(contradictions=hold.contradictions + 1)
     if hold.contradictions < SEEN_TWICE:
         return hold
     what = "the contact is open although every flash-on was taken"
@@ -216,25 +215,24 @@ def _answered(hold: Hold, event: Answered) -> Hold:
 def _next(hold: Hold, now_ns: int) -> tuple[Hold, bytes]:
     """What is to be sent now, or when it is to be asked again."""
     if hold.frame or hold.stage is Stage.OPEN or (hold.stage is Stage.READY and hold.beat_ns is None):
-        return replace(hold, wake_ns=0), b""
+        return hold._replace(wake_ns=0) if hold.wake_ns else hold, b""
     if hold.stage is Stage.LETTING_GO:
         return _watch_it_open(hold, now_ns)
     if hold.unanswered and hold.flashed_ns == hold.sent_ns:
         return _look(hold, now_ns)  # a late echo must not be taken for that of the next flash-on
     if hold.beat_ns is not None:
-        fresh = now_ns - hold.beat_ns <= hold.plan.reply_ns
-        hold = replace(hold, beat_ns=None)
-        if fresh:
+        if now_ns - hold.beat_ns <= hold.plan.reply_ns:
             frame = flash_on(hold.plan.contact, hold.plan.tenths)
-            return replace(hold, frame=frame, sent_ns=now_ns, flashed_ns=now_ns, wake_ns=0), frame
+            return hold._replace(beat_ns=None, frame=frame, sent_ns=now_ns, flashed_ns=now_ns, wake_ns=0), frame
+        hold = hold._replace(beat_ns=None)
     if hold.stage is Stage.READY:
-        return replace(hold, wake_ns=0), b""
+        return hold._replace(wake_ns=0), b""
     every_ns = LOOK_EVERY_NS if hold.contradictions or not hold.seen_ns else hold.plan.look_ns
     if now_ns >= hold.looked_ns + every_ns:
         return _look(hold, now_ns)
     # One more than what it keeps: that is when it has lapsed.
     wake_ns = min(hold.looked_ns + every_ns, hold.kept_ns + hold.plan.keeps_ns + 1)
-    return replace(hold, wake_ns=wake_ns), b""
+    return hold._replace(wake_ns=wake_ns), b""
 
 
 def _watch_it_open(hold: Hold, now_ns: int) -> tuple[Hold, bytes]:
@@ -246,19 +244,19 @@ def _watch_it_open(hold: Hold, now_ns: int) -> tuple[Hold, bytes]:
             f"flash-on, where it is open after {_ms(hold.plan.opens_ns)} at the latest",
             "Switch the generator off at its mains. Check, and if in doubt replace, the relay.",
         )
-        return replace(hold, stage=Stage.NOT_OPEN, fault=fault, wake_ns=0), b""
+        return hold._replace(stage=Stage.NOT_OPEN, fault=fault, wake_ns=0), b""
     if now_ns >= hold.looked_ns + LOOK_OPENING_NS:
         return _look(hold, now_ns)
-    return replace(hold, wake_ns=hold.looked_ns + LOOK_OPENING_NS), b""
+    return hold._replace(wake_ns=hold.looked_ns + LOOK_OPENING_NS), b""
 
 
 def _look(hold: Hold, now_ns: int) -> tuple[Hold, bytes]:
     frame = read_contact(hold.plan.contact)
-    return replace(hold, frame=frame, sent_ns=now_ns, looked_ns=now_ns, wake_ns=0), frame
+    return hold._replace(frame=frame, sent_ns=now_ns, looked_ns=now_ns, wake_ns=0), frame
 
 
 def _ended(hold: Hold, now_ns: int, code: str, what: str, remedy: str = "") -> Hold:
-    return replace(_letting_go(hold, now_ns), fault=RelayFault(code, what, remedy))
+    return _letting_go(hold, now_ns)._replace(fault=RelayFault(code, what, remedy))
 
 
 def _ms(time_ns: int) -> str:
