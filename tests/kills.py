@@ -7,10 +7,11 @@ replaces is imported when it is applied, and before anything else that the test 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from tests import kill_deeds as deeds
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,11 +70,6 @@ def nothing(*_arguments: Any, **_named: Any) -> None:
     """Does nothing, whatever it is asked."""
 
 
-def yes(*_arguments: Any, **_named: Any) -> bool:
-    """Holds always."""
-    return True
-
-
 def no(*_arguments: Any, **_named: Any) -> bool:
     """Holds never."""
     return False
@@ -81,152 +77,6 @@ def no(*_arguments: Any, **_named: Any) -> bool:
 
 async def nothing_later(*_arguments: Any, **_named: Any) -> None:
     """Does nothing, and may be awaited."""
-
-
-def _passes_the_unknown(check: Any) -> Any:
-    def passing(gate: Any, pdu: bytes, intent: Any, **named: Any) -> Any:
-        from rfctl.errors import RefusedError
-        from rfctl.link.write_table import Classified
-
-        try:
-            gate.table.classify(pdu)
-        except RefusedError:
-            return Classified(intent, ())
-        return check(gate, pdu, intent, **named)
-
-    return passing
-
-
-def _whatever_its_number(on_reply: Any) -> Any:
-    def taking(link: Any, reply: Any) -> None:
-        expected = link._expected
-        on_reply(link, reply._replace(transaction=expected.transaction) if expected else reply)
-
-    return taking
-
-
-def _once(send_offs: Any) -> Any:
-    def sending(link: Any) -> Any:
-        link._offs = link._offs[:1]
-        return send_offs(link)
-
-    return sending
-
-
-def _at_once_durable() -> None:
-    from rfctl.kernel.events import Durable
-    from rfctl.station.procedure import Procedure
-
-    def make_durable(procedure: Any, intent: int) -> None:
-        procedure._inbox.append(Durable(procedure._clock.monotonic_ns(), intent))
-
-    Procedure._make_durable = make_durable  # type: ignore[method-assign]
-
-
-def _lets_not_a_number_pass(judge: Any) -> Any:
-    def judging(*arguments: Any) -> Any:
-        return [trip for trip in judge(*arguments) if trip.measured == trip.measured]
-
-    return judging
-
-
-def _without_figures(site_result: Any) -> Any:
-    return lambda channel, reason: site_result(channel._replace(figures=None), reason)
-
-
-def _without_the_first_off(begin: Any) -> Any:
-    def beginning(*arguments: Any) -> Any:
-        state, effects = begin(*arguments)
-        return state, effects[1:]
-
-    return beginning
-
-
-def _renewing_always(step: Any) -> Any:
-    def stepping(*arguments: Any) -> Any:
-        from rfctl.kernel.effects import Renew
-
-        state, effects = step(*arguments)
-        return state, (*effects, Renew())
-
-    return stepping
-
-
-def _past_every_problem(to_the_end: Any) -> Any:
-    def walking(walk: Any) -> None:
-        from rfctl_verify.problem import Problem
-
-        with suppress(Problem):
-            to_the_end(walk)
-
-    return walking
-
-
-def _plans_without_limits() -> None:
-    from rfctl.model.strict_toml import Strict
-    from rfctl.station import plan_file
-
-    for section in list(vars(plan_file).values()):
-        if isinstance(section, type) and issubclass(section, Strict):
-            for value in section.model_fields.values():
-                value.metadata.clear()
-            section.model_rebuild(force=True)
-
-
-def _guard(*names: str) -> Callable[[], None]:
-    """Conditions of the transition table that hold always."""
-
-    def remove() -> None:
-        from rfctl.kernel import guards, stimulation_guards, transitions
-
-        owners = [guards if hasattr(guards, name) else stimulation_guards for name in names]
-        conditions = [getattr(owner, name) for owner, name in zip(owners, names, strict=True)]
-        table = transitions.BY_PHASE_AND_TRIGGER
-        for key, rows in table.items():
-            table[key] = tuple(row._replace(guard=yes) if row.guard in conditions else row for row in rows)
-        for owner, name in zip(owners, names, strict=True):
-            setattr(owner, name, yes)
-
-    return remove
-
-
-def _subscribing(publish_all: Any) -> Any:
-    async def publishing(publisher: Any, client: Any) -> None:
-        await client.subscribe("rfctl/#")
-        await publish_all(publisher, client)
-
-    return publishing
-
-
-def _everything_retained() -> None:
-    from rfctl.telemetry import classes
-
-    classes.RETAINED = frozenset(classes.Class)
-
-
-def _waiting_for_the_broker(watch: Any) -> Any:
-    def watching(publishing: Any, *arguments: Any) -> None:
-        if publishing._publisher is not None:
-            publishing._clock._loop._timeline.now_ns += 400_000_000
-        watch(publishing, *arguments)
-
-    return watching
-
-
-def _as_a_stranger(open_connection: Any) -> Any:
-    async def opening(connection: Any, **named: Any) -> None:
-        connection._known = None
-        await open_connection(connection, **named)
-
-    return opening
-
-
-def _after_the_disk(handle: Any) -> Any:
-    async def handling(procedure: Any, event: Any) -> None:
-        await procedure._record.durable()
-        await handle(procedure, event)
-
-    return handling
 
 
 LINK, GATE, KERNEL = "rfctl.link.link:Link.", "rfctl.link.gate:Gate.", "rfctl.kernel."
@@ -243,9 +93,14 @@ FAULTS, PROCEDURE, ENDINGS = (
     "tests/unit/kernel/test_endings.py::",
 )
 
+SET_OTHERWISE = DRIVER + "test_a_stimulator_that_is_set_otherwise_is_not_turned_on"
+BEFORE = "tests/safety/test_before_energy.py::"
+REFUSED_MODE = BEFORE + "test_a_plan_of_a_mode_without_interlocks_is_refused"
+LETS_GO = "tests/unit/guard/test_guard_step.py::test_it_lets_go_for_good_and_the_contact_opens_within_500_ms"
+
 KILLS: dict[str, Kill] = {
     "gate.default-deny": Kill(
-        around(GATE + "check", _passes_the_unknown), ACROSS + "test_a_write_that_the_table_does_not_classify"
+        around(GATE + "check", deeds.passes_the_unknown), ACROSS + "test_a_write_that_the_table_does_not_classify"
     ),
     "gate.kind": Kill(
         instead(GATE + "_judge_energising", nothing),
@@ -257,7 +112,7 @@ KILLS: dict[str, Kill] = {
         ACROSS + "test_energising_after_the_permit_expired",
     ),
     "link.own-reply": Kill(
-        around(LINK + "_on_reply", _whatever_its_number),
+        around(LINK + "_on_reply", deeds.whatever_its_number),
         TALK + "test_a_late_reply_is_never_the_answer_to_a_newer_request",
     ),
     "link.faulted-replies": Kill(
@@ -284,11 +139,12 @@ KILLS: dict[str, Kill] = {
         "tests/system/test_bad_input.py::test_a_second_start_of_a_running_station_is_refused_and_disturbs_nothing",
     ),
     "start.off-first": Kill(
-        around(KERNEL + "step:_begin", _without_the_first_off),
+        around(KERNEL + "step:_begin", deeds.without_the_first_off),
         PROCEDURE + "test_first_act_is_off_whatever_happens_first",
     ),
     "off.total": Kill(
-        around(LINK + "_send_offs", _once), OFF + "test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number"
+        around(LINK + "_send_offs", deeds.once),
+        OFF + "test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number",
     ),
     "off.measured": Kill(
         instead(KERNEL + "step:has_output", no),
@@ -310,22 +166,22 @@ KILLS: dict[str, Kill] = {
         "tests/virtual/test_stop_line.py::test_each_off_frame_crosses_the_line_twice_while_the_loop_hangs",
     ),
     "record.intent-first": Kill(
-        _at_once_durable, "tests/system/test_demo.py::test_no_output_comes_on_before_its_intent_is_on_disk"
+        deeds.at_once_durable, "tests/system/test_demo.py::test_no_output_comes_on_before_its_intent_is_on_disk"
     ),
     "record.failure": Kill(
         instead("rfctl.station.procedure:Procedure._keep_record", nothing),
         "tests/faults/test_record_virtual.py::test_a_disk_that_fills_in_hold_ends_the_lesion",
     ),
     "values.not-a-number": Kill(
-        around(KERNEL + "step:judge_channel", _lets_not_a_number_pass),
+        around(KERNEL + "step:judge_channel", deeds.lets_not_a_number_pass),
         "tests/unit/kernel/test_limits.py::test_not_a_number_acts_like_a_value_beyond",
     ),
     "plan.limits": Kill(
-        _plans_without_limits,
+        deeds.plans_without_limits,
         "tests/unit/station/test_plan_file.py::test_a_value_that_is_refused_is_named_with_its_bound",
     ),
     "procedure.partial-dose": Kill(
-        around(KERNEL + "step:site_result", _without_figures),
+        around(KERNEL + "step:site_result", deeds.without_figures),
         ENDINGS + "test_what_was_delivered_before_a_stop_is_kept",
     ),
     "procedure.remove-below": Kill(
@@ -333,7 +189,7 @@ KILLS: dict[str, Kill] = {
         PROCEDURE + "test_the_second_site_begins_when_the_first_is_cool",
     ),
     "arm.token": Kill(
-        _guard("token_valid"),
+        deeds.guards_hold("token_valid"),
         PROCEDURE + "test_a_start_in_the_moment_in_which_the_token_expires_fires_nothing",
     ),
     "stimulation.steps": Kill(
@@ -341,11 +197,11 @@ KILLS: dict[str, Kill] = {
         PROCEDURE + "test_amplitude_rises_from_zero_in_steps_of_a_tenth_no_faster_than_half_a_volt_a_second",
     ),
     "lease.by-decision": Kill(
-        around(KERNEL + "step:_sampled", _renewing_always),
+        around(KERNEL + "step:_sampled", deeds.renewing_always),
         PROCEDURE + "test_the_lease_is_renewed_only_by_a_decision_that_found_nothing",
     ),
     "off.gap": Kill(
-        _guard("output_is_off_and_nobody_asked", "off_and_threshold_met"),
+        deeds.guards_hold("output_is_off_and_nobody_asked", "off_and_threshold_met"),
         CONTROLS + "test_nothing_follows_a_stimulation_before_its_output_was_measured_off",
     ),
     "stop.emergency": Kill(
@@ -357,14 +213,14 @@ KILLS: dict[str, Kill] = {
         CONTROLS + "test_a_wall_clock_that_is_set_changes_no_decision_and_is_in_the_record",
     ),
     "telemetry.no-commands": Kill(
-        around("rfctl.telemetry.publisher:Publisher._publish_all", _subscribing),
+        around("rfctl.telemetry.publisher:Publisher._publish_all", deeds.subscribing),
         CONTROLS + "test_nothing_that_is_published_reaches_the_station",
     ),
     "telemetry.dated": Kill(
-        _everything_retained, "tests/virtual/test_telemetry_sessions.py::test_a_session_arrives_whole"
+        deeds.everything_retained, "tests/virtual/test_telemetry_sessions.py::test_a_session_arrives_whole"
     ),
     "telemetry.bounded": Kill(
-        around("rfctl.station.publishing:Publishing.watch", _waiting_for_the_broker),
+        around("rfctl.station.publishing:Publishing.watch", deeds.waiting_for_the_broker),
         "tests/virtual/test_telemetry_sessions.py::test_a_broker_that_does_nothing_changes_nothing",
     ),
     "answers.load-only": Kill(
@@ -376,7 +232,7 @@ KILLS: dict[str, Kill] = {
         "tests/faults/test_record_virtual.py::test_the_next_start_tells_of_a_record_that_was_not_sealed",
     ),
     "start.off-after-reconnect": Kill(
-        around("rfctl.station.connection:Connection.open", _as_a_stranger),
+        around("rfctl.station.connection:Connection.open", deeds.as_a_stranger),
         FAULTS + "test_off_is_the_first_thing_that_a_generator_hears_after_a_cut",
     ),
     "stimulation.zero-first": Kill(
@@ -384,16 +240,66 @@ KILLS: dict[str, Kill] = {
         DRIVER + "test_stimulation_does_not_start_while_an_amplitude_stands",
     ),
     "record.never-awaited": Kill(
-        around("rfctl.station.procedure:Procedure._handle", _after_the_disk),
+        around("rfctl.station.procedure:Procedure._handle", deeds.after_the_disk),
         "tests/faults/test_record_virtual.py::test_a_disk_that_takes_five_seconds_delays_no_shut_off",
     ),
-    "procedure.order": Kill(_guard("started"), PROCEDURE + "test_arm_and_fire_are_two_acts"),
+    "procedure.order": Kill(deeds.guards_hold("started"), PROCEDURE + "test_arm_and_fire_are_two_acts"),
     "view.age": Kill(
         instead("rfctl.cli.view.frame:STALE_MS", 10**9),
         "tests/unit/view/test_frame.py::test_the_data_turn_stale_by_the_clock_of_the_view_alone",
     ),
     "record.tamper-evident": Kill(
-        around("rfctl_verify.verify:Walk.to_the_end", _past_every_problem),
+        around("rfctl_verify.verify:Walk.to_the_end", deeds.past_every_problem),
         "tests/unit/verify/test_log.py::test_the_first_record_that_was_changed_is_named",
+    ),
+    "procedure.check-first": Kill(
+        instead(KERNEL + "step:make_void", lambda state, *_arguments, **_named: (state, ())),
+        "tests/unit/kernel/test_stimulation_result.py::test_each_way_blocks_the_lesion_and_asks_for_a_check",
+    ),
+    "stimulation.mode": Kill(instead("rfctl_modbus.access:Access.compare", nothing_later), SET_OTHERWISE),
+    "stimulation.unit": Kill(instead("rfctl_modbus.access:Access.compare", nothing_later), SET_OTHERWISE),
+    "mode.cooled": Kill(instead(KERNEL + "rows_later:MODES", frozenset()), REFUSED_MODE + "[cooled]"),
+    "mode.pulsed": Kill(instead(KERNEL + "rows_later:MODES", frozenset()), REFUSED_MODE + "[pulsed]"),
+    "calibration.due": Kill(
+        instead("rfctl.station.calibration:require", nothing),
+        BEFORE + "test_with_a_calibration_that_ran_out_nothing_is_energised",
+    ),
+    "station.isolation": Kill(
+        instead("rfctl.station.station_file:Station.patient", property(no)),
+        BEFORE + "test_tissue_on_a_device_needs_a_stated_isolation",
+    ),
+    "station.layers": Kill(
+        instead("rfctl.station.station_file:require_layers", nothing),
+        "tests/system/test_bad_input.py::test_tissue_on_a_device_is_refused_without_relay_and_guard",
+    ),
+    "alarm.start-test": Kill(
+        instead("rfctl.cli.alarm_test:require_heard", nothing),
+        BEFORE + "test_a_start_on_a_patient_asks_whether_the_alarm_is_heard",
+    ),
+    "alarm.silence": Kill(
+        around("rfctl.station.alarm_panel:AlarmPanel.shown", deeds.only_those_that_sound),
+        "tests/unit/station/test_alarm_panel.py::test_acknowledging_silences_for_the_time_of_the_priority_and_resets_nothing",
+    ),
+    "guard.watched": Kill(
+        instead(KERNEL + "step:must_wait", no),
+        "tests/unit/kernel/test_enable_loop.py::test_a_durable_intent_waits_until_the_contact_is_read_closed",
+    ),
+    "guard.own-read": Kill(instead("rfctl.guard.step:_beyond", nothing), LETS_GO),
+    "guard.station": Kill(around("rfctl.guard.step:_decoded", deeds.taking_a_sample_for_a_decision), LETS_GO),
+    "relay.proof": Kill(
+        around("rfctl.guard.step:_proved", deeds.trusting),
+        "tests/unit/guard/test_guard_step.py::test_a_relay_that_is_not_fit_is_refused_at_the_start",
+    ),
+    "latch.reset": Kill(
+        instead("rfctl.station.latches:require_none", nothing),
+        "tests/virtual/test_reset.py::test_a_trip_is_left_only_by_its_class_and_every_attempt_is_recorded",
+    ),
+    "plan.pads": Kill(
+        instead("rfctl.station.plan_check:require_cool_pads", nothing),
+        "tests/faults/test_supervision_virtual.py::test_four_18_g_are_refused_before_anything_is_energised",
+    ),
+    "plan.medium": Kill(
+        instead("rfctl.station.plan_check:require_medium", nothing),
+        "tests/unit/station/test_plan_check.py::test_a_station_of_another_medium_is_refused",
     ),
 }

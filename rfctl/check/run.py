@@ -18,7 +18,7 @@ from rfctl.model.capability import Capability
 from rfctl.record import epochs
 from rfctl.record.opening import ThrowAway
 from rfctl.record.writer import RecordWriter
-from rfctl.station import registry
+from rfctl.station import calibration, registry
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection, TooSlow
 from rfctl.station.signals import StopSignals
@@ -101,6 +101,7 @@ async def _run(
     if energise:
         require_layers(station)
         require_accounts(station)
+        calibration.require(station, clock.utc(), out)
     findings = Findings(profile.path)
     record = None
     with at_the_bedside(station.state_folder, clock):

@@ -42,12 +42,15 @@ def run(
 
     Where a service runs the station, the procedure runs there, and this terminal holds the control right.
 
+    On a device in tissue the alarm's test tone sounds first, and has to be confirmed.
+
     Where the station has accounts, the operator proves the name by a password before anything happens. STOP needs none.
 
     The space bar, SIGINT, SIGTERM and closing the terminal turn everything off at once.
 
     Example: rfctl run --station demo --plan short --answers short-answers --fast
     """
+    from rfctl.cli.alarm_test import require_heard
     from rfctl.cli.launch import arrange_watching, launch, show
     from rfctl.cli.login import asked_password, began, log_in
     from rfctl.errors import ConfigError
@@ -68,6 +71,8 @@ def run(
         )
     if answers_name is not None:
         answers.require_nobody(station)
+    else:
+        require_heard(station)
     plan = plan_file.load(plan_name)
     operator_name = operator_name or getpass.getuser()
     station_file.require_accounts(station)

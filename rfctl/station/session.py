@@ -24,7 +24,7 @@ from rfctl.record import pointer
 from rfctl.record.boot import boot_id
 from rfctl.record.setup import members_of
 from rfctl.record.writer import RecordWriter
-from rfctl.station import latches, logbook, plan_check, registry, summary
+from rfctl.station import calibration, latches, logbook, plan_check, registry, summary
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
@@ -223,7 +223,7 @@ async def _procedure(
         stack.callback(connection.close)
         connection.bus = bus_of(order.station, order.profile, record, clock)
         await connection.open()
-        setup = _setup(order, connection)
+        setup = _setup(order, connection, clock)
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
@@ -264,10 +264,11 @@ def _keep_trace(connection: Connection, profile: AnyProfile, path: Path, address
         path.write_text(text_of(about, connection.traces), encoding="ascii")
 
 
-def _setup(order: Order, connection: Connection) -> Setup:
+def _setup(order: Order, connection: Connection, clock: Clock) -> Setup:
     identity = connection.identity
     if order.plan.sites:
         plan_check.require_station(order.plan, order.station, order.profile, where=order.plan.title)
+        calibration.require(order.station, clock.utc(), order.out)
     too_high = [site for site in order.plan.sites if site.channel > identity.channels]
     if too_high:
         raise ConfigError(

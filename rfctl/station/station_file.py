@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -37,6 +38,7 @@ class StationSection(strict_toml.Strict):
     medium: Medium
     real_time: bool = Field(default=False, strict=True)
     accounts: str | None = Field(default=None, min_length=1)
+    isolation: Literal["isolated adapter", "network isolator", "fibre"] | None = None
 
     @field_validator("medium", mode="before")
     @classmethod
@@ -119,6 +121,21 @@ class GuardSection(strict_toml.Strict):
     temperature_max_c: float = Field(default=TEMPERATURE_MAX_C, ge=40.0, le=TEMPERATURE_MAX_C)
 
 
+class CalibrationSection(strict_toml.Strict):
+    """``[calibration]``: of the generator, by its certificate."""
+
+    done: date
+    due: date
+
+    @field_validator("due")
+    @classmethod
+    def _due(cls, value: date, info: ValidationInfo) -> date:
+        done = info.data.get("done")
+        if done is not None and value <= done:
+            raise ValueError(f"due {value} is not after done {done}")
+        return value
+
+
 class RecordSection(strict_toml.Strict):
     """``[record]``."""
 
@@ -164,6 +181,7 @@ class StationFile(strict_toml.Strict):
     generator: GeneratorSection
     relay: RelaySection | None = None
     guard: GuardSection | None = None
+    calibration: CalibrationSection | None = None
     record: RecordSection = RecordSection()
     mqtt: MqttSection | None = None
 
@@ -192,6 +210,8 @@ class Station:
         real_time: The loop is to run before other programs, as in rfctl.station.real_time.
         relay: The interlock relay; None for none.
         guard: Holds it; there is either both or neither.
+        isolation: What isolates this computer from the generator's electrodes; None: not stated.
+        calibration: Of the generator; None: not stated.
         accounts: Who may do what, as in rfctl.accounts.accounts_file; None: nobody is asked (a simulator only).
     """
 
@@ -215,6 +235,8 @@ class Station:
     relay: RelaySection | None = None
     guard: GuardSection | None = None
     keys: Path | None = None
+    isolation: str | None = None
+    calibration: CalibrationSection | None = None
 
     @property
     def patient(self) -> bool:
@@ -274,6 +296,8 @@ def load(name_or_path: str) -> Station:
         accounts=(folder / file.station.accounts) if file.station.accounts else None,
         relay=file.relay,
         guard=file.guard,
+        isolation=file.station.isolation,
+        calibration=file.calibration,
     )
 
 
@@ -312,13 +336,20 @@ def require_layers(station: Station) -> None:
     """What the medium demands beside this software is there. Asked before anything may be energised, never by a stop.
 
     Raises:
-        ConfigError: Tissue on a device without relay and guard.
+        ConfigError: Tissue on a device without relay and guard, or without a stated isolation.
     """
     if station.patient and station.guard is None:
         raise ConfigError(
             "station.medium is 'tissue' on a device: an interlock relay and a guard are mandatory there",
             where=station.id,
             remedy="Add [relay] and [guard]: docs/guard.md. Or use medium = 'phantom' or 'load'.",
+        )
+    if station.patient and station.isolation is None:
+        raise ConfigError(
+            "station.medium is 'tissue' on a device, and station.isolation is missing: a mains-earthed computer on the "
+            "port of patient equipment can carry leakage current to a patient",
+            where=station.id,
+            remedy="Isolate the line, and state how: isolation = 'isolated adapter', 'network isolator' or 'fibre'.",
         )
 
 

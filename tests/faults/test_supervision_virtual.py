@@ -157,6 +157,7 @@ def test_four_18_g_that_heat_all_the_same_are_warned_of_and_all_turned_off(
     assert off_s <= POLL_S
 
 
+@pytest.mark.requirement("plan.pads")
 def test_four_18_g_are_refused_before_anything_is_energised(tmp_path: Path) -> None:
     async def run() -> Result:
         async with station_bench(tmp_path, VirtualClock.running(), channels=4) as bench:

@@ -205,6 +205,7 @@ def test_scripted_answers_on_a_device_are_refused_but_on_a_test_load(
 
 
 @pytest.mark.parametrize("command", ["run", "serve"])
+@pytest.mark.requirement("station.layers")
 def test_tissue_on_a_device_is_refused_without_relay_and_guard(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:

@@ -197,6 +197,7 @@ def test_a_station_that_goes_on_after_it_was_stopped_ends_and_its_record_says_wh
     assert verdict_on(document["record"]).good
 
 
+@pytest.mark.requirement("guard.watched")
 def test_a_killed_guard_ends_the_procedure(cases: dict[str, Struck]) -> None:
     ended = cases["killed guard"].ended
     assert ended.exit_code == 4
@@ -207,6 +208,7 @@ def test_a_killed_guard_ends_the_procedure(cases: dict[str, Struck]) -> None:
     ("name", "says"),
     [("ignores", "this board ignores a flash-on while the contact is closed"), ("welded", "still closed")],
 )
+@pytest.mark.requirement("relay.proof")
 def test_a_relay_that_is_not_fit_is_refused_at_the_start(cases: dict[str, Struck], name: str, says: str) -> None:
     case = cases[name]
     assert case.ended.exit_code == 4

@@ -303,6 +303,39 @@ async def test_stimulation_does_not_start_while_an_amplitude_stands(clock: Clock
         assert write(16, b"\0\2") not in peer.writes
 
 
+@pytest.mark.parametrize(
+    ("register", "flips", "says"),
+    [
+        pytest.param(
+            18, 3, "mode of channel 1: wrote 1, read back 2", marks=pytest.mark.requirement("stimulation.unit")
+        ),
+        pytest.param(
+            18, 2, "mode of channel 1: wrote 1, read back 3", marks=pytest.mark.requirement("stimulation.mode")
+        ),
+        pytest.param(
+            27, 480, "stimulation_rate_hz of channel 1: wrote 50", marks=pytest.mark.requirement("stimulation.mode")
+        ),
+        pytest.param(28, 900, "stimulation_width_us of channel 1", marks=pytest.mark.requirement("stimulation.unit")),
+    ],
+)
+async def test_a_stimulator_that_is_set_otherwise_is_not_turned_on(
+    clock: Clock, register: int, flips: int, says: str
+) -> None:
+    async with driven(clock) as (driver, peer, link):
+        permit(link, clock, PermitKind.STIMULATION)
+
+        def flip(request: Request) -> list[bytes]:
+            answer = peer.reply(request.pdu)
+            if request.pdu[0] != 3:
+                peer.holding[register] = peer.holding.get(register, 0) ^ flips
+            return [frame(request, answer)]
+
+        peer.answer = flip
+        with pytest.raises(ReadBackMismatch, match=says):
+            await driver.start_stimulation(1, VOLTS)
+        assert write(16, b"\0\2") not in peer.writes
+
+
 async def test_without_a_permit_the_driver_energises_nothing(clock: Clock) -> None:
     async with driven(clock) as (driver, peer, _):
         await driver.configure_lesion(1, LESION)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rfctl.accounts.roles import Person, Role
 from rfctl.clock import NS_PER_S
 from rfctl.errors import EXIT_DONE, EXIT_STOPPED
@@ -63,6 +65,7 @@ def lacks(outcome: Outcome) -> set[str]:
     return {demand.name for _, demands in outcome.refused for demand in demands}
 
 
+@pytest.mark.requirement("latch.reset")
 async def test_a_trip_is_left_only_by_its_class_and_every_attempt_is_recorded(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         standing = await trip(bench, "impedance", channel=1, ohm=5000.0)
@@ -101,6 +104,7 @@ async def test_a_trip_is_left_only_by_its_class_and_every_attempt_is_recorded(tm
         assert (await bench.begin(ordered(bench))).exit_code == EXIT_DONE
 
 
+@pytest.mark.requirement("latch.reset")
 async def test_after_heat_an_r3_takes_imaging_and_the_same_impedance(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         standing = await trip(bench, "thermocouple_open", channel=1)
@@ -118,6 +122,7 @@ async def test_after_heat_an_r3_takes_imaging_and_the_same_impedance(tmp_path: P
         assert said["physician"] == "Dr. Weber"
 
 
+@pytest.mark.requirement("latch.reset")
 async def test_an_r4_takes_a_second_person_and_what_was_changed(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         order = ordered(bench)

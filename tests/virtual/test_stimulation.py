@@ -115,6 +115,7 @@ WAYS = (
 
 
 @pytest.mark.parametrize(("phase", "fault", "parameters", "text"), WAYS, ids=lambda part: str(part)[:24])
+@pytest.mark.requirement("procedure.check-first")
 def test_a_result_that_became_void_blocks_the_lesion(
     tmp_path: Path, phase: Phase, fault: str, parameters: dict[str, Any], text: str
 ) -> None:

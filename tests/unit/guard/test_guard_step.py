@@ -83,6 +83,7 @@ def test_a_normal_lesion_is_held_throughout() -> None:
         (lambda bench: setattr(bench, "mute", True), "lapsed"),
     ],
 )
+@pytest.mark.requirement("guard.own-read", "guard.station")
 def test_it_lets_go_for_good_and_the_contact_opens_within_500_ms(spoil: Callable[[Bench], None], code: str) -> None:
     bench = Bench()
     bench.hold()
@@ -117,6 +118,7 @@ def test_it_lets_go_for_good_and_the_contact_opens_within_500_ms(spoil: Callable
         (HEATING, REST._replace(temperature_c=NOT_A_NUMBER)),  # nothing is wanted there, and no electrode either
     ],
 )
+@pytest.mark.requirement("guard.own-read")
 def test_just_within_its_limits_it_holds(seen: tuple[object, ...]) -> None:
     bench = Bench()
     bench.hold()
@@ -138,6 +140,7 @@ def test_one_odd_sample_of_three_is_none() -> None:
 
 
 @pytest.mark.parametrize(("within", "silent_ms"), [(True, 190), (False, 260)])
+@pytest.mark.requirement("guard.station")
 def test_a_station_may_be_late_but_not_for_long(within: bool, silent_ms: int) -> None:
     bench = Bench()
     bench.hold()
@@ -218,6 +221,7 @@ def test_a_station_that_hangs_up_while_it_holds_is_the_end_of_the_hold() -> None
         (lambda bench: setattr(bench, "retriggers", False), "unfit"),
     ],
 )
+@pytest.mark.requirement("relay.proof")
 def test_a_relay_that_is_not_fit_is_refused_at_the_start(spoil: Callable[[Bench], None], code: str) -> None:
     bench = Bench()
     spoil(bench)

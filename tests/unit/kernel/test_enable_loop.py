@@ -48,6 +48,7 @@ def test_with_the_loop_held_a_procedure_runs_as_without_a_guard(order: Setup | N
 
 
 @pytest.mark.parametrize("phase", INTENTS, ids=lambda phase: phase.name)
+@pytest.mark.requirement("guard.watched")
 def test_a_durable_intent_waits_until_the_contact_is_read_closed(phase: Phase) -> None:
     bench = guarded()
     hear(bench, closed=True)
@@ -101,6 +102,7 @@ def test_an_open_loop_is_as_it_should_be_where_nothing_is_wanted(phase: Phase) -
 
 
 @pytest.mark.parametrize(("age_ms", "acts"), [(300, False), (301, True)])
+@pytest.mark.requirement("guard.watched")
 def test_a_silent_guard_is_borne_up_to_the_limit(age_ms: int, acts: bool) -> None:
     bench = on(Phase.HOLD)
     heard_ns = bench.now_ns + 5 * 50 * MS - age_ms * MS

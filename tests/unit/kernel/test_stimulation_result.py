@@ -107,6 +107,7 @@ def brought(way: Way) -> Bench:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: f"{way.happens.__name__}-{way.code}")
+@pytest.mark.requirement("procedure.check-first")
 def test_each_way_blocks_the_lesion_and_asks_for_a_check(way: Way) -> None:
     bench = brought(way).reach(Phase.STIM_REQUIRED)
     assert bench.channel.stimulation.void_code == way.code
@@ -174,6 +175,7 @@ def test_after_anaesthetic_a_named_physician_takes_the_position_over_with_a_reas
 @pytest.mark.parametrize(
     ("reason", "physician"), [("", "Dr. Example"), ("short", "Dr. Example"), (REASON, ""), (REASON, " ")]
 )
+@pytest.mark.requirement("procedure.check-first")
 def test_without_reason_or_physician_it_stays_void(reason: str, physician: str) -> None:
     bench = required()
     bench.answer(Question.POSITION, Choice.CONFIRM, reason, physician)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from rfctl.kernel.alarms import PRESENTATIONS, Priority
 from rfctl.kernel.phase import Phase
 from rfctl.station.snapshot import Onlooker
@@ -37,6 +39,7 @@ def test_a_trip_stands_with_priority_colour_and_its_text_with_the_numbers() -> N
     assert alarm.silenced_s == 0.0
 
 
+@pytest.mark.requirement("alarm.silence")
 def test_acknowledging_silences_for_the_time_of_the_priority_and_resets_nothing() -> None:
     bench, onlooker = tripped()
     before = bench.state

@@ -97,6 +97,7 @@ def test_the_field_itself_draws_the_predicted_current_and_energy() -> None:
 # the check
 
 
+@pytest.mark.requirement("plan.pads")
 def test_four_18_g_on_one_pad_are_refused_with_the_number_and_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         plan_check.require_cool_pads(load(tmp_path, text()), where="plan.toml")
@@ -144,6 +145,7 @@ def station(tmp_path: Path, medium: str = "tissue") -> station_file.Station:
     return station_file.load(str(path))
 
 
+@pytest.mark.requirement("plan.medium")
 def test_a_station_of_another_medium_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"plan\.medium is 'tissue', station\.medium of s is 'phantom'"):
         plan_check.require_medium(load(tmp_path, text(1)), station(tmp_path, "phantom"), where="plan.toml")

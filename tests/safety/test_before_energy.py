@@ -1,0 +1,133 @@
+"""What a station has to state, and whoever decides has to confirm, before anything is energised."""
+
+from __future__ import annotations
+
+import io
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import pytest
+
+from rfctl.cli.main import main
+from rfctl.errors import EXIT_STOPPED, EXIT_USAGE, ConfigError, RefusedError
+from rfctl.station import calibration, station_file
+from tests.station_bench import plan_text, station_bench, station_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rfctl.clock import Clock
+    from rfctl.station.station_file import Station
+
+NOBODY = "tcp:127.0.0.1:1"
+CALIBRATION = "\n[calibration]\ndone = 2026-03-01\ndue = 2027-03-01\n"
+LAYERS = '\n[relay]\nlink = "rtu:/dev/null"\nhold_up_ms = 60\n\n[guard]\n'
+
+
+def device(folder: Path, *, medium: str = "load", more: str = "", isolation: str = "") -> Station:
+    text = station_text(NOBODY, backend="device", medium=medium) + more
+    if isolation:
+        text = text.replace("[station]\n", f'[station]\nisolation = "{isolation}"\n')
+    (folder / "station.toml").write_text(text, encoding="utf-8")
+    return station_file.load(str(folder / "station.toml"))
+
+
+@pytest.mark.requirement("calibration.due")
+@pytest.mark.parametrize(
+    ("now", "says"),
+    [
+        (
+            datetime(2026, 2, 28, 23, 59, tzinfo=UTC),
+            "dated 2026-03-01, in the future: today is 2026-02-28 by the clock",
+        ),
+        (datetime(2026, 3, 1, tzinfo=UTC), ""),
+        (datetime(2027, 3, 1, 23, 59, tzinfo=UTC), ""),
+        (datetime(2027, 3, 2, tzinfo=UTC), "ran out: due 2027-03-01, today is 2027-03-02 by the clock"),
+    ],
+)
+def test_a_calibration_holds_from_its_day_to_the_day_it_is_due(tmp_path: Path, now: datetime, says: str) -> None:
+    station = device(tmp_path, more=CALIBRATION)
+    if not says:
+        calibration.require(station, now, tmp_path)
+        return
+    with pytest.raises(RefusedError, match=says):
+        calibration.require(station, now, tmp_path)
+
+
+@pytest.mark.requirement("calibration.due")
+def test_a_clock_that_was_set_back_renews_no_calibration(tmp_path: Path) -> None:
+    station, now = device(tmp_path, more=CALIBRATION), datetime(2026, 6, 1, tzinfo=UTC)
+    for name in ("bench-20270301T120000Z-a1b2c3", "other-20270401T000000Z-a1b2c3", "bench-99999999T000000Z-a1b2c3"):
+        (tmp_path / name).mkdir()
+    calibration.require(station, now, tmp_path)
+    (tmp_path / "bench-20270302T000000Z-a1b2c3").mkdir()
+    with pytest.raises(RefusedError, match="by the record bench-20270302T000000Z-a1b2c3"):
+        calibration.require(station, now, tmp_path)
+
+
+@pytest.mark.requirement("calibration.due")
+def test_a_device_has_to_state_its_calibration_and_a_simulator_does_not(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\[calibration\] is missing"):
+        calibration.require(device(tmp_path), datetime(2026, 6, 1, tzinfo=UTC), tmp_path)
+    (tmp_path / "station.toml").write_text(station_text(NOBODY), encoding="utf-8")
+    simulated = station_file.load(str(tmp_path / "station.toml"))
+    calibration.require(simulated, datetime(2026, 6, 1, tzinfo=UTC), tmp_path)
+
+
+@pytest.mark.requirement("calibration.due")
+async def test_with_a_calibration_that_ran_out_nothing_is_energised(tmp_path: Path, clock: Clock) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        past = "\n[calibration]\ndone = 2001-03-01\ndue = 2002-03-01\n"
+        order = bench.order(station=station_text(bench.simulator.address) + past, plan=plan_text(hold_s=5))
+        result = await bench.begin(order)
+        assert not [event for event in bench.simulator.events if event.kind in {"rf_on", "stimulation_on"}]
+    assert (result.exit_code, result.document["outcome"]) == (EXIT_STOPPED, "refused")
+    assert "the calibration ran out: due 2002-03-01" in result.error
+
+
+def test_a_calibration_that_ends_before_it_begins_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="due 2026-01-01 is not after done 2026-03-01"):
+        device(tmp_path, more="\n[calibration]\ndone = 2026-03-01\ndue = 2026-01-01\n")
+
+
+@pytest.mark.requirement("station.isolation")
+def test_tissue_on_a_device_needs_a_stated_isolation(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"station\.isolation is missing: a mains-earthed computer"):
+        station_file.require_layers(device(tmp_path, medium="tissue", more=LAYERS))
+    station_file.require_layers(device(tmp_path, medium="tissue", more=LAYERS, isolation="fibre"))
+    station_file.require_layers(device(tmp_path, medium="phantom"))
+    with pytest.raises(ConfigError, match=r"station\.isolation"):
+        device(tmp_path, medium="tissue", more=LAYERS, isolation="none")
+
+
+@pytest.mark.requirement("alarm.start-test")
+@pytest.mark.parametrize(("typed", "heard"), [("n\n", False), ("", False), ("y\n", True)])
+def test_a_start_on_a_patient_asks_whether_the_alarm_is_heard(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str, heard: bool
+) -> None:
+    device(tmp_path, medium="tissue", more=LAYERS, isolation="fibre")
+    (tmp_path / "plan.toml").write_text(plan_text(), encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "--station", str(tmp_path / "station.toml"), "--plan", str(tmp_path / "plan.toml")])
+    told = capsys.readouterr().err
+    assert "\a" in told
+    assert "Did you hear it?" in told
+    # whoever has heard it gets as far as the next thing that is missing
+    assert ended.value.code == (EXIT_USAGE if heard else EXIT_STOPPED)
+    assert ("station.accounts is missing" if heard else "the test tone of the alarm was not heard") in told
+
+
+@pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=pytest.mark.requirement(f"mode.{mode}")) for mode in ("cooled", "pulsed")]
+)
+def test_a_plan_of_a_mode_without_interlocks_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str
+) -> None:
+    text = plan_text().replace("hold_s = 20", f'hold_s = 20, mode = "{mode}"')
+    assert mode in text
+    (tmp_path / "plan.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", "check", str(tmp_path / "plan.toml")])
+    assert ended.value.code == EXIT_USAGE
+    assert f"{mode} lesions are refused: this version has no interlocks" in capsys.readouterr().err
