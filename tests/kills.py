@@ -296,7 +296,7 @@ KILLS: dict[str, Kill] = {
     ),
     "plan.pads": Kill(
         instead("rfctl.station.plan_check:require_cool_pads", nothing),
-        "tests/faults/test_supervision_virtual.py::test_four_18_g_are_refused_before_anything_is_energised",
+        "tests/faults/test_four_on_one_pad.py::test_four_18_g_are_refused_before_anything_is_energised",
     ),
     "plan.medium": Kill(
         instead("rfctl.station.plan_check:require_medium", nothing),

@@ -56,6 +56,14 @@ motor = {{ use = "not used", reason = "bench" }}
 anaesthetic = {{ use = "not used", reason = "bench" }}
 lesion = {{ set_temperature_c = {set_temperature_c}, hold_s = {hold_s}, ramp_c_per_s = {ramp_c_per_s} }}
 """
+GUARD = """
+[relay]
+link = "{relay}"
+hold_up_ms = 0
+reply_ms = 50
+
+[guard]
+"""
 ANSWERS = """
 [answers]
 operator = "bench script"
@@ -127,6 +135,12 @@ class Bench:
     started: list[asyncio.Task[Result]] = field(default_factory=list)
     watch: Callable[[KernelState, tuple[Effect, ...]], None] | None = None
     _awaited: list[tuple[Callable[[KernelState], bool], asyncio.Future[None]]] = field(default_factory=list)
+
+    @property
+    def guard_text(self) -> str:
+        """Of a station file: relay and guard, where the generator's enable loop has such a board."""
+        relay = self.simulator.relay_address
+        return "" if relay is None else GUARD.format(relay=relay)
 
     def order(self, *, station: str | None = None, plan: str | None = None, script: str | None = None) -> session.Order:
         """What ``rfctl run`` would make of these files."""
@@ -217,11 +231,15 @@ async def station_bench(
     units: int = 1,
     setup: str = "tissue-37",
     tissue: str = "poles",
+    guarded: bool = False,
 ) -> AsyncIterator[Bench]:
     """Switch a generator on, in tissue that is quick to compute, and off again at the end. It never energised without
     an intent that was on the disk before, and replay decides the same.
     """
-    simulator = await start(clock, address=address, channels=channels, seed=1, units=units, setup=setup, tissue=tissue)
+    relay = "rtutcp:127.0.0.1:0" if guarded else None
+    simulator = await start(
+        clock, address=address, channels=channels, seed=1, units=units, setup=setup, tissue=tissue, relay=relay
+    )
     bench = Bench(folder, clock, simulator)
     with SYNCED.noting(clock):
         try:

@@ -11,7 +11,9 @@ faults of the catalogue (``rfctl sim faults``) the generator gets, when, and by 
 By default the fault comes 1 s into the hold of one lesion (18 G, 10 mm, 60 degC at 5 K/s, hold of 8 s), and the time
 is that to RF off at the output stage. ``at`` is another phase, None: wrong from before the session. ``ends`` is SAID
 where no output is on or none can be turned off, WARNED for a warning. ``full_s``: a cause that grows is beyond the
-row's limit only so long after it began. ``plan`` is passed to tests/station_bench.py; ``batch`` heats two channels.
+row's limit only so long after it began. ``plan`` is passed to tests/station_bench.py; ``sites`` more than one are
+heated together, each on a channel of its own. What goes wrong may also be a fault of the station
+(tests/faults/station_faults.py), such as a guard that hangs.
 
 Each entry is run twice through the whole station on a real socket, in virtual time: with the table as it is, and
 without the row, where the same check must fail. The numbers of a run are in build/interlock-times/, and ``make
@@ -25,8 +27,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from rfctl.clock import NS_PER_S
 from rfctl.kernel.phase import Phase
 from rfctl.model.electrode import find_electrode
+from rfctl.record.writer import CHECKPOINT_RF_NS
+from rfctl.station.answers import THINK_NS
 
 POLL_S = 0.05
 TWO_TRANSACTIONS_S = 0.05
@@ -51,7 +56,7 @@ class Since(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault of the catalogue, or with the name ``panel`` a deed of a person at the generator."""
+    """One fault of the catalogue, or one of tests/faults/station_faults.py."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -78,15 +83,17 @@ class Proof:
         since: What the time is counted from.
         full_s: So long after that the cause is beyond the row's limit; the time is counted from then.
         full_j: It is beyond when the output stage has delivered so much since RF on.
+        full_a2s: It is beyond when so much went into the dispersive electrode: the squared sum of all currents.
         ends: What it is counted to.
         plan: Of the procedure, where it is not the usual one.
         control: Who controls the temperature.
-        batch: Two channels heat together.
+        sites: So many are heated together.
         setup: Keys of the set-up, where it is not the usual one.
         medium: That the station file names.
         anaesthetic_s: Anaesthetic is planned, and so long a wait.
         told: Members of the kernel's set-up that another generator would have stated.
-        further: A second lesion is planned at the site.
+        further: A second lesion is planned at the first site.
+        guarded: A guard holds the generator's enable loop.
     """
 
     faults: tuple[Fault, ...]
@@ -97,13 +104,15 @@ class Proof:
     since: Since = Since.FAULT
     full_s: float = 0.0
     full_j: float | None = None
+    full_a2s: float | None = None
     ends: Ends = Ends.OFF
     plan: Mapping[str, Any] = field(default_factory=dict)
     control: str = "device"
-    batch: bool = False
+    sites: int = 1
     setup: str = ""
     medium: str = "tissue"
     further: bool = False
+    guarded: bool = False
     told: Mapping[str, Any] = field(default_factory=dict)
     anaesthetic_s: float = 0.0
 
@@ -141,9 +150,21 @@ def void(fault: Fault, phase: Phase, full_s: float = 0.0) -> Proof:
     )  # fmt: skip
 
 
+def on_one_pad(full_a2s: float, ends: Ends) -> Proof:
+    """Four electrodes that the plan check would have refused."""
+    return Proof(
+        Fault("pad_plan_not_checked", a2s=100.0), at=None, since=Since.FAULT, full_a2s=full_a2s, ends=ends, sites=4,
+        plan={"set_temperature_c": 80, "ramp_c_per_s": 4.3, "hold_s": 60}, limit_s=1.0, source="HZ-51, 1 s",
+    )  # fmt: skip
+
+
 BEYOND = "one poll and two transactions beyond the limit"
 USUAL_LESION = {"set_temperature_c": 80, "ramp_c_per_s": 4.3}
 LONG_LESION = {"hold_s": 40}
+MONITORED = "pad = { monitored = true, contact_ohm = 30.0 }"
+CHECKPOINT_RF_S = CHECKPOINT_RF_NS / NS_PER_S
+CHUNK_S = 1.0
+ANSWERED_S = THINK_NS / NS_PER_S
 COOL_LESION = {"set_temperature_c": 45, "hold_s": 170}
 _ELECTRODE = find_electrode(18, 10)
 COOL_LESION_J = 1.5 * (_ELECTRODE.power_cap_w * 8.0 / 5.0 + 2.0 * _ELECTRODE.hold_power_w * 8.0 / 43.0 * 170.0)
@@ -225,16 +246,16 @@ PROOFS: dict[str, Proof] = {
     ),
     "probe_duration": Proof(
         Fault("thermocouple_short", channel=1, ambient_c=37.0), at=None, since=Since.RF_ON, full_s=10.0,
-        plan={"gauge": 16, "tip_mm": 10}, batch=True, limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
+        plan={"gauge": 16, "tip_mm": 10}, sites=2, limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
     ),
     "cable_swap": Proof(
-        Fault("channels_swapped", with_channel=2), at=None, since=Since.RF_ON, batch=True, limit_s=10.0,
+        Fault("channels_swapped", with_channel=2), at=None, since=Since.RF_ON, sites=2, limit_s=10.0,
         source="cable swap: in the probe",
     ),
     "duration": Proof(
         Fault("power_over_limit", power_w=0.4, duration_s=6.0), Fault("wrong_power", factor=0.141, after_s=7.0),
         at=Phase.PROBE, for_s=0.0, since=Since.RF_ON, full_s=49.37,  # 1.02 x (4.5 + 40 + 8) + 1 less a probe of 4.95 s
-        limit_s=OVER_LIMIT_S + POLL_S, batch=True, source=BEYOND,
+        limit_s=OVER_LIMIT_S + POLL_S, sites=2, source=BEYOND,
     ),
     "generator_fault": Proof(
         Fault("panel", press="emergency_stop"), ends=Ends.SAID, limit_s=0.3, source="the generator was faster"
@@ -252,7 +273,7 @@ PROOFS: dict[str, Proof] = {
         Fault("electrode_not_seated", share=0.35), at=None, since=Since.RF_ON, plan=USUAL_LESION, limit_s=6.0,
         source="caught below 60 degC at the true tip",
     ),
-    "model_check_warning": Proof(
+    "model_check_pause": Proof(
         Fault("electrode_not_seated", share=0.65), at=None, since=Since.RF_ON, plan=USUAL_LESION, ends=Ends.WARNED,
         limit_s=8.0, source="as the trip",
     ),
@@ -317,29 +338,62 @@ PROOFS: dict[str, Proof] = {
     ),
     "impedance_above_reference": void(Fault("electrode_moved", factor=1.6, distance_mm=0.1), Phase.ARM_READY),
     "impedance_below_reference": void(Fault("electrode_moved", factor=0.5, distance_mm=0.1), Phase.ARM_READY),
+    "suspended": Proof(Fault("station_sleeps", s=5.0), limit_s=0.5, source="HZ-21, 500 ms"),
+    "cycle_overrun": Proof(Fault("station_hangs", s=0.25), limit_s=0.5, source="HZ-20, 500 ms"),
+    "cycle_overrun_warning": Proof(
+        Fault("station_hangs", s=0.12), ends=Ends.WARNED, limit_s=0.12 + OVER_LIMIT_S + POLL_S,
+        source="supervision: the cycle after it",
+    ),
+    "lease_late_warning": Proof(
+        Fault("no_reply", seconds=0.2), ends=Ends.WARNED, limit_s=0.15 + OVER_LIMIT_S + POLL_S,
+        source="lease, 150 ms, then one time-out",
+    ),
+    "refused_frames": Proof(Fault("wrong_count"), limit_s=0.3, source="HZ-19, 300 ms, when three have come"),
+    "record_backlog": Proof(
+        Fault("disk_hangs"), full_s=CHECKPOINT_RF_S + CHUNK_S, limit_s=1.0 + OVER_LIMIT_S,
+        source="HZ-35, 1 s, when the next checkpoint has met it, and then a chunk of readings is due",
+    ),
+    "clock_rate": Proof(
+        Fault("clock_rate", rate=1.05), plan={"hold_s": 20}, limit_s=10.0, source="HZ-24, 10 s"
+    ),
+    "pad_bad": Proof(
+        Fault("pad_loosening", ohm_per_s=0.1, firmware_blind=True), setup=MONITORED, limit_s=0.3, source="HZ-13, 300 ms"
+    ),
+    "pad_silent": Proof(
+        Fault("pad_not_told"), setup=MONITORED, limit_s=0.3 + OVER_LIMIT_S, source="supervision: 300 ms"
+    ),
+    "pad_rising": Proof(
+        Fault("pad_loosening", ohm_per_s=0.1, contact_ohm=120.0, firmware_blind=True), setup=MONITORED, limit_s=0.3,
+        source="HZ-13, 300 ms",
+    ),
+    "pad_heating": on_one_pad(30.0, Ends.OFF),
+    "pad_heating_warning": on_one_pad(24.0, Ends.WARNED),
+    "current": Proof(
+        Fault("impedance", ohm=5.0), limit_s=0.2, source="HZ-11, 200 ms"
+    ),
+    "power_mismatch": Proof(
+        Fault("meter_wrong", meter="voltage_v_rms", factor=1.5), limit_s=1.0, source="HZ-05, 1 s"
+    ),
+    "guard_silent": Proof(Fault("guard_hangs"), guarded=True, limit_s=0.5, source="HZ-45, 500 ms"),
+    "enable_loop_open": Proof(
+        Fault("guard_sees_open"), guarded=True, limit_s=0.5, source="guard and relay, 500 ms"
+    ),
+    "enable_loop_late": Proof(
+        Fault("guard_does_not_close"), guarded=True, at=Phase.ARM_READY, for_s=0.0, full_s=ANSWERED_S + 1.0,
+        ends=Ends.SAID, limit_s=OVER_LIMIT_S + POLL_S, source="guard and relay: 1 s after the intent",
+    ),
+    "arm_expired": Proof(
+        Fault("word_comes_late", to="start", s=6.0), at=Phase.ARMED, for_s=0.0, full_s=4.5, ends=Ends.WARNED,
+        limit_s=OVER_LIMIT_S, source="arm: 4.5 s",
+    ),
+    "mode_wrong": Proof(Fault("mode_changed"), limit_s=0.3, source="HZ-25, 300 ms"),
+    "idle_slope": Proof(
+        Fault("channels_swapped", with_channel=2), at=Phase.MOVE, for_s=0.0, since=Since.RF_ON, sites=2, further=True,
+        limit_s=3.0, source="cable swap: 1 s of RF, the slope of 1 s, 200 ms, and a ramp that begins softly",
+    ),
+    "stimulation_result_expired": Proof(
+        Fault("word_comes_late", to="arm", s=300.0), at=Phase.ANAESTHETIC_NEXT, for_s=0.0, full_s=300.0,
+        plan={"sensory": "required"}, anaesthetic_s=60, ends=Ends.WARNED, limit_s=OVER_LIMIT_S,
+        source="stimulation result: 5 min as planned, before RF",
+    ),
 }  # fmt: skip
-
-ELSEWHERE = {
-    "suspended": "tests/faults/test_supervision_virtual.py",
-    "cycle_overrun": "tests/faults/test_supervision_virtual.py",
-    "refused_frames": "tests/faults/test_supervision_virtual.py",
-    "clock_rate": "tests/faults/test_supervision_virtual.py",
-    "pad_bad": "tests/faults/test_supervision_virtual.py",
-    "pad_silent": "tests/faults/test_supervision_virtual.py",
-    "pad_rising": "tests/faults/test_supervision_virtual.py",
-    "pad_heating": "tests/faults/test_supervision_virtual.py",
-    "cycle_overrun_warning": "tests/unit/kernel/test_supervision.py",
-    "record_backlog": "tests/unit/kernel/test_supervision.py",
-    "lease_late_warning": "tests/unit/kernel/test_supervision.py",
-    "pad_heating_warning": "tests/unit/kernel/test_supervision.py",
-    "current": "tests/faults/test_mid_hold_virtual.py",
-    "power_mismatch": "tests/faults/test_mid_hold_virtual.py",
-    "guard_silent": "tests/unit/kernel/test_enable_loop.py",
-    "enable_loop_open": "tests/unit/kernel/test_enable_loop.py",
-    "enable_loop_late": "tests/unit/kernel/test_enable_loop.py",
-    "arm_expired": "tests/unit/kernel/supervision_cases.py",
-    "mode_wrong": "tests/unit/kernel/supervision_cases.py",
-    "idle_slope": "tests/unit/kernel/supervision_cases.py",
-    "stimulation_result_expired": "tests/unit/kernel/test_limits.py",
-}
-"""Rows whose cause is not the generator of one lesion, and the tests that show them instead."""

@@ -10,7 +10,7 @@ import json
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from unittest.mock import patch
 
 import pytest
@@ -21,7 +21,8 @@ from rfctl.kernel.limits import ROWS, Row
 from rfctl.kernel.state import Setup
 from rfctl.station import session
 from rfctl.virtual import VirtualClock, run_virtual
-from tests.faults.proofs import ELSEWHERE, PROOFS, Ends, Fault, Proof, Since
+from tests.faults.proofs import PROOFS, Ends, Proof, Since
+from tests.faults.station_faults import OF_THE_STATION
 from tests.station_bench import Bench, answers_text, plan_text, station_bench, station_text
 from tests.unit.kernel.test_limits import CASES
 
@@ -34,10 +35,10 @@ if TYPE_CHECKING:
 
 CARRIED_OUT_S = 0.001  # virtual: whatever the decision asked for is on the generator
 LOOK_S = 0.01
+BEHIND_S = 10.0
 GIVE_UP_S = 400.0
 """A session that has not ended so long after the fault, or its begin, does not end by it."""
 LESION_1 = {"set_temperature_c": 60, "ramp_c_per_s": 5.0, "hold_s": 8}
-BATCH_ANSWERS = f'{answers_text()}\n[[site]]\nname = "bench 2"\n'
 NO_ANAESTHETIC = 'anaesthetic = { use = "not used", reason = "bench" }'
 ANAESTHETIC = 'result_valid_min = 5\nanaesthetic = {{ agent = "lidocaine 2 %", volume_ml = 0.5, wait_s = {wait_s} }}'
 FURTHER = """
@@ -67,11 +68,20 @@ class Struck(NamedTuple):
     edge: tuple[float, float] | None
 
 
-def batch_text(plan: str) -> str:
-    """The same site on two channels, heated together."""
-    head, site = plan.split("[[site]]")
-    second = site.replace('"bench"\nchannel = 1', '"bench 2"\nchannel = 2')
-    return f"{head}[[site]]{site}[[site]]{second}".replace("[plan]\n", '[plan]\norder = "batch"\n')
+def plan_of(proof: Proof) -> str:
+    """The plan, with the same site on as many channels as are heated together."""
+    plan = plan_text(**{**LESION_1, **proof.plan})
+    if proof.anaesthetic_s:
+        plan = plan.replace(NO_ANAESTHETIC, ANAESTHETIC.format(wait_s=proof.anaesthetic_s))
+    order = "batch" if proof.sites > 1 else "site by site"
+    head, site = plan.replace("[plan]\n", f'[plan]\nmedium = "{proof.medium}"\norder = "{order}"\n').split("[[site]]")
+    others = [site.replace('"bench"\nchannel = 1', f'"bench {n}"\nchannel = {n}') for n in range(2, proof.sites + 1)]
+    return "[[site]]".join([head, site + FURTHER * proof.further, *others])
+
+
+def script_of(proof: Proof) -> str:
+    """Answers for it."""
+    return answers_text() + "".join(f'\n[[site]]\nname = "bench {n}"\n' for n in range(2, proof.sites + 1))
 
 
 def stated(wins: dict[str, Any], **members: Any) -> Setup:
@@ -79,11 +89,12 @@ def stated(wins: dict[str, Any], **members: Any) -> Setup:
     return Setup(**members | wins)
 
 
-def begin_fault(bench: Bench, fault: Fault) -> None:
-    if fault.name == "panel":
-        bench.simulator.at_the_machine(fault.parameters)
-    else:
-        bench.simulator.faults.start(fault.name, **fault.parameters)
+def begin_faults(bench: Bench, proof: Proof, patch: pytest.MonkeyPatch) -> None:
+    for fault in proof.faults:
+        if begin := OF_THE_STATION.get(fault.name):
+            begin(bench, fault.parameters, patch)
+        else:
+            bench.simulator.faults.start(fault.name, **fault.parameters)
 
 
 class Watch:
@@ -119,39 +130,46 @@ def set_up(folder: Path, proof: Proof) -> str:
 
 async def strike(folder: Path, code: str, proof: Proof) -> Struck:
     """Run one session, and have the fault in it."""
-    async with station_bench(folder, VirtualClock.running(), setup=set_up(folder, proof)) as bench:
-        watch = bench.watch = Watch(code, bench.clock)
-        plan = plan_text(**{**LESION_1, **proof.plan}) + FURTHER * proof.further
-        if proof.anaesthetic_s:
-            plan = plan.replace(NO_ANAESTHETIC, ANAESTHETIC.format(wait_s=proof.anaesthetic_s))
-        plan = plan.replace("[plan]\n", f'[plan]\nmedium = "{proof.medium}"\n')
-        station = station_text(bench.simulator.address, control=proof.control, medium=proof.medium)
-        plan, script = (batch_text(plan), BATCH_ANSWERS) if proof.batch else (plan, None)
-        order = bench.order(station=station, plan=plan, script=script)
-        if proof.at is None:
-            for fault in proof.faults:
-                begin_fault(bench, fault)
-        running = bench.begin(order)
-        if proof.at is not None:
-            await bench.until(lambda state: in_phase(state, proof))
-            await asyncio.sleep(CARRIED_OUT_S)
-            for fault in proof.faults:
-                begin_fault(bench, fault)
-        fault_ns = 0 if proof.at is None else bench.clock.monotonic_ns()
-        if proof.full_j is not None:
-            fault_ns = await delivered(bench, running, proof.full_j)
-        waits = {running} if proof.ends is Ends.OFF else {running, asyncio.ensure_future(watch.said.wait())}
-        await asyncio.wait(waits, timeout=GIVE_UP_S, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits - {running}:
-            wait.cancel()
-        return measured(bench, watch, proof, fault_ns)
+    made = {"setup": set_up(folder, proof), "channels": max(proof.sites, 2), "guarded": proof.guarded}
+    with pytest.MonkeyPatch.context() as patch:
+        async with station_bench(folder, VirtualClock.running(), **made) as bench:
+            watch = bench.watch = Watch(code, bench.clock)
+            station = station_text(bench.simulator.address, control=proof.control, medium=proof.medium)
+            order = bench.order(station=station + bench.guard_text, plan=plan_of(proof), script=script_of(proof))
+            if proof.at is None:
+                begin_faults(bench, proof, patch)
+            running = bench.begin(order)
+            if proof.at is not None:
+                await bench.until(lambda state: in_phase(state, proof))
+                await asyncio.sleep(CARRIED_OUT_S)
+                begin_faults(bench, proof, patch)
+            fault_ns = 0 if proof.at is None else bench.clock.monotonic_ns()
+            if proof.full_j is not None or proof.full_a2s is not None:
+                fault_ns = await delivered(bench, running, proof)
+            waits = {running} if proof.ends is Ends.OFF else {running, asyncio.ensure_future(watch.said.wait())}
+            await asyncio.wait(waits, timeout=patience_s(proof), return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits - {running}:
+                wait.cancel()
+            return measured(bench, watch, proof, fault_ns)
 
 
-async def delivered(bench: Bench, running: asyncio.Task[Result], energy_j: float) -> int:
-    """When the output stage of channel 1 had delivered so much, to 10 ms; or when the session ended before."""
+def patience_s(proof: Proof) -> float:
+    """How long a session is looked at: what stands behind a row that says something has some seconds to show."""
+    if proof.ends is Ends.OFF or proof.at is None:
+        return GIVE_UP_S
+    return proof.full_s + proof.limit_s + BEHIND_S
+
+
+async def delivered(bench: Bench, running: asyncio.Task[Result], proof: Proof) -> int:
+    """When so much had come out of the output stages, to 10 ms; or when the session ended before."""
+    heating_a2s = 0.0
     while not running.done():
-        (first, *_) = bench.simulator.truth()["channels"]
-        if first["energy_j"] >= energy_j:
+        channels = cast("list[dict[str, float]]", bench.simulator.truth()["channels"])
+        if proof.full_j is not None and channels[0]["energy_j"] >= proof.full_j:
+            break
+        currents = [each["power_w"] / each["voltage_v_rms"] for each in channels if each["rf_on"] and each["power_w"]]
+        heating_a2s += sum(currents) ** 2 * LOOK_S
+        if proof.full_a2s is not None and heating_a2s >= proof.full_a2s:
             break
         await asyncio.sleep(LOOK_S)
     return bench.clock.monotonic_ns()
@@ -196,16 +214,12 @@ ROW = {row.code: row for row in ROWS}
 
 
 def test_every_row_has_a_proof_and_every_proof_a_row() -> None:
-    assert not set(PROOFS) & set(ELSEWHERE)
-    assert all(code in (ROOT / test).read_text(encoding="utf-8") for code, test in ELSEWHERE.items())
-    assert set(PROOFS) | set(ELSEWHERE) == set(ROW), "see the head of tests/faults/proofs.py"
+    assert set(PROOFS) == set(ROW), "see the head of tests/faults/proofs.py"
 
 
 def test_the_page_has_the_line_of_every_row() -> None:
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == [c for c in ROW if c in PROOFS], (
-        "run: make docs"
-    )
+    assert [line.split("`")[1] for line in lines if line.startswith("| `")] == list(ROW), "run: make docs"
 
 
 @pytest.mark.parametrize("code", PROOFS)

@@ -173,6 +173,10 @@ def _set(site: Site, parameters: Parameters, control: Control) -> None:
     setattr(memory, setting, round(value) if setting in WHOLE_SETTINGS else value)
 
 
+def _mode(site: Site, parameters: Parameters, control: Control) -> None:
+    control.channels[site.channel_number - 1].mode = Mode(int(number(parameters, "mode")))
+
+
 def _reset(site: Site, parameters: Parameters) -> Hold:
     site.generator.restart(site.now_ns, RestartCause.WATCHDOG)
     site.wire.booting_until_ns = site.now_ns + BOOT_MS * NS_PER_MS
@@ -348,6 +352,15 @@ FIRMWARE_FAULTS = (
         ("HZ-25", "HZ-31"),
         _changes(_set),
         {"register": Name("set_temperature_c", SETTINGS), "value": Number(90.0, 0.0, 65_535.0)},
+        instant=True,
+    ),
+    FaultKind(
+        "mode_changed",
+        "A channel goes into another of the modes of a lesion (3 temperature, 4 voltage, 5 power) without the host.",
+        Scope.CHANNEL,
+        ("HZ-25",),
+        _changes(_mode),
+        {"mode": Number(5.0, 3.0, 5.0)},
         instant=True,
     ),
     FaultKind(

@@ -643,6 +643,14 @@ def _(scene):
     assert scene.faults.active() == []
 
 
+@shows("mode_changed")
+def _(scene):
+    scene.hold(15.0).faults.start("mode_changed", mode=5.0)
+    assert scene.client.status("mode", 1) == 5
+    scene.client.keep(1.0)
+    assert scene.truth()["power_w"] == 0.0
+
+
 @shows("other_controller")
 def _(scene):
     scene.hold(1.0).faults.start("other_controller", session=4711)
