@@ -12,6 +12,7 @@ from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, O
 from rfctl.kernel.row import Action, Basis, Origin, Side
 from rfctl.kernel.rows_later import LATER
 from rfctl.kernel.transitions import TRANSITIONS, condition, diagram
+from rfctl.model.plan import Medium
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -69,6 +70,9 @@ row that acts names the cause; on the same channel nothing is said of rows behin
 A stop by a person ends with exit code {stopped}. Whatever the cause, a procedure whose outputs were not measured
 off at its end says OFF NOT CONFIRMED and ends with exit code {device}. The limits are this project's own choice,
 not a standard's, and a simulator is no proof that they suit a given generator, electrode or tissue.
+
+In a test load, which has neither thermocouple nor dispersive electrode, these rows are not in force:
+{not_in_load}.
 
 A limit that is relative is written with what it is relative to. A window of *one sample* acts at once; *for 0.5 s*
 means in every sample for so long.
@@ -155,7 +159,8 @@ def interlocks_page() -> str:
         (row.mode, f"`{row.code}`", row.hazard, f"{row.limit:g} {UNITS.get(row.unit, row.unit)}", row.rule, row.action)
         for row in LATER
     )
-    introduction = INTERLOCKS.format(stopped=EXIT_STOPPED, device=EXIT_DEVICE)
+    not_in_load = ", ".join(f"`{row.code}`" for row in ROWS if not row.holds_in(Medium.LOAD))
+    introduction = INTERLOCKS.format(stopped=EXIT_STOPPED, device=EXIT_DEVICE, not_in_load=not_in_load)
     return (
         f"{introduction}## The table\n\n{_table(header, rows)}\n## The phases meant by *in force*\n\n"
         f"{_table(('in force', 'phases'), sets)}\n{LATER_TEXT}{_table(LATER_HEADER, later)}"

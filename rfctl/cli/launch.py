@@ -163,7 +163,9 @@ def _print_summary(document: dict[str, object]) -> None:
             click.echo(f"    motor: no limb or radicular response to {motor['negative_to']:g} {motor['unit']}")
         for override in site["overrides"]:
             click.echo(f"    {override['check']} taken over by {override['by']}: {override['reason']}")
-        if site["seconds_within_2c"] is not None:
+        if site["power_w"] is not None and site["energy_j"] is not None:
+            click.echo(f"    load: set {site['power_w']:g} W for {site['hold_s']:g} s, {site['energy_j']:.0f} J")
+        elif site["seconds_within_2c"] is not None:
             click.echo(
                 f"    lesion: set {site['set_temperature_c']:g} degC, {site['seconds_within_2c']:.1f} of "
                 f"{site['hold_s']:g} s within 2 degC, peak {site['peak_temperature_c']:.1f} degC, "

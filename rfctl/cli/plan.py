@@ -140,11 +140,14 @@ def show(*, plan_name: str, station_name: str | None, as_json: bool) -> None:
     for site in loaded.sites:
         electrode = site.electrode
         click.echo(
-            f"\n{site.name}: channel {site.channel}, {electrode.gauge} G {electrode.tip_mm:g} mm, "
-            f"dispersive electrode {site.pad}"
+            f"\n{site.name}: channel {site.channel}, {electrode.name}"
+            + (f", dispersive electrode {site.pad}" if electrode.gauge else "")
         )
         click.echo(f"  sensory: {_check_text(site, 'sensory')}; motor: {_check_text(site, 'motor')}")
         for members in _lesion_members(loaded, site, multiplexed):
+            if members["power_w"] is not None:
+                click.echo("  {power_w:g} W for {hold_s:g} s: {predicted_energy_j:.0f} J".format(**members))
+                continue
             after = f" after {members['after']}" if members["after"] else ""
             click.echo(
                 f"  lesion{after}: {members['set_temperature_c']:g} degC for {members['hold_s']:g} s, "
@@ -208,8 +211,8 @@ def _members(loaded: Plan, multiplexed: bool) -> dict[str, Any]:
                 "site": site.name,
                 "channel": site.channel,
                 "pad": site.pad,
-                "gauge": site.electrode.gauge,
-                "tip_mm": site.electrode.tip_mm,
+                "gauge": site.electrode.gauge or None,
+                "tip_mm": site.electrode.tip_mm or None,
                 "lesions": list(_lesion_members(loaded, site, multiplexed)),
             }
             for site in loaded.sites
@@ -236,9 +239,10 @@ def _lesion_members(loaded: Plan, site: Site, multiplexed: bool) -> list[dict[st
         found.append(
             {
                 "after": str(lesion.after) if lesion.after else None,
-                "set_temperature_c": lesion.set_temperature_c,
+                "set_temperature_c": lesion.set_temperature_c if lesion.power_w is None else None,
+                "power_w": lesion.power_w,
                 "hold_s": lesion.hold_s,
-                "ramp_c_per_s": lesion.ramp_c_per_s,
+                "ramp_c_per_s": lesion.ramp_c_per_s if lesion.power_w is None else None,
                 "timer_definition": str(lesion.timer),
                 "predicted_ramp_s": round(predicted.ramp_s, 2),
                 "predicted_peak_power_w": round(predicted.peak_power_w, 3),

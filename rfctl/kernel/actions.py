@@ -99,7 +99,7 @@ def ask(state: KernelState, number: int, question: Question, choices: tuple[Choi
 
 def begin_site(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
     site = site_of(state, number)
-    text = f"{site.name}: channel {number}, {site.electrode.gauge} G {site.electrode.tip_mm:g} mm"
+    text = f"{site.name}: channel {number}, {site.electrode.name}"
     return state, (Note(Level.INFO, number, "site", text),)
 
 
@@ -175,7 +175,7 @@ def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Resu
         )
     else:
         lesions = [(n, lesion_of(state, n)) for n in group]
-        what = [f"{lesion.set_temperature_c:g} degC, {lesion.hold_s:g} s" for _, lesion in lesions]
+        what = [f"{lesion.aim}, {lesion.hold_s:g} s" for _, lesion in lesions]
         same = len(set(what)) == 1
         text = (
             f"Arm {_shown(group)} for {what[0]}"
@@ -205,7 +205,7 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     """Fix the envelope: power limit from the electrode's cap and the impedance, duration from ramp and hold."""
     channel = state.channels[number - 1]
     site, lesion = site_of(state, number), lesion_of(state, number)
-    ramp_s = max(lesion.set_temperature_c - start_temperature_c(channel), 0.0) / lesion.ramp_c_per_s
+    ramp_s = lesion.ramp_s(start_temperature_c(channel))
     duration_s = min(1.02 * (ramp_s + ALLOWANCE_S + lesion.hold_s) + 1.0, DURATION_MAX_S) - channel.probe_s
     power_cap_w = site.electrode.power_cap_w
     if channel.probing:
@@ -358,6 +358,9 @@ def _regulator(state: KernelState, number: int, start_c: float, now_ns: int) -> 
     channel, site, set_point = state.channels[number - 1], site_of(state, number), state.setup.set_point
     if set_point is None or channel.reference is None:
         return None
+    planned_w = lesion_of(state, number).power_w
+    if planned_w is not None:
+        return regulator.steady(f32(planned_w), now_ns)
     return regulator.begin(
         site.electrode,
         lesion_of(state, number),

@@ -46,6 +46,10 @@ def take_impedance(state: KernelState, number: int, _now_ns: int, _value: int) -
     mean = channel.mean
     impedance_ohm = mean.impedance_sum / mean.samples
     temperature_c = mean.temperature_sum / mean.samples
+    if state.setup.medium is Medium.LOAD:  # all of it is the load
+        reference = Reference(impedance_ohm, temperature_c, 0.0, impedance_ohm, temperature_c)
+        channel = _with_electrode(state, number, channel._replace(reference=reference))
+        return with_channel(state, number, channel), _note(number, "impedance", f"load of {impedance_ohm:.0f} ohm")
     at_37_ohm = site_of(state, number).electrode.impedance_ohm
     tissue_ohm = at_37_ohm / (1.0 + 0.02 * (temperature_c - 37.0))
     series_ohm = min(max(impedance_ohm - tissue_ohm, 0.0), SERIES_RESISTANCE_MAX_OHM)

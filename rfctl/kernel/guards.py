@@ -15,12 +15,14 @@ from rfctl.kernel.limits import (
 )
 from rfctl.kernel.phase import ARMING, CHECKING, LESION, OVER, Phase
 from rfctl.kernel.state import ChannelState, KernelState
-from rfctl.model.plan import Lesion, Site, TimerDefinition, Use
+from rfctl.model.plan import Lesion, Medium, Site, TimerDefinition, Use
 from rfctl.model.reading import ChannelReading
 
 Guard = Callable[[KernelState, int, int], bool]
 """(state, channel number, now_ns) -> whether it holds."""
 
+REACHED = 0.9
+"""Of the power that a load is planned to take."""
 PROBE_BASELINE_NS = 1_000_000_000
 """A tip that was probed just before warms on by the thermocouple's lag: its baseline is a second without RF."""
 
@@ -157,6 +159,12 @@ def set_temperature_reached(state: KernelState, number: int, _now_ns: int) -> bo
     return bool(history) and history[-1].temperature_c >= lesion_of(state, number).set_temperature_c - 1.0
 
 
+def planned_power_reached(state: KernelState, number: int, _now_ns: int) -> bool:
+    """In a load, that has no temperature."""
+    planned_w, measured = lesion_of(state, number).power_w, _measured(state, number)
+    return planned_w is not None and measured is not None and measured.power_w >= REACHED * planned_w
+
+
 def hold_is_over(state: KernelState, number: int, now_ns: int) -> bool:
     channel, lesion = _channel(state, number), lesion_of(state, number)
     if channel.figures is None:
@@ -167,8 +175,9 @@ def hold_is_over(state: KernelState, number: int, now_ns: int) -> bool:
 
 
 def _cool(state: KernelState, number: int) -> bool:
+    """Or a load, which says nothing of how warm it is and hurts nobody."""
     history = _channel(state, number).history
-    return bool(history) and history[-1].temperature_c < REMOVE_BELOW_C
+    return bool(history) and (history[-1].temperature_c < REMOVE_BELOW_C or state.setup.medium is Medium.LOAD)
 
 
 def _lesions_left(state: KernelState, number: int) -> bool:

@@ -249,8 +249,7 @@ def _limit_of_ramp(row: Row, site: Site, channel: ChannelState) -> float:
     """A limit that follows from the planned ramp and the temperature that it began at."""
     lesion = site.lesions[channel.lesion]
     start_c = channel.figures.start_c if channel.figures else math.nan
-    ramp_s = max(lesion.set_temperature_c - start_c, 0.0) / lesion.ramp_c_per_s
-    return row.factor * ramp_s + row.offset
+    return row.factor * lesion.ramp_s(start_c) + row.offset
 
 
 def _standing_still_s(setup: Setup, channel: ChannelState) -> float:

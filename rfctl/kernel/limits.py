@@ -23,6 +23,7 @@ from rfctl.kernel.phase import (
 )
 from rfctl.kernel.row import AT_ONCE, TWO_OF_THREE, Action, Basis, Origin, Quantity, Row, Side, sustained
 from rfctl.kernel.rows_thermal import THERMAL_ROWS
+from rfctl.model.plan import Medium
 
 SET_TEMPERATURE_MIN_C = 42.0
 SET_TEMPERATURE_MAX_C = 90.0
@@ -222,7 +223,7 @@ ROWS: tuple[Row, ...] = (
         "target_not_reached", "HZ-29", frozenset({Phase.RAMP}), Quantity.RF_ON, Side.ABOVE, Basis.RAMP, 1, 40.0,
         AT_ONCE, Action.TRIP, Origin.PROCESS, "s",
         "channel {channel}: set temperature not reached after {measured} s, limit {limit} s",
-        "limits: target not reached",
+        "limits: target not reached", media=frozenset({Medium.TISSUE, Medium.PHANTOM}),
     ),
     *THERMAL_ROWS,
     Row(

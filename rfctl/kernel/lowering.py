@@ -10,6 +10,7 @@ from rfctl.kernel.effects import LowerLimit
 from rfctl.kernel.expected import LOWERED_BELOW_SET_K, terminal_power_w
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.signals_thermal import near_set_limit_w
+from rfctl.model.plan import Medium
 
 if TYPE_CHECKING:
     from rfctl.kernel.actions import Result
@@ -22,6 +23,8 @@ HEATED = frozenset({Phase.RAMP, Phase.HOLD})
 def lower_limits(state: KernelState) -> Result:
     """The limits that are due now, each written once and read back. From this decision on permits cover no more."""
     effects: tuple[Effect, ...] = ()
+    if state.setup.medium is Medium.LOAD:
+        return state, effects
     for number, channel in enumerate(state.channels, start=1):
         memory = channel.thermal
         if channel.phase not in HEATED or (memory.lowered and not memory.limit_due):

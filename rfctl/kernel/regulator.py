@@ -54,6 +54,7 @@ class Aim(NamedTuple):
         gain_w_per_k: Proportional gain, W in the tissue.
         slope_w_s_per_k: Power in the tissue for each K/s of the ramp, W s/K.
         hold_w_per_k: Power in the tissue that holds a rise of 1 K, W/K.
+        steady: Nothing is regulated: a load takes the set point as it is.
     """
 
     set_point: SetPoint
@@ -68,6 +69,7 @@ class Aim(NamedTuple):
     gain_w_per_k: float
     slope_w_s_per_k: float
     hold_w_per_k: float
+    steady: bool = False
 
 
 class Regulator(NamedTuple):
@@ -123,6 +125,12 @@ def begin(
     return Regulator(aim, now_ns, start_c, 0.0, 0.0, aim.tissue_ohm, 0.0)
 
 
+def steady(power_w: float, now_ns: int) -> Regulator:
+    """For a load: so much power at the terminals from RF on, as a register holds it."""
+    aim = Aim(SetPoint.POWER, 0.0, 0.0, math.nan, power_w, power_w, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, steady=True)
+    return Regulator(aim, now_ns, math.nan, 0.0, 0.0, 0.0, power_w)
+
+
 def regulate(before: Regulator, temperature_c: float, tissue_ohm: float, delivered: float, now_ns: int) -> Regulator:
     """The next set point, from one sample.
 
@@ -137,6 +145,8 @@ def regulate(before: Regulator, temperature_c: float, tissue_ohm: float, deliver
         now_ns: Time of the sample.
     """
     aim = before.aim
+    if aim.steady:
+        return before
     if not -math.inf < temperature_c < math.inf:
         return before._replace(now_ns=now_ns, value=_f32(0.5 * before.value))
     period_s = min((now_ns - before.now_ns) / 1e9, PERIOD_MAX_S)

@@ -194,7 +194,35 @@ class Row(NamedTuple):
     stops_all: bool = False
     media: frozenset[Medium] = frozenset(Medium)
 
+    def holds_in(self, medium: Medium) -> bool:
+        """It is in force in this medium."""
+        return medium in self.media and not (medium is Medium.LOAD and self.quantity in OF_THE_TIP)
 
+
+OF_THE_TIP = frozenset(
+    {
+        Quantity.TEMPERATURE,
+        Quantity.TEMPERATURE_STEP,
+        Quantity.THERMOCOUPLE_OPEN,
+        Quantity.FALLEN,
+        Quantity.RISE_AFTER_ENERGY,
+        Quantity.RISE_SHARE,
+        Quantity.HOLD_POWER,
+        Quantity.HOLD_POWER_SHARE,
+        Quantity.HOLD_RATIO_MOST,
+        Quantity.HOLD_RATIO_LEAST,
+        Quantity.SAME_CODE_RAMP,
+        Quantity.SAME_CODE_HOLD,
+        Quantity.PICK_UP,
+        Quantity.BIASED,
+        Quantity.POWER_LIMIT_TISSUE,
+        Quantity.TEMPERATURE_AT_REST,
+        Quantity.FROM_COLD_JUNCTION,
+        Quantity.NEIGHBOUR_RISE,
+        Quantity.IDLE_SLOPE,
+    }
+)
+"""Quantities of a thermocouple in an electrode: a load has none, and no row on them is in force there."""
 OF_THE_GUARD = frozenset({Quantity.GUARD_AGE, Quantity.LOOP_OPEN, Quantity.LOOP_WAIT})
 """Quantities of guard and enable loop; there are none without a guard."""
 GENERATOR_WIDE = OF_THE_GUARD | {

@@ -95,7 +95,7 @@ def _limit_in_force_w(setup: Setup, site: Site, channel: ChannelState) -> float:
 def follow(setup: Setup, number: int, channel: ChannelState, measured: ChannelReading, now_ns: int) -> Thermal:
     """The channel's thermal memory with this reading in it."""
     memory, phase = channel.thermal, channel.phase
-    if channel.site < 0 or (phase not in FOLLOWED and phase not in AVERAGED):
+    if channel.site < 0 or setup.medium is Medium.LOAD or (phase not in FOLLOWED and phase not in AVERAGED):
         return memory
     site = setup.plan.sites[channel.site]
     temperature_c, power_w = measured.temperature_c, 0.0
@@ -153,7 +153,7 @@ def signals(
     """What the rows compare, from the memory with the reading in it."""
     setup, channel = state.setup, state.channels[number - 1]
     phase = channel.phase
-    if channel.site < 0:
+    if channel.site < 0 or setup.medium is Medium.LOAD:
         return NONE
     if phase is Phase.RAMP:
         return _in_ramp(setup, channel, memory, measured, now_ns)

@@ -74,7 +74,7 @@ class Setup:
                 _ready(row, Sample._fields)
                 for row in self.rows
                 if phase in row.phases
-                and self.medium in row.media
+                and row.holds_in(self.medium)
                 and row.quantity not in GENERATOR_WIDE
                 and (self.set_point is not None or row.quantity is not Quantity.SET_POINT_ERROR)
             )
@@ -83,7 +83,9 @@ class Setup:
         object.__setattr__(self, "channel_rows", by_phase)
         of_generator = GENERATOR_WIDE if self.guarded else GENERATOR_WIDE - OF_THE_GUARD
         whole = tuple(
-            _ready(row, Whole._fields) for row in self.rows if row.quantity in of_generator and self.medium in row.media
+            _ready(row, Whole._fields)
+            for row in self.rows
+            if row.quantity in of_generator and row.holds_in(self.medium)
         )
         object.__setattr__(self, "generator_rows", whole)
 

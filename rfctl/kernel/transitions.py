@@ -155,6 +155,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.PROBE_OFF, SAMPLE, guards.output_is_off, _P.LESION_READY, actions.take_probe),
     _T(_P.FIRING, done(Command.FIRE), _sure, _P.RAMP, actions.nothing),
     _T(_P.RAMP, SAMPLE, guards.set_temperature_reached, _P.HOLD, actions.begin_hold),
+    _T(_P.RAMP, SAMPLE, guards.planned_power_reached, _P.HOLD, actions.begin_hold),
     _T(_P.HOLD, SAMPLE, guards.hold_is_over, _P.LESION_OFF, actions.end_hold),
     _T(_P.LESION_OFF, SAMPLE, guards.output_is_off, _P.COOLING, actions.nothing),
     _T(_P.COOLING, SAMPLE, guards.cool_enough_and_last_lesion, _P.DONE, actions.finish_site),

@@ -45,6 +45,11 @@ class Electrode:
     step_poles_k_per_w: tuple[float, ...]
 
     @property
+    def name(self) -> str:
+        """As people say it."""
+        return f"{self.gauge} G {self.tip_mm:g} mm" if self.gauge else "test load"
+
+    @property
     def half_second_k_per_w(self) -> float:
         """K at 0.5 s: rise half a second after a step of the power in the tissue, K/W."""
         return dict(self.step_response)[0.5]
@@ -72,6 +77,11 @@ def find_electrode(gauge: int, tip_mm: float) -> Electrode:
         raise ConfigError(
             f"electrode {gauge} G {tip_mm:g} mm is not in the electrode table", remedy=f"Known: {known}."
         ) from None
+
+
+def load_of(power_w: float) -> Electrode:
+    """A resistor in its place, that is to take so much, W: gauge 0, nothing in series, no thermocouple to respond."""
+    return Electrode(0, 0.0, power_w, power_w, 0.0, 0.0, (), (), ())
 
 
 def _electrode(row: dict[str, Any], time_constants_s: tuple[float, ...]) -> Electrode:

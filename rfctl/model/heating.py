@@ -54,9 +54,13 @@ class Prediction(NamedTuple):
 
 @lru_cache(maxsize=64)
 def predict(electrode: Electrode, lesion: Lesion, start_c: float = REST_C) -> Prediction:
-    """The lesion as planned, begun at ``start_c``, degC, by a generator that follows its ramp."""
+    """The lesion as planned, begun at ``start_c``, degC, by a generator that follows its ramp. A load has no dispersive
+    electrode.
+    """
+    if lesion.power_w is not None:
+        return Prediction(0.0, lesion.power_w, lesion.power_w, lesion.power_w * lesion.hold_s, ())
     rise_k = max(lesion.set_temperature_c - start_c, 0.0)
-    ramp_s = rise_k / lesion.ramp_c_per_s
+    ramp_s = lesion.ramp_s(start_c)
     peak, held = _over_linear(electrode)
     at_start = 1.0 + SIGMA_PER_K * (start_c - REST_C)
     energy_j = peak_w = power_w = 0.0

@@ -98,14 +98,15 @@ class Anaesthetic:
 
 @dataclass(frozen=True, slots=True)
 class Lesion:
-    """One thermal lesion.
+    """One thermal lesion, or what a test load takes in its place.
 
     Attributes:
-        set_temperature_c: Set temperature, degC.
+        set_temperature_c: Set temperature, degC; 0 in a load.
         hold_s: Hold time, s.
-        ramp_c_per_s: Ramp rate, degC/s.
+        ramp_c_per_s: Ramp rate, degC/s; 0 in a load.
         timer: What the hold time counts from.
         after: What is done with the electrode before it, and confirmed by imaging; None for the first of a site.
+        power_w: In a load: power at the generator's terminals, W; else None.
     """
 
     set_temperature_c: float
@@ -113,6 +114,16 @@ class Lesion:
     ramp_c_per_s: float
     timer: TimerDefinition
     after: Move | None = None
+    power_w: float | None = None
+
+    def ramp_s(self, start_c: float) -> float:
+        """Time from a temperature to the set one at the planned rate, s; 0 in a load."""
+        return 0.0 if self.power_w is not None else max(self.set_temperature_c - start_c, 0.0) / self.ramp_c_per_s
+
+    @property
+    def aim(self) -> str:
+        """What is held, as people read it."""
+        return f"{self.set_temperature_c:g} degC" if self.power_w is None else f"{self.power_w:g} W"
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,7 @@ def _summary(evidence: Evidence) -> Rows:
     for result in _results(state):
         site = state.setup.plan.sites[result.site]
         lesions = [
-            f"set {plan.set_temperature_c:g} degC; {figures.within_2c_s:.1f} of {plan.hold_s:g} s within 2 degC, peak "
+            f"set {plan.aim}; {figures.within_2c_s:.1f} of {plan.hold_s:g} s within 2 degC, peak "
             f"{_number(figures.peak_c, 'degC', 1)}"
             for plan, figures in zip(site.lesions, result.lesions, strict=False)
         ]
@@ -276,7 +276,10 @@ def _site(evidence: Evidence, state: KernelState, result: SiteResult) -> dict[st
     site = state.setup.plan.sites[result.site]
     electrode = site.electrode
     checks = [
-        ["electrode", f"{electrode.gauge} G, active tip {electrode.tip_mm:g} mm"],
+        [
+            "electrode",
+            f"{electrode.gauge} G, active tip {electrode.tip_mm:g} mm" if electrode.gauge else electrode.name,
+        ],
         *_impedance(result.reference, site),
         ["sensory check", _sensory(site, result.sensory)],
         ["motor check", _motor(site, result.motor)],
@@ -369,7 +372,7 @@ def _anaesthetic(anaesthetic: Anaesthetic, result: SiteResult, evidence: Evidenc
 def _planned(plan: PlannedLesion, lesion: Lesion | None) -> Rows:
     rows = [["before it", f"{plan.after}, confirmed by imaging"]] if plan.after else []
     rows += [
-        ["set temperature", f"{plan.set_temperature_c:g} degC"],
+        ["set temperature" if plan.power_w is None else "set power", plan.aim],
         ["hold time", f"{plan.hold_s:g} s"],
         ["timer definition", f"counted from {plan.timer}"],
         ["ramp rate", f"{plan.ramp_c_per_s:g} degC/s"],

@@ -39,12 +39,14 @@ def prediction_of(plan: Plan, site: Site, lesion: Lesion) -> Prediction:
 
 def pad_loads(plan: Plan, *, multiplexed: bool = False) -> list[PadLoad]:
     """The heaviest load of each pad, by number. In batch the first lesions of all sites begin together, then the second
-    ones of those that have one, and so on; else each lesion is alone.
+    ones of those that have one, and so on; else each lesion is alone. A load has no pad.
 
     Args:
         plan: The plan.
         multiplexed: The generator's outputs take turns.
     """
+    if plan.medium is Medium.LOAD:
+        return []
     together: list[list[tuple[Site, Lesion]]] = []
     if plan.order is OrderOfWork.BATCH:
         rounds = max(len(site.lesions) for site in plan.sites)
@@ -75,7 +77,7 @@ def require_cool_pads(plan: Plan, *, where: str, multiplexed: bool = False) -> N
     """
     for load in pad_loads(plan, multiplexed=multiplexed):
         if load.heating_a2s > PAD_HEATING_PLANNED_A2S:
-            electrodes = ", ".join(f"{s.name} {s.electrode.gauge} G {s.electrode.tip_mm:g} mm" for s in load.sites)
+            electrodes = ", ".join(f"{s.name} {s.electrode.name}" for s in load.sites)
             raise ConfigError(
                 f"site.pad = {load.pad}: {len(load.sites)} electrodes heated together ({electrodes}) are predicted to "
                 f"put {load.heating_a2s:.1f} A2s into this dispersive electrode within 60 s, limit "

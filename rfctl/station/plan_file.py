@@ -25,6 +25,7 @@ from rfctl.model.plan import (
     TimerDefinition,
     Use,
 )
+from rfctl.station import load_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,6 +191,13 @@ class PresetFile(strict_toml.Strict):
     lesion: LesionSection
 
 
+class LoadPlanFile(strict_toml.Strict):
+    """The whole file of a plan for a test load."""
+
+    plan: PlanSection
+    site: list[load_plan.LoadSiteSection] = Field(min_length=1)
+
+
 class PlanFile(strict_toml.Strict):
     """The whole file."""
 
@@ -209,11 +217,23 @@ def load(name_or_path: str) -> Plan:
     for site in data.get("site", []) if isinstance(data.get("site"), list) else []:
         if isinstance(site, dict) and isinstance(site.get("preset"), str):
             _fill(site, shipped.find("presets", site["preset"], relative_to=path.parent), digest)
-    file = strict_toml.validate(data, PlanFile, where=str(path))
-    try:
-        sites = tuple(_site(section) for section in file.site)
-    except ConfigError as problem:
-        raise ConfigError(problem.what, where=str(path), remedy=problem.remedy) from None
+    head = data.get("plan")
+    file: PlanFile | LoadPlanFile
+    if isinstance(head, dict) and head.get("medium") == "load":
+        file = strict_toml.validate(data, LoadPlanFile, where=str(path))
+        if file.plan.order == "batch":
+            raise ConfigError(
+                "plan.order is 'batch': channels that heat together are probed by their temperatures; a load has none",
+                where=str(path),
+                remedy="Set plan.order = 'site by site'.",
+            )
+        sites = tuple(load_plan.site_of(section) for section in file.site)
+    else:
+        file = strict_toml.validate(data, PlanFile, where=str(path))
+        try:
+            sites = tuple(_site(section) for section in file.site)
+        except ConfigError as problem:
+            raise ConfigError(problem.what, where=str(path), remedy=problem.remedy) from None
     order = OrderOfWork(file.plan.order)
     if order is OrderOfWork.BATCH:
         _require_own_channels(sites, str(path))

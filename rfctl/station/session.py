@@ -20,6 +20,7 @@ from rfctl.kernel.effects import Outcome
 from rfctl.kernel.expected import Budget
 from rfctl.kernel.state import Setup, Stage
 from rfctl.link.trace import text_of
+from rfctl.model.plan import Medium
 from rfctl.record import pointer
 from rfctl.record.boot import boot_id
 from rfctl.record.setup import members_of
@@ -35,7 +36,7 @@ from rfctl.station.publishing import Publishing
 from rfctl.station.real_time import scheduling
 from rfctl.station.signals import SIGNALS, StopSignals
 from rfctl.station.station_file import SIMULATED_RELAY
-from rfctl.station.temperature_control import choose
+from rfctl.station.temperature_control import choose, power_for_a_load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -277,7 +278,10 @@ def _setup(order: Order, connection: Connection, clock: Clock) -> Setup:
         )
     set_point = None
     if order.plan.sites:  # nothing planned, nothing to control
-        set_point = choose(order.station.temperature_control, identity.capabilities, order.station.id)
+        if order.station.medium is Medium.LOAD:
+            set_point = power_for_a_load(identity.capabilities, order.station.id)
+        else:
+            set_point = choose(order.station.temperature_control, identity.capabilities, order.station.id)
     if set_point is not None:
         connection.require_fast_enough_to_set(order.plan.heated_together)
     if order.plan.heated_together > 1 and not identity.channel_off:

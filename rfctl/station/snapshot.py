@@ -375,7 +375,7 @@ def _channel(state: KernelState, number: int, curve: tuple[CurvePoint, ...]) -> 
         phase=str(channel.phase),
         end_reason=result.end_reason if result is not None else None,
         temperature_c=_known(measured.temperature_c) if measured is not None else None,
-        set_temperature_c=site.lesions[channel.lesion].set_temperature_c if site is not None else None,
+        set_temperature_c=(site.lesions[channel.lesion].set_temperature_c or None) if site is not None else None,
         impedance_ohm=_known(measured.impedance_ohm) if measured is not None else None,
         power_w=_known(measured.power_w) if measured is not None else None,
         rf_on=measured.rf_on if measured is not None else None,
@@ -436,10 +436,9 @@ def _progress(
     if phase is Phase.HOLD:
         from_rf_on = lesion.timer is TimerDefinition.RF_ON
         return _timed("hold", on_s if from_rf_on else in_phase_s, lesion.hold_s)
-    start_c, set_c, rate = figures.start_c, lesion.set_temperature_c, lesion.ramp_c_per_s
     now_c = measured.temperature_c if measured is not None else math.nan
-    left_s = max(set_c - now_c, 0.0) / rate if math.isfinite(now_c) else None
-    return Progress("ramp", on_s, _known(max(set_c - start_c, 0.0) / rate), left_s)
+    left_s = lesion.ramp_s(now_c) if math.isfinite(now_c) else None
+    return Progress("ramp", on_s, _known(lesion.ramp_s(figures.start_c)), left_s)
 
 
 def _timed(what: str, done_s: float, total_s: float) -> Progress:

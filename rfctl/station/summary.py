@@ -134,7 +134,8 @@ def _lesion(lesion: Lesion, figures: Figures | None) -> dict[str, Any]:
             },
         }
     return {
-        "set_temperature_c": lesion.set_temperature_c,
+        "set_temperature_c": lesion.set_temperature_c if lesion.power_w is None else None,
+        "power_w": lesion.power_w,
         "hold_s": lesion.hold_s,
         "after": lesion.after,
         **delivered,

@@ -53,4 +53,19 @@ def choose(wanted: Wanted, capabilities: AbstractSet[Capability], where: str) ->
     return None if thermal and wanted != "host" else set_points[0]
 
 
+def power_for_a_load(capabilities: AbstractSet[Capability], where: str) -> SetPoint:
+    """A load takes a power; nobody controls a temperature.
+
+    Raises:
+        ConfigError: The generator takes no power set point.
+    """
+    if Capability.POWER_SET_POINT not in capabilities:
+        raise ConfigError(
+            "station.medium is 'load', and this generator takes no power set point",
+            where=where,
+            remedy="Try it in a phantom; a generator that only controls a temperature does nothing in a resistor.",
+        )
+    return SetPoint.POWER
+
+
 _NOT_A_LESION_GENERATOR = "Lesions need one of the two; check the capabilities in the generator's profile."

@@ -30,6 +30,8 @@ from typing import Any
 from rfctl.clock import NS_PER_S
 from rfctl.kernel.phase import Phase
 from rfctl.model.electrode import find_electrode
+from rfctl.model.heating import predict
+from rfctl.model.plan import Lesion, TimerDefinition
 from rfctl.record.writer import CHECKPOINT_RF_NS
 from rfctl.station.answers import THINK_NS
 
@@ -167,7 +169,8 @@ CHUNK_S = 1.0
 ANSWERED_S = THINK_NS / NS_PER_S
 COOL_LESION = {"set_temperature_c": 45, "hold_s": 170}
 _ELECTRODE = find_electrode(18, 10)
-COOL_LESION_J = 1.5 * (_ELECTRODE.power_cap_w * 8.0 / 5.0 + 2.0 * _ELECTRODE.hold_power_w * 8.0 / 43.0 * 170.0)
+COOL_LESION_J = 2.0 * predict(_ELECTRODE, Lesion(45.0, 170.0, 5.0, TimerDefinition.SET_TEMPERATURE)).energy_j
+HEATED_W = 1.28
 OVER_LIMIT_S = POLL_S + TWO_TRANSACTIONS_S
 
 PROOFS: dict[str, Proof] = {
@@ -241,8 +244,10 @@ PROOFS: dict[str, Proof] = {
         limit_s=OVER_LIMIT_S + POLL_S, source=BEYOND,
     ),
     "energy": Proof(
-        Fault("temperature_frozen"), Fault("power_over_limit", power_w=1.28), full_j=COOL_LESION_J,
-        limit_s=OVER_LIMIT_S, source=BEYOND, plan=COOL_LESION, setup="series_ohm = 0.0",
+        Fault("temperature_frozen"), Fault("power_over_limit", power_w=HEATED_W), full_j=0.99 * COOL_LESION_J,
+        limit_s=0.02 * COOL_LESION_J / HEATED_W + OVER_LIMIT_S,
+        source="from 99 % of what it is by prediction from 37.0 degC to 101 %, and one poll",
+        plan=COOL_LESION, setup="series_ohm = 0.0",
     ),
     "probe_duration": Proof(
         Fault("thermocouple_short", channel=1, ambient_c=37.0), at=None, since=Since.RF_ON, full_s=10.0,
@@ -254,8 +259,8 @@ PROOFS: dict[str, Proof] = {
     ),
     "duration": Proof(
         Fault("power_over_limit", power_w=0.4, duration_s=6.0), Fault("wrong_power", factor=0.141, after_s=7.0),
-        at=Phase.PROBE, for_s=0.0, since=Since.RF_ON, full_s=49.37,  # 1.02 x (4.5 + 40 + 8) + 1 less a probe of 4.95 s
-        limit_s=OVER_LIMIT_S + POLL_S, sites=2, source=BEYOND,
+        at=Phase.PROBE, for_s=0.0, since=Since.RF_ON, full_s=61.82,  # 1.02 x (ramp + 40 + 20) + 1, less the probe
+        limit_s=OVER_LIMIT_S + POLL_S, sites=2, source=BEYOND, plan={"hold_s": 20},
     ),
     "generator_fault": Proof(
         Fault("panel", press="emergency_stop"), ends=Ends.SAID, limit_s=0.3, source="the generator was faster"
