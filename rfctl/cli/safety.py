@@ -30,7 +30,7 @@ def matrix(tree: Path, results: Path | None, html: Path | None, *, as_json: bool
     Exit code 0 when every hazard is proved, a statement, or belongs to a mode that is refused; 1 when one has a hole,
     a test failed, or the tree has changed since the tests ran.
 
-    Example: make test && rfctl safety matrix --html matrix.html
+    Example: rfctl safety matrix --html matrix.html
     """
     from rfctl.safety.hazards import catalogue
     from rfctl.safety.matrix import build

@@ -120,7 +120,7 @@ def test_an_unknown_key_is_named_by_its_path_with_the_nearest_one(
         ("anaesthetic.wait_s", "59.5", "60"),
         ("anaesthetic.wait_s", "120.5", "120"),
         ("sensory.maximum_v", "3.1", "3"),
-        ("motor.maximum_v", "3.1", "3"),
+        ("motor.maximum_v", "10.1", "10"),
         ("motor.width_us", "2500", "2000"),
     ],
 )

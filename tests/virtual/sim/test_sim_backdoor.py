@@ -11,7 +11,7 @@ async def test_truth_has_the_keys_that_others_script_against(simulator, client, 
     await client.keep(2.0)
     status, truth = await ask("GET", "/truth")
     assert status == 200
-    assert set(truth) == {"now_s", "monotonic_ns", "channels"}
+    assert set(truth) == {"now_s", "monotonic_ns", "enable_loop_open", "channels"}
     assert set(truth["channels"][0]) == {
         "channel",
         "rf_on",
