@@ -83,34 +83,51 @@ def init(*, station: str, out: Path, plain: bool, passphrase_file: Path | None) 
 @click.option("--out", type=_PATH, required=True, help="The station's folder of keys; made when it is not there.")
 @click.option("--count", type=click.IntRange(1, MOST_EPOCHS), default=60, show_default=True, help="How many.")
 @click.option("--first", type=click.IntRange(1), help="Number of the first; default behind those in the folder, or 1.")
+@click.option("--log", type=_PATH, help="A copy of the log: go on behind its epochs, and countersign chained ones.")
 @click.option("--days", type=click.IntRange(1, 3650), default=365, show_default=True, help="They hold so long.")
 def epoch(
-    *, root_path: Path, passphrase_file: Path | None, out: Path, count: int, first: int | None, days: int
+    *,
+    root_path: Path,
+    passphrase_file: Path | None,
+    out: Path,
+    count: int,
+    first: int | None,
+    log: Path | None,
+    days: int,
 ) -> None:
     """Certify epochs in advance, for a station that cannot reach the root. Each session uses one up.
 
-    Writes root.pub beside them. Where the station uses up the last, or they expire, it lets one epoch certify the next,
-    and the verifier says so.
+    Writes root.pub beside them. Where the station has used up the last, it lets one epoch certify the next, and the
+    verifier says so, until the root has countersigned them: give --log. Expired ones stop the station until there are
+    others from that number on.
 
-    Example: rfctl keys epoch --root safe/root.key --count 60 --out station-keys/
+    Example: rfctl keys epoch --root safe/root.key --count 400 --out station-keys/ --log copy-of-the-log/
     """
     from datetime import timedelta
 
     from rfctl.record import epochs
+    from rfctl.record.prepared import countersign
 
     root = _root(root_path, passphrase_file)
     public = out / PUBLIC_FILE
     if public.exists() and epochs.load_public_key(public) != root.public:
         raise _other_root(public, root.public)
     numbers = epochs.prepared_numbers(out)
+    countersigned: list[int] = []
+    if log is not None:
+        _make_folder(out)
+        countersigned, last = countersign(root, log, out)
+        numbers.append(last)
     if first is None:
-        first = numbers[-1] + 1 if numbers else 1
+        first = max(numbers, default=0) + 1
     now = _now()
     not_after = now + timedelta(days=days)
     paths = epochs.prepare(root, out, first=first, count=count, not_before=now, not_after=not_after)
     if not public.exists():
         epochs.write_public_key(public, root.public)
     click.echo(f"epochs {first} to {first + count - 1} of {root.origin} in {out}, {len(paths)} files")
+    if countersigned:
+        click.echo(f"countersigned: epochs {', '.join(map(str, countersigned))}; the next session records it")
     click.echo(f"they hold until {not_after:%Y-%m-%d %H:%M} UTC. Move them to the station; keep no copy")
 
 

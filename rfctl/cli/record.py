@@ -1,17 +1,26 @@
-"""rfctl record: verify, show, replay, report, migrate and retire."""
+"""rfctl record: verify, show, replay, report, export, migrate and retire."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from rfctl.record.sessions import Session
 
 PATH = click.argument("path", type=click.Path(path_type=Path))
 SHOWN = 160
 """Characters of a payload that are shown to people."""
 JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+SESSION = click.option("--session", "which", help="Number of its epoch, or procedure_id; default the newest.")
+SESSION_OR_ALL = click.option(
+    "--session", "which", help="Number of its epoch, procedure_id, or all; default the newest."
+)
+LATER = {"parquet": "tables for statistics programs", "fhir": "resources for clinical systems"}
 
 
 @click.group()
@@ -48,9 +57,10 @@ def verify(*, path: Path, key: Path, head: tuple[Path, ...], witness: tuple[str,
 
 @record.command()
 @PATH
+@SESSION_OR_ALL
 @JSON
-def replay(*, path: Path, as_json: bool) -> None:
-    """Decide everything again from the recorded events and compare each decision: 0 when all agree, else 1.
+def replay(*, path: Path, which: str | None, as_json: bool) -> None:
+    """Decide a session again from its recorded events and compare each decision: 0 when all agree, else 1.
 
     A record that this version cannot decide again is not shown to agree: 1 as well, with the reason.
 
@@ -61,7 +71,9 @@ def replay(*, path: Path, as_json: bool) -> None:
 
     members: dict[str, object] = {"path": str(path.resolve())}
     try:
-        replayed = replay_record(path)
+        only = _session(path, which)
+        members["session"] = only.epoch if only is not None else None
+        replayed = replay_record(path, only=only)
     except RecordError as problem:
         if as_json:
             members |= dict.fromkeys(("decisions", "differences", "first_difference")) | {"error": str(problem)}
@@ -87,9 +99,10 @@ def replay(*, path: Path, as_json: bool) -> None:
 @PATH
 @click.option("--key", required=True, type=click.Path(path_type=Path), help="The public key file (.pub).")
 @click.option("--out", type=click.Path(path_type=Path), help="The PDF; default report.pdf beside the record.")
+@SESSION
 @JSON
-def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
-    """Make the PDF report: 0 when the record is VALID-* and every decision comes out the same again, else 1.
+def report(*, path: Path, key: Path, out: Path | None, which: str | None, as_json: bool) -> None:
+    """Make the PDF report of a session: 0 when the record is VALID-* and all decisions come out the same again, else 1.
 
     The same record gives the same bytes. A report of a record that does not hold says so in red on its first page.
 
@@ -98,7 +111,7 @@ def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
     from rfctl.errors import EXIT_BAD_VERDICT, EXIT_DONE
     from rfctl.report.report import write
 
-    written = write(path, key, out)
+    written = write(path, key, out, which)
     evidence = written.evidence
     if as_json:
         members = {
@@ -119,8 +132,9 @@ def report(*, path: Path, key: Path, out: Path | None, as_json: bool) -> None:
 
 @record.command()
 @PATH
+@click.option("--session", "which", help="Only this one: number of its epoch, or procedure_id.")
 @JSON
-def show(*, path: Path, as_json: bool) -> None:
+def show(*, path: Path, which: str | None, as_json: bool) -> None:
     """Print every record in its order, one a line; readings stand in chunks and are counted. Nothing is verified.
 
     Example: rfctl record show record
@@ -129,7 +143,9 @@ def show(*, path: Path, as_json: bool) -> None:
     from rfctl.record.segments import entries
     from rfctl.record.values import text_of
 
-    for entry in entries(path) if path.is_dir() else read_entries(path):
+    only = _session(path, which) if which is not None else None
+    segments = only.segments if only is not None else None
+    for entry in entries(path, segments) if path.is_dir() else read_entries(path):
         if as_json:
             members = entry._asdict() | {"t_ns": str(entry.t_ns), "mono_ns": str(entry.mono_ns)}
             click.echo(text_of(members))
@@ -137,6 +153,39 @@ def show(*, path: Path, as_json: bool) -> None:
             told = text_of(entry.members)
             told = told if len(told) <= SHOWN else f"{told[:SHOWN]}..."
             click.echo(f"{entry.seq:6} {entry.wall or entry.t_ns} {entry.kind:13} {entry.actor} {told}")
+
+
+@record.command()
+@PATH
+@click.option("--format", "form", type=click.Choice(["json", "csv", *LATER]), default="json", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), help="File for json, else standard output; folder for csv.")
+@SESSION_OR_ALL
+def export(*, path: Path, form: str, out: Path | None, which: str | None) -> None:
+    """Write sessions, events, decisions and samples as tables for other programs. Nothing is verified: verify first.
+
+    json is one document with a list for each table, csv a folder with a file for each. Columns carry their units in
+    their names. Decisions that only renew a lease or a permit are left out of the decisions.
+
+    Example: rfctl record export record --format csv --out tables/
+    """
+    from rfctl.errors import ConfigError
+    from rfctl.record import export as tables
+
+    if form in LATER:
+        raise ConfigError(
+            f"--format {form}: {LATER[form]} are not made by this version", remedy="Use --format csv or json."
+        )
+    if form == "csv" and out is None:
+        raise click.UsageError("csv is one file for each table: give a folder, --out FOLDER")
+    only = _session(path, which)
+    if form == "csv" and out is not None:
+        for file in tables.write_csv(path, only, out):
+            click.echo(str(file))
+    elif out is None:
+        tables.write_json(path, only, sys.stdout)
+    else:
+        tables.write_json_file(path, only, out)
+        click.echo(str(out))
 
 
 @record.command()
@@ -199,3 +248,15 @@ def retire(*, path: Path, epochs: Path, keep_days: int, as_json: bool) -> None:
         click.echo(json.dumps({"record": str(path.resolve()), "first_segment": first, "since": since.isoformat()}))
     else:
         click.echo(f"{path} begins with segment {first}")
+
+
+def _session(path: Path, which: str | None) -> Session | None:
+    """The session that is asked for; None for all, and for a record of format 0, which has one."""
+    from rfctl.errors import ConfigError
+    from rfctl.record.sessions import ALL, chosen
+
+    if path.is_dir():
+        return None if which == ALL else chosen(path, which)
+    if which not in {None, ALL}:
+        raise ConfigError("a record of format 0 has one session", where=str(path), remedy="Leave --session out.")
+    return None

@@ -20,7 +20,7 @@ def add_report(document: dict[str, Any]) -> None:
         from rfctl.report.report import write
 
         key_file = Path(document["public_key"])
-        written = write(Path(document["record"]), key_file, key_file.with_name("report.pdf"))
+        written = write(Path(document["record"]), key_file, key_file.with_name("report.pdf"), str(document["session"]))
     except RfctlError as problem:
         _say(f"there is no report: {problem}")
     except (Exception, KeyboardInterrupt) as problem:

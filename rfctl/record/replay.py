@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.events import Event
+    from rfctl.record.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +52,13 @@ class Witness(Protocol):
         ...
 
 
-def replay(path: Path, witness: Witness | None = None) -> Replayed:
-    """Re-decide a whole record.
+def replay(path: Path, witness: Witness | None = None, only: Session | None = None) -> Replayed:
+    """Re-decide a record.
 
     Args:
-        path: The folder of a log, every session in it; or a file of format 0.
+        path: The folder of a log, or a file of format 0.
         witness: Is told of everything in order.
+        only: This session of a log; None for all.
 
     Raises:
         ConfigError: Something cannot be read.
@@ -65,7 +67,7 @@ def replay(path: Path, witness: Witness | None = None) -> Replayed:
     state: KernelState | None = None
     decisions = differences = 0
     first = ""
-    for told in story(path):
+    for told in story(path, only):
         if isinstance(told, Entry):
             if told.kind == "session" and not told.members.get("after_failure"):
                 state = None

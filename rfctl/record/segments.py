@@ -137,8 +137,12 @@ def entry_of(body: bytes, segment: int, where: str) -> Entry:
     )
 
 
-def entries(log: Path) -> Iterator[Entry]:
+def entries(log: Path, only: range | None = None) -> Iterator[Entry]:
     """The content of every record; a torn end is left out. This does not verify: it believes what it reads.
+
+    Args:
+        log: The folder.
+        only: Numbers of the segments to read; None for all.
 
     Raises:
         ConfigError: The folder cannot be read, or holds no segment.
@@ -147,7 +151,7 @@ def entries(log: Path) -> Iterator[Entry]:
     numbers = segment_numbers(log)
     if not numbers:
         raise ConfigError("holds no segment of a log", where=str(log), remedy="Give the folder of a log.")
-    for index in numbers:
+    for index in numbers if only is None else only:
         for body in bodies(log, index, last=index == numbers[-1]):
             yield entry_of(body, index, str(log / segment_name(index)))
 

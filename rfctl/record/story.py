@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from rfctl.record.sessions import Session
+
 
 class Heard(NamedTuple):
     """One input of the kernel and what was decided on it.
@@ -32,14 +34,18 @@ class Heard(NamedTuple):
     routine: bool = False
 
 
-def story(path: Path) -> Iterator[Entry | Heard]:
+def story(path: Path, only: Session | None = None) -> Iterator[Entry | Heard]:
     """Everything in the log of a folder, or in a file of format 0. This does not verify: it believes what it reads.
+
+    Args:
+        path: The folder or file.
+        only: This session of a log; None for all.
 
     Raises:
         ConfigError: Unreadable.
         RecordError: Something in it cannot be understood, or an input is missing.
     """
-    return _of_log(path) if path.is_dir() else _of_format_0(path)
+    return _of_log(path, only) if path.is_dir() else _of_format_0(path)
 
 
 def _of_format_0(path: Path) -> Iterator[Entry | Heard]:
@@ -58,11 +64,11 @@ def _of_format_0(path: Path) -> Iterator[Entry | Heard]:
             raise RecordError(f"a decision cannot be read: {problem!r}", where=place) from None
 
 
-def _of_log(path: Path) -> Iterator[Entry | Heard]:
+def _of_log(path: Path, only: Session | None) -> Iterator[Entry | Heard]:
     expected = 0
     waiting: chunk.Frame | None = None
     layout = chunk.OWN
-    for entry in segments.entries(path):
+    for entry in segments.entries(path, only.segments if only is not None else None):
         members: dict[str, Any] = entry.members
         if entry.kind == "chunk":
             for frame in chunk.frames(segments.chunk_bytes(path, entry), layout):

@@ -83,7 +83,7 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: Key) -> dict
         "record": _record(evidence, record, key_file, key),
         "commands": [
             shlex.join(["rfctl", "record", "verify", record.name, "--key", key_file.name]),
-            shlex.join(["rfctl", "record", "replay", record.name]),
+            shlex.join(["rfctl", "record", "replay", record.name, *_which(evidence)]),
         ],
         "head": head,
         "head_code": qr_code(head),
@@ -91,6 +91,10 @@ def contents(evidence: Evidence, record: Path, key_file: Path, key: Key) -> dict
         "signatures": list(SIGNATURES),
         "footer": f"record head {evidence.head[:16]}, {evidence.verdict.verdict}",
     }
+
+
+def _which(evidence: Evidence) -> list[str]:
+    return [] if evidence.session is None else ["--session", str(evidence.session)]
 
 
 # the whole procedure

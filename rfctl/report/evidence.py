@@ -19,6 +19,7 @@ from rfctl.record.notes import decode64, parse
 from rfctl.record.reader import read_entries, read_lines
 from rfctl.record.replay import Replayed, replay
 from rfctl.record.segments import Entry, entries
+from rfctl.record.sessions import chosen, sessions
 from rfctl.record.verify import Outcome, Verdict, verify
 
 if TYPE_CHECKING:
@@ -136,6 +137,7 @@ class Evidence:
             the last whole line where there is no seal.
         head_size: Number of records that the head covers; in format 0 always 0.
         error: What ended the session before or outside its procedure; empty when nothing did.
+        session: Number of its epoch, where the record holds several sessions; else None.
     """
 
     header: Mapping[str, object]
@@ -151,6 +153,7 @@ class Evidence:
     head: str
     head_size: int
     error: str
+    session: int | None
 
     @property
     def good(self) -> bool:
@@ -183,8 +186,13 @@ class Evidence:
         return tuple(doubts)
 
 
-def gather(path: Path, key: Key) -> Evidence:
-    """Verify the record and decide it again, in one pass each.
+def gather(path: Path, key: Key, which: str | None = None) -> Evidence:
+    """Verify the record and decide a session of it again, in one pass each.
+
+    Args:
+        path: The record.
+        key: What must have signed it.
+        which: The session of a log, see ``rfctl.record.sessions.chosen``; None for the newest.
 
     Raises:
         ConfigError: The file cannot be read, or is no record.
@@ -194,7 +202,8 @@ def gather(path: Path, key: Key) -> Evidence:
     verdict = verify(path, key)
     collector = _Collector()
     try:
-        replayed = replay(path, collector)
+        only = chosen(path, which) if path.is_dir() else None
+        replayed = replay(path, collector, only)
     except RecordError as problem:
         if verdict.verdict not in NOT_AS_WRITTEN:
             raise
@@ -217,6 +226,7 @@ def gather(path: Path, key: Key) -> Evidence:
         head=collector.head or _last_line_sha256(path),
         head_size=collector.head_size,
         error=collector.error,
+        session=only.epoch if only is not None and len(sessions(path)) > 1 else None,
     )
 
 

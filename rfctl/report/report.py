@@ -35,13 +35,14 @@ class Written:
     evidence: Evidence
 
 
-def write(record: Path, key_file: Path, out: Path | None = None) -> Written:
+def write(record: Path, key_file: Path, out: Path | None = None, session: str | None = None) -> Written:
     """Make the report of one record. The same record gives the same bytes, for ever by one version of typst.
 
     Args:
         record: The record.
         key_file: The public key (.pub) that must have signed it.
         out: The PDF; ``report.pdf`` beside the record where it is None. An older one is replaced.
+        session: Which session of a log, see ``rfctl.record.sessions.chosen``; None for the newest.
 
     Raises:
         ConfigError: A file cannot be read or written, or is no record.
@@ -49,7 +50,7 @@ def write(record: Path, key_file: Path, out: Path | None = None) -> Written:
         RfctlError: typst refused the report: an error of this program.
     """
     key = load_public_key(key_file)
-    evidence = gather(record, key)
+    evidence = gather(record, key, session)
     pdf = render(contents(evidence, record, key_file, key))
     path = (out or record.with_name("report.pdf")).absolute()
     draft = path.with_name(f".{path.name}.part")

@@ -1,223 +1,46 @@
-"""A station with prepared keys: all sessions go into one log, each with the next epoch, and nothing else is trusted."""
+"""A station with prepared keys: all its sessions stand in one log, and each can be looked at by itself."""
 
 from __future__ import annotations
 
+import csv
+import io
+import json
 import logging
-import re
+import math
 import shutil
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rfctl.cli.main import main
 from rfctl.errors import ConfigError, RecordError
-from rfctl.record import epochs
+from rfctl.record import epochs, export
 from rfctl.record.body import state_folder
 from rfctl.record.continuing import continue_in
-from rfctl.record.opening import Damaged, ThrowAway, new_origin
-from rfctl.record.prepared import Prepared, countersign
+from rfctl.record.opening import ThrowAway
+from rfctl.record.prepared import Prepared
 from rfctl.record.segments import entries
-from rfctl.record.verify import Outcome, Verdict, verify
+from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
-from rfctl.station import logbook
+from rfctl.station import logbook, station_file
 from rfctl.virtual import VirtualClock, run_virtual
+from tests.commands import Done
+from tests.prepared_keys import HEADER, SINCE, damage, private_keys, root_of
+from tests.report_text import words
 from tests.station_bench import plan_text, station_bench, station_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from rfctl.station.session import Order, Result
     from tests.station_bench import Bench
 
-HEADER = {"station": "bench-1", "backend": "simulated", "medium": "load"}
-SINCE = datetime(2020, 1, 1, tzinfo=UTC)
+    Command = Callable[..., Done]
+
 SHORT = plan_text(set_temperature_c=45, hold_s=3)
-
-
-def root_of(folder: Path, count: int, **times: Any) -> epochs.Signer:
-    """A root, and a folder of keys that it prepared."""
-    root = epochs.Signer(new_origin("bench-1"), epochs.generate())
-    prepare(root, folder, count=count, **times)
-    epochs.write_public_key(folder / "root.pub", root.public)
-    return root
-
-
-def prepare(root: epochs.Signer, folder: Path, *, first: int = 1, count: int, until: datetime | None = None) -> None:
-    epochs.prepare(root, folder, first=first, count=count, not_before=SINCE, not_after=until)
-
-
-def private_keys(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.glob("*.json"))
-
-
-async def session(log: Path, keys: Path, clock: VirtualClock, *, sealed: bool = True) -> Prepared:
-    prepared = Prepared.of(keys)
-    record = await RecordWriter.open(log, clock=clock, keys=prepared, header=HEADER)
-    record.append("note", 0, {"text": "it went on"})
-    await record.durable()
-    await (record.seal() if sealed else record.close())
-    return prepared
-
-
-async def test_each_session_takes_the_next_epoch_and_its_key_is_gone_afterwards(
-    clock: VirtualClock, tmp_path: Path
-) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 4)
-    for number, left in ((1, 3), (2, 2), (3, 1)):
-        prepared = await session(log, keys, clock)
-        assert (prepared.number, prepared.left, prepared.chained) == (number, left, False)
-        assert private_keys(keys) == [f"epoch-{each:08d}.json" for each in range(number + 1, 5)]
-        assert ("prepared epochs left" in prepared.warning) == (left < 3)
-    assert [path.name for path in sorted(log.iterdir())] == ["00000000.seg", "00000001.seg", "00000002.seg"]
-    assert verify(log, root.public).verdict is Outcome.VALID_UNANCHORED
-
-
-@pytest.mark.parametrize("crash", [False, True])
-async def test_when_they_are_used_up_each_epoch_certifies_the_next_until_there_are_more(
-    clock: VirtualClock, tmp_path: Path, *, crash: bool
-) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 1)
-    await session(log, keys, clock, sealed=not crash)
-    for number in (2, 3):
-        prepared = await session(log, keys, clock, sealed=not crash)
-        assert (prepared.number, prepared.chained) == (number, True)
-        assert f"--first {number + 1}" in prepared.warning
-        assert len(private_keys(keys)) == 1
-    assert only_chained(verify_log(log, root)) == 2
-    assert countersign(root, log, keys) == ([2, 3], 3)
-    prepare(root, keys, first=4, count=1)
-    prepared = await session(log, keys, clock)
-    assert (prepared.number, prepared.chained) == (4, False)
-    assert only_chained(verify_log(log, root)) == 0
-    assert not list(keys.glob("countersigned-*"))
-    assert countersign(root, log, keys) == ([], 4)
-
-
-def verify_log(log: Path, root: epochs.Signer) -> Verdict:
-    verdict = verify(log, root.public)
-    assert verdict.verdict in {Outcome.VALID_UNANCHORED, Outcome.OPEN_TAIL}, verdict
-    return verdict
-
-
-def only_chained(verdict: Verdict) -> int:
-    found = re.search(r"(\d+) epochs are certified only by the epoch before", verdict.detail)
-    return int(found[1]) if found else 0
-
-
-async def test_the_root_countersigns_no_log_that_was_changed(clock: VirtualClock, tmp_path: Path) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 1)
-    await session(log, keys, clock)
-    await session(log, keys, clock)
-    damage(log)
-    with pytest.raises(ConfigError, match="The root signs for no such log"):
-        countersign(root, log, keys)
-
-
-async def test_a_signature_that_is_not_of_the_root_is_not_recorded(clock: VirtualClock, tmp_path: Path) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root_of(keys, 1)
-    await session(log, keys, clock)
-    await session(log, keys, clock)
-    certificate = [entry for entry in entries(log) if entry.kind == "epoch"][1].members["certificate"]
-    (keys / "countersigned-00000002.note").write_text(str(certificate))
-    with pytest.raises(ConfigError, match="no certificate that the root signed"):
-        await session(log, keys, clock)
-
-
-async def test_a_crash_of_the_session_that_countersigns_repeats_nothing(clock: VirtualClock, tmp_path: Path) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 1)
-    await session(log, keys, clock)
-    await session(log, keys, clock)
-    countersign(root, log, keys)
-    await session(log, keys, clock, sealed=False)
-    await session(log, keys, clock)
-    assert [entry.epoch for entry in entries(log) if entry.kind == "countersigned"] == [3]
-    assert only_chained(verify_log(log, root)) == 2
-
-
-@pytest.mark.parametrize(
-    ("spoil", "says"),
-    [
-        (lambda keys: shutil.rmtree(keys), "is no folder of keys"),
-        (lambda keys: (keys / "root.pub").unlink(), "root.pub: cannot be read"),
-        (
-            lambda keys: (keys / "epoch-00000002.json").unlink(),
-            "epoch 2 was not prepared, and the epoch before left no",
-        ),
-        (lambda keys: (keys / "epoch-00000002.json").write_text("{}"), "is no prepared epoch"),
-        (lambda keys: foreign(keys), "key .* did not sign it|it is for rfctl/"),
-        (lambda keys: shutil.copy(keys / "epoch-00000003.json", keys / "epoch-00000002.json"), "it is epoch 3, not 2"),
-        (lambda keys: (shutil.rmtree(keys), root_of(keys, 2)), "the log is not of rfctl/bench-1-"),
-    ],
-)
-async def test_keys_that_cannot_be_used_begin_no_session(
-    clock: VirtualClock, tmp_path: Path, spoil: Any, says: str
-) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 3)
-    await session(log, keys, clock)
-    before = (log / "00000000.seg").read_bytes()
-    spoil(keys)
-    with pytest.raises(ConfigError, match=says):
-        await session(log, keys, clock)
-    assert [path.read_bytes() for path in log.iterdir()] == [before]
-    assert verify(log, root.public).verdict is Outcome.VALID_UNANCHORED
-
-
-def foreign(keys: Path) -> None:
-    (keys / "epoch-00000002.json").unlink()
-    other = epochs.Signer(new_origin("bench-2"), epochs.generate())
-    prepare(other, keys, first=2, count=1)
-
-
-async def test_an_expired_epoch_begins_no_session_and_the_remedy_names_its_number(
-    clock: VirtualClock, tmp_path: Path
-) -> None:
-    keys = tmp_path / "keys"
-    root_of(keys, 2, until=clock.utc() - timedelta(days=1))
-    with pytest.raises(ConfigError, match="rfctl keys epoch --first 1"):
-        await session(tmp_path / "log", keys, clock)
-    assert private_keys(keys) == ["epoch-00000001.json", "epoch-00000002.json"]
-
-
-async def test_two_stations_cannot_write_one_log(clock: VirtualClock, tmp_path: Path) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root_of(keys, 3)
-    record = await RecordWriter.open(log, clock=clock, keys=Prepared.of(keys), header=HEADER)
-    with pytest.raises(ConfigError, match="another process writes this log"):
-        await session(log, keys, clock)
-    await record.seal()
-
-
-async def test_an_older_copy_of_several_sessions_is_refused(clock: VirtualClock, tmp_path: Path) -> None:
-    log, keys = tmp_path / "log", tmp_path / "keys"
-    root = root_of(keys, 5)
-    await session(log, keys, clock)
-    await session(log, keys, clock)
-    shutil.copytree(log, tmp_path / "old")
-    await session(log, keys, clock)
-    shutil.rmtree(log)
-    shutil.copytree(tmp_path / "old", log)
-    assert verify(log, root.public).verdict is Outcome.VALID_UNANCHORED
-    with pytest.raises(Damaged, match="this station has signed"):
-        await session(log, keys, clock)
-
-
-# whole sessions of a station
-
-
-def damage(log: Path) -> None:
-    path = log / "00000000.seg"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o600)
-    path.write_bytes(content)
 
 
 def order(bench: Bench, log: str = "out/log/record") -> Order:
@@ -348,9 +171,130 @@ def test_a_station_goes_on_in_a_log_that_was_begun_behind_an_older_one(tmp_path:
 
 
 def test_a_log_without_keys_is_refused_in_the_station_file(tmp_path: Path) -> None:
-    from rfctl.station import station_file
-
     path = tmp_path / "station.toml"
     path.write_text(station_text("sim:reference") + 'log = "log"\n', encoding="utf-8")
     with pytest.raises(ConfigError, match="a log without keys"):
         station_file.load(str(path))
+
+
+# one session of several
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str]) -> Command:
+    def run(*arguments: object) -> Done:
+        with pytest.raises(SystemExit) as ended:
+            main(["record", *map(str, arguments)])
+        captured = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        return Done(ended.value.code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def log(three: tuple[list[Result], epochs.Signer, Path]) -> Path:
+    return three[2] / "out" / "log" / "record"
+
+
+def procedure(three: tuple[list[Result], epochs.Signer, Path], number: int) -> str:
+    return str(three[0][number - 1].document["procedure_id"])
+
+
+def test_replay_decides_the_newest_session_again_and_each_other_one_that_is_asked_for(
+    three: tuple[list[Result], epochs.Signer, Path], log: Path, command: Command
+) -> None:
+    found = {}
+    for which in ("1", "2", procedure(three, 3), "all", None):
+        done = command("replay", log, "--json", *(("--session", which) if which else ()))
+        assert done.exit_code == 0, done
+        found[which] = json.loads(done.out)
+    assert found[None] == found[procedure(three, 3)]
+    assert [found[which]["session"] for which in ("1", "2", "all", None)] == [1, 2, None, 3]
+    assert found["all"]["decisions"] == sum(found[which]["decisions"] for which in ("1", "2", None))
+
+
+def test_the_report_is_of_the_newest_session_or_of_the_one_that_is_asked_for(
+    three: tuple[list[Result], epochs.Signer, Path], log: Path, command: Command, tmp_path: Path
+) -> None:
+    key = three[0][0].document["public_key"]
+    for which, number in ((None, 3), ("1", 1), (procedure(three, 2), 2)):
+        pdf = tmp_path / f"{number}.pdf"
+        done = command("report", log, "--key", key, "--out", pdf, *(("--session", which) if which else ()))
+        assert done.exit_code == 0, done
+        text = words(pdf)
+        assert procedure(three, number) in text
+        assert f"--session {number}" in text
+        assert all(procedure(three, other) not in text for other in {1, 2, 3} - {number})
+
+
+def test_show_and_a_session_that_is_not_there(log: Path, command: Command) -> None:
+    of_all, of_one = (command("show", log, *which).out.splitlines() for which in ((), ("--session", "2")))
+    assert set(of_one) < set(of_all)
+    assert sum(" session " in line for line in of_one) == 1
+    for name in ("show", "replay", "export"):
+        done = command(name, log, "--session", "4")
+        assert done.exit_code == 2
+        assert "has no session 4. The newest of its 3 sessions: 1 bench-" in done.err
+
+
+# tables
+
+
+def test_json_is_one_document_with_all_tables(
+    three: tuple[list[Result], epochs.Signer, Path], log: Path, command: Command
+) -> None:
+    document = json.loads(command("export", log, "--session", "all").out)
+    assert list(document) == ["format", *export.COLUMNS]
+    assert [row["procedure_id"] for row in document["sessions"]] == [procedure(three, each) for each in (1, 2, 3)]
+    assert [row["closed_utc"] is None for row in document["sessions"]] == [False, True, False]
+    for name in ("events", "decisions", "samples"):
+        assert {row["session"] for row in document[name]} == {1, 2, 3}
+    for row in document["sessions"]:
+        own = [sample for sample in document["samples"] if sample["session"] == row["session"]]
+        assert {sample["channel"] for sample in own} == {1, 2}
+        assert len(own) == 2 * row["readings"]
+    hottest = max(sample["temperature_c"] for sample in document["samples"] if sample["session"] == 3)
+    assert hottest == pytest.approx(three[0][2].document["sites"][0]["peak_temperature_c"], abs=0.2)
+    assert [row["event"] for row in document["decisions"] if row["event"] == "Answered"]
+    newest = json.loads(command("export", log).out)
+    assert newest["samples"] == [sample for sample in document["samples"] if sample["session"] == 3]
+
+
+def test_csv_has_the_same_rows_as_json(log: Path, command: Command, tmp_path: Path) -> None:
+    document = json.loads(command("export", log, "--session", "all").out)
+    done = command("export", log, "--session", "all", "--format", "csv", "--out", tmp_path / "tables")
+    assert done.out.split() == [str(tmp_path / "tables" / f"{name}.csv") for name in export.COLUMNS]
+    assert sorted(path.name for path in (tmp_path / "tables").iterdir()) == sorted(f"{n}.csv" for n in export.COLUMNS)
+    for name, columns in export.COLUMNS.items():
+        header, *rows = csv.reader(io.StringIO((tmp_path / "tables" / f"{name}.csv").read_text(), newline=""))
+        assert tuple(header) == columns
+        expected = [[cell(row[column]) for column in columns] for row in document[name]]
+        assert rows == expected
+
+
+def cell(value: object) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_what_a_spreadsheet_would_calculate_is_led_by_a_quote() -> None:
+    assert [export._cell(each) for each in ("=1+1", "@x", "-1", -1.5, math.nan, "a=1", None, True)] == [
+        "'=1+1", "'@x", "'-1", -1.5, "NaN", "a=1", None, "true",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--format", "parquet"), "--format parquet: tables for statistics programs are not made by this version"),
+        (("--format", "fhir"), "--format fhir: resources for clinical systems are not made by this version"),
+        (("--format", "csv"), "give a folder, --out FOLDER"),
+        (("--out", "/dev/null/x"), "cannot be written"),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(log: Path, command: Command, arguments: tuple[str, ...], says: str) -> None:
+    done = command("export", log, *arguments)
+    assert (done.exit_code, done.out) == (2, "")
+    assert says in done.err
