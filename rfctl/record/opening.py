@@ -80,7 +80,7 @@ class Keys(Protocol):
         """
         ...
 
-    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes, now: datetime) -> None:
+    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes) -> None:
         """The epoch's session is closed, at so many records and this last checkpoint: forget its key.
 
         Raises:
@@ -121,9 +121,9 @@ class ThrowAway:
             not_before=now,
         )
 
-    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes, now: datetime) -> None:
+    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes) -> None:
         """Forget the key."""
-        del size, checkpoint, now
+        del size, checkpoint
         epoch.forget()
 
 

@@ -92,7 +92,7 @@ class Prepared:
         epoch = prepared(self._folder, self.public, number, now)
         self.chained = epoch is None
         if epoch is None:
-            epoch = self._chained(standing, now)
+            epoch = self._chained(standing)
         else:
             self._remove(self._chained_file(number))
         for before in (epoch_file(self._folder, standing.epoch), self._chained_file(standing.epoch)):
@@ -102,26 +102,25 @@ class Prepared:
         standing.countersigned.extend(self._countersigned(standing))
         return epoch
 
-    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes, now: datetime) -> None:
+    def end(self, epoch: Epoch, *, size: int, checkpoint: bytes) -> None:
         """The epoch's session is closed and on the disk: certify the next where none was prepared, and forget the key.
 
         Args:
             epoch: That ended.
             size: Records of the log.
             checkpoint: The last checkpoint, a signed note.
-            now: UTC.
 
         Raises:
             ConfigError, OSError: The disk refused; the key is kept, so that the next session can be certified by it.
         """
         number = epoch.certificate.epoch + 1
         if not epoch_file(self._folder, number).exists():
-            self._certify(epoch.signer(), number, size, hashlib.sha256(checkpoint).digest(), now)
+            self._certify(epoch.signer(), epoch.certificate, size, hashlib.sha256(checkpoint).digest())
         epoch.forget()
         for path in self._folder.glob(_COUNTERSIGNED):
             self._remove(path)
 
-    def _chained(self, standing: Standing, now: datetime) -> Epoch:
+    def _chained(self, standing: Standing) -> Epoch:
         number, path = standing.epoch + 1, self._chained_file(standing.epoch + 1)
         last = standing.certificates.get(standing.epoch)
         certificate = Certificate.parse(parse(last).text) if last is not None else None
@@ -135,16 +134,19 @@ class Prepared:
             for left in (epoch_file(self._folder, standing.epoch), self._chained_file(standing.epoch)):
                 signer = Signer.left_in(left, before) if left.exists() else None
                 if signer is not None:
-                    return self._certify(signer, number, standing.tree.size, standing.last_checkpoint, now)
+                    return self._certify(signer, certificate, standing.tree.size, standing.last_checkpoint)
         raise ConfigError(
             f"epoch {number} was not prepared, and the epoch before left no key that certifies it",
             where=str(self._folder),
             remedy=f"Prepare epochs: rfctl keys epoch --first {number}.",
         )
 
-    def _certify(self, signer: Signer, number: int, size: int, last_checkpoint: bytes, now: datetime) -> Epoch:
-        """The next epoch, its key on the disk before anything is signed with it."""
-        epoch = Epoch.begin(signer, number, start=size, prev=last_checkpoint, not_before=now)
+    def _certify(self, signer: Signer, before: Certificate, size: int, last_checkpoint: bytes) -> Epoch:
+        """The next epoch, its key on the disk before anything is signed with it. Its place says when it begins, so that
+        it holds from when the epoch before did: it is certified while that one ends, by a clock that may be virtual.
+        """
+        number = before.epoch + 1
+        epoch = Epoch.begin(signer, number, start=size, prev=last_checkpoint, not_before=before.not_before)
         path = self._chained_file(number)
         self._remove(path)
         epoch.save(path)

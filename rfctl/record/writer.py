@@ -365,9 +365,7 @@ class RecordWriter:
             await self._synced()
             self._sealed = True
             with suppress(OSError, ConfigError):  # the log is on disk, whatever becomes of what lies beside it
-                self._keys.end(
-                    self._epoch, size=self.size, checkpoint=self._chain.checkpoint_note, now=self._clock.utc()
-                )
+                self._keys.end(self._epoch, size=self.size, checkpoint=self._chain.checkpoint_note)
             with suppress(OSError):
                 self._disk.remove(body.state_folder(self.path) / body.RESERVE)
         finally:

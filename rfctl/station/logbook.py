@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,6 +75,14 @@ async def begin(station: Station, folder: Path, header: Mapping[str, object], cl
         ConfigError: The keys cannot be used, or the log is another one's or in use.
         RecordError: The disk refused.
     """
+    try:
+        return await _begin(station, folder, header, clock)
+    except RfctlError:
+        _remove_empty(folder)
+        raise
+
+
+async def _begin(station: Station, folder: Path, header: Mapping[str, object], clock: Clock) -> Opened:
     if station.keys is None:
         return await _of_its_own(station, folder, header, clock)
     prepared = Prepared.of(station.keys)
@@ -137,6 +146,11 @@ async def unclean_end(station: Station, clock: Clock) -> dict[str, Any] | None:
     if verdict.verdict.good:  # it went down between the seal and forgetting the record
         return None
     return found | {"records": verdict.records, "verdict": str(verdict.verdict)}
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):  # something is in it
+        folder.rmdir()
 
 
 def _require_place(log: Path) -> None:

@@ -44,6 +44,8 @@ STANDING_BY = Plan("standing by", (), (), hashlib.sha256(b"").hexdigest())
 """No sites: the kernel verifies off and then judges every interlock in every cycle, owning and starting nothing."""
 NEW_RECORD_NS = 3600 * NS_PER_S
 """A service that only watches closes its record every hour, so that a restart has no more than that to verify."""
+NEW_EPOCH_NS = 24 * 3600 * NS_PER_S
+"""The same in a log with prepared keys, of which each session takes one."""
 RETRY_S = 1.0
 RELOADABLE = frozenset({"title", "record_folder", "sha256"})
 """Fields of a station that may change while it runs: none of them widens what it may do."""
@@ -61,7 +63,7 @@ class _Watching:
     _until_ns: int
 
     def decide(self, _state: KernelState, now_ns: int) -> Stopped | None:
-        return Stopped(now_ns, "the service: a new record every hour") if now_ns >= self._until_ns else None
+        return Stopped(now_ns, "the service: it is time for a new record") if now_ns >= self._until_ns else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +306,8 @@ class Service:
 
     def _order(self) -> session.Order:
         job, now_ns = self._current, self._clock.monotonic_ns()
-        operator: Operator = job.operator if job is not None else _Watching("service", now_ns + NEW_RECORD_NS)
+        lasts_ns = NEW_RECORD_NS if self.station.keys is None else NEW_EPOCH_NS
+        operator: Operator = job.operator if job is not None else _Watching("service", now_ns + lasts_ns)
         self.onlooker = self._new_onlooker(self.station, self._clock, operator.name)
         self._state = None
         acts = tuple(self._acts)

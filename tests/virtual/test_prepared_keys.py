@@ -11,12 +11,14 @@ import pytest
 
 from rfctl.errors import ConfigError
 from rfctl.record import epochs
+from rfctl.record.certificate import Certificate
+from rfctl.record.notes import decode64, parse
 from rfctl.record.opening import Damaged, new_origin
 from rfctl.record.prepared import Prepared, countersign
 from rfctl.record.segments import entries
 from rfctl.record.verify import Outcome, Verdict, verify
 from rfctl.record.writer import RecordWriter
-from tests.prepared_keys import HEADER, damage, prepare, private_keys, root_of
+from tests.prepared_keys import HEADER, SINCE, damage, prepare, private_keys, root_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,6 +62,8 @@ async def test_when_they_are_used_up_each_epoch_certifies_the_next_until_there_a
         assert f"--first {number + 1}" in prepared.warning
         assert len(private_keys(keys)) == 1
     assert only_chained(verify_log(log, root)) == 2
+    notes = [decode64(str(entry.members["certificate"])) for entry in entries(log) if entry.kind == "epoch"]
+    assert {Certificate.parse(parse(note).text).not_before for note in notes} == {SINCE}
     assert countersign(root, log, keys) == ([2, 3], 3)
     prepare(root, keys, first=4, count=1)
     prepared = await session(log, keys, clock)
