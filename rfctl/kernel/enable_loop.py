@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.kernel.phase import INTENDED
-from rfctl.kernel.row import Quantity
 
 if TYPE_CHECKING:
     from rfctl.kernel.state import KernelState
@@ -30,13 +29,13 @@ def must_wait(state: KernelState) -> bool:
     return state.setup.guarded and not state.loop.closed
 
 
-def of_the_loop(state: KernelState, quantity: Quantity, now_ns: int) -> float:
-    """A quantity of row.OF_THE_GUARD."""
+def of_the_loop(state: KernelState, now_ns: int) -> tuple[float, float, float]:
+    """Age of the guard's last word, s; 1 while the loop is open; how long it has been waited for, s: the quantities of
+    row.OF_THE_GUARD, in this order.
+    """
     loop = state.loop
-    if quantity is Quantity.GUARD_AGE:
-        return (now_ns - loop.silent_ns) / 1e9 if loop.silent_ns else 0.0
+    age_s = (now_ns - loop.silent_ns) / 1e9 if loop.silent_ns else 0.0
     if loop.closed:
-        return 0.0
-    if quantity is Quantity.LOOP_OPEN:
-        return 1.0
-    return max((now_ns - c.since_ns for c in state.channels if c.phase in INTENDED), default=0) / 1e9
+        return age_s, 0.0, 0.0
+    wait_ns = max([now_ns - c.since_ns for c in state.channels if c.phase in INTENDED], default=0)
+    return age_s, 1.0, wait_ns / 1e9

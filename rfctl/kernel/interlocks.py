@@ -17,8 +17,8 @@ from rfctl.kernel.limits import (
 )
 from rfctl.kernel.phase import ENERGISED, HEATING, LESION, OFF_VERIFYING, STIMULATION, Phase
 from rfctl.kernel.row import Action, Basis, Row, Side, Window
-from rfctl.kernel.signals_stimulation import stimulation_signals
-from rfctl.kernel.signals_supervision import apparent_power_w, supervised
+from rfctl.kernel.signals_stimulation import QUIET, stimulation_signals
+from rfctl.kernel.signals_supervision import NOT_SUPERVISED, apparent_power_w, supervised
 from rfctl.kernel.signals_thermal import expected_power_w, fluid_of
 from rfctl.kernel.state import ChannelState, KernelState, Mean, Sample, Setup, Trip
 from rfctl.kernel.supervision import envelope_current_a, warned_lately, whole
@@ -39,6 +39,8 @@ RF_BAND_POWER_W = 0.5
 SET_POINT_STEPS = 2.0
 STANDING_STILL_S = 2.0
 STANDING_STILL_STEPS = 4.0
+NOTHING_AT_IDLE = (None, None, None, *signals_thermal.NONE, *QUIET, *NOT_SUPERVISED)
+"""The last fields of a sample, from rise_after_energy_k on, of a channel without a site and without an output."""
 IMPEDANCE_CHECKS = frozenset({Phase.IMPEDANCE, Phase.RECHECK})
 
 
@@ -70,6 +72,8 @@ def derive(state: KernelState, number: int, mean: Mean, thermal: Thermal, readin
     channel = state.channels[number - 1]
     measured = reading.channels[number - 1]
     phase = channel.phase
+    if phase is Phase.IDLE and not has_output(measured):
+        return _at_idle(channel, measured, reading, now_ns)
     temperature_c = measured.temperature_c
     series_ohm = channel.reference.series_ohm if channel.reference else 0.0
     tissue_ohm = measured.impedance_ohm - series_ohm
@@ -127,6 +131,39 @@ def derive(state: KernelState, number: int, mean: Mean, thermal: Thermal, readin
         ),
         *stimulation_signals(state, number, reading, impedance_mean, now_ns),
         *supervised(state, number, reading, now_ns),
+    )
+
+
+def _at_idle(channel: ChannelState, measured: ChannelReading, reading: Reading, now_ns: int) -> Sample:
+    """Of a channel without a site and without an output: what it measures. Half of all samples are of such a channel,
+    and the rows in force on it ask for nothing that has to be derived.
+    """
+    temperature_c, impedance_ohm = measured.temperature_c, measured.impedance_ohm
+    series_ohm = channel.reference.series_ohm if channel.reference else 0.0
+    return Sample(
+        now_ns,
+        temperature_c,
+        None,
+        1.0 if measured.thermocouple_open or temperature_c != temperature_c else 0.0,
+        impedance_ohm,
+        None,
+        None,
+        None,
+        impedance_ohm - series_ohm,
+        None,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        0.0,
+        float(reading.fault_bits << 16 | measured.fault_bits),
+        0.0,
+        None,
+        None,
+        measured.power_w,
+        apparent_power_w(measured),
+        *NOTHING_AT_IDLE,
     )
 
 

@@ -41,6 +41,8 @@ MODES = {None: Mode.LESION_TEMPERATURE, SetPoint.VOLTAGE: Mode.LESION_VOLTAGE, S
 
 Supervised = tuple[float | None, float | None, float | None, float | None, float | None, float | None]
 """power_mean_w, power_difference_w, current_a, mode_wrong, idle_slope_k_per_s, armed_s."""
+NOT_SUPERVISED: Supervised = (None, None, None, None, None, None)
+"""Of a channel without a site."""
 
 
 def supervised(state: KernelState, number: int, reading: Reading, now_ns: int) -> Supervised:

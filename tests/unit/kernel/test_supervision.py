@@ -10,6 +10,7 @@ import pytest
 
 from rfctl.kernel.effects import Level, Note, Off, Outcome, Renew
 from rfctl.kernel.events import Choice, Command, Completed, Notice, Noticed, Question
+from rfctl.kernel.interlocks import derive
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.row import Action
@@ -331,3 +332,24 @@ def test_a_clock_that_is_only_said_again_with_its_sample_is_not_compared() -> No
     bench.alter(0, uptime_ms=bench.now_ns // 1_000_000)
     bench.samples(20 * 2)
     assert bench.codes == []
+
+
+def test_what_an_idle_channel_is_spared_is_asked_for_by_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(setup_of())
+    bench.reach(Phase.HOLD)
+    idle = next(number for number, channel in enumerate(bench.state.channels, start=1) if channel.phase is Phase.IDLE)
+    bench.sample()
+    short = bench.state.channels[idle - 1].history[-1]
+    monkeypatch.setattr("rfctl.kernel.interlocks._at_idle", lambda *_: pytest.fail("not spared"))
+    monkeypatch.setattr("rfctl.kernel.interlocks.has_output", lambda _: True)
+    state = bench.state
+    assert state.reading is not None
+    channel = state.channels[idle - 1]
+    before = channel._replace(history=channel.history[:-1])
+    state = state._replace(channels=tuple(before if each is channel else each for each in state.channels))
+    full = derive(state, idle, before.mean, before.thermal, state.reading, short.now_ns)
+    differing = {name for name, a, b in zip(full._fields, short, full, strict=True) if repr(a) != repr(b)}
+    asked = {full._fields[row.field] for row in bench.setup.channel_rows[Phase.IDLE]}
+    assert differing <= {"temperature_step_k"}
+    assert asked
+    assert not asked & differing
