@@ -66,6 +66,16 @@ assure: .venv/installed
 	$(BIN)/python -m tests.assurance run --mode safety --minutes $(MINUTES) 2> build/assurance.log
 	$(BIN)/python -m tests.assurance run --mode liveness --minutes $(MINUTES) 2>> build/assurance.log
 
+# Every state of a procedure under every fault of the catalogue, half an hour: docs/fault-campaign.md.
+.PHONY: faults
+faults: .venv/installed
+	$(BIN)/python -m tests.assurance faults --minutes $(MINUTES)
+
+# One small change of the kernel, the gate or the guard after the other, and which test notices it: docs/mutation.md.
+.PHONY: mutate
+mutate: .venv/installed
+	$(BIN)/python -m tests.mutation --minutes $(MINUTES)
+
 demo: .venv/installed
 	$(BIN)/rfctl demo
 

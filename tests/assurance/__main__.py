@@ -1,7 +1,8 @@
-"""``python -m tests.assurance``: run seeds, go on where an earlier run stopped, replay one.
+"""``python -m tests.assurance``: run seeds or faults, go on where an earlier run stopped, replay one.
 
 python -m tests.assurance run --mode safety --seeds 10000 --minutes 30
 python -m tests.assurance replay --mode safety 4711
+python -m tests.assurance faults --minutes 30
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S, wall_ns
 from rfctl.safety.tree import tree_hash
+from tests.assurance.faults import run_faults
 from tests.assurance.run import run
 from tests.assurance.worlds import Mode, world
 
@@ -105,7 +107,11 @@ def main() -> int:
             command.add_argument("--minutes", type=float, default=600.0)
         else:
             command.add_argument("seed", type=int)
+    commands.add_parser("faults").add_argument("--minutes", type=float, default=600.0)
     given = parser.parse_args()
+    if given.command == "faults":
+        kept_in, page = ROOT / "build" / "assurance" / "faults.jsonl", ROOT / "docs" / "fault-campaign.md"
+        return run_faults(given.minutes, kept_in, page, tree_hash(ROOT))
     if given.command == "replay":
         return replay(given.mode, given.seed)
     return run_seeds(given.mode, given.seeds, given.minutes, ROOT / "build" / "assurance" / f"{given.mode}.jsonl")

@@ -1,0 +1,1 @@
+"""Mutation testing of what keeps energy in: ``python -m tests.mutation --help``."""
