@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 
 from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED
 from rfctl.kernel.alarms import OF_HAZARD, PRESENTATIONS
-from rfctl.kernel.limits import ROWS
+from rfctl.kernel.expected import USUAL
+from rfctl.kernel.limits import ROWS, SET_TEMPERATURE_MAX_C
 from rfctl.kernel.phase import ALL, ENERGISED, HEATING, LESION, OFF_VERIFYING, ON_SITE, STIMULATION, WITHOUT_RF, Phase
 from rfctl.kernel.row import Action, Basis, Origin, Side
 from rfctl.kernel.rows_later import LATER
 from rfctl.kernel.transitions import TRANSITIONS, condition, diagram
+from rfctl.model.electrode import electrode_table
 from rfctl.model.plan import Medium
+from rfctl.station.plan_check import time_budget_w
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rfctl.kernel.row import Row, Window
+    from rfctl.model.electrode import Electrode
 
 FOLDER = Path(__file__).parent
 
@@ -163,8 +167,49 @@ def interlocks_page() -> str:
     introduction = INTERLOCKS.format(stopped=EXIT_STOPPED, device=EXIT_DEVICE, not_in_load=not_in_load)
     return (
         f"{introduction}## The table\n\n{_table(header, rows)}\n## The phases meant by *in force*\n\n"
-        f"{_table(('in force', 'phases'), sets)}\n{LATER_TEXT}{_table(LATER_HEADER, later)}"
+        f"{_table(('in force', 'phases'), sets)}\n{budget_text()}{LATER_TEXT}{_table(LATER_HEADER, later)}"
     )
+
+
+BUDGET_TEXT = """\
+## What the time budget refuses
+
+Should the control fail near the set temperature, the tip goes on warming from the reading that trips until RF is off:
+for {total:g} s by the station's usual numbers (poll {poll:g} s, one sample of filter {filter:g} s, thermocouple
+{lag:g} s, decision {decision:g} s, off {off:g} s). The power limit is lowered so far that the tissue stays below 100
+degC; what that leaves must be 1.8 x the power that is expected to hold, else the row `time_budget` refuses, and `rfctl
+plan check` says so before. Computed from the electrode table, in whole degC, without series resistance and fluid;
+every electrode that is not listed is accepted up to 90 degC from either.
+
+"""
+
+
+def budget_text() -> str:
+    """The electrodes that it bears upon, with the highest set temperature of each."""
+    shown = []
+    for electrode in electrode_table().values():
+        highest = [_highest_c(electrode, start_c) for start_c in (37.0, 22.0)]
+        if min(highest) < SET_TEMPERATURE_MAX_C:
+            shown.append((electrode.name, *(f"{each:g} degC" for each in highest)))
+    text = BUDGET_TEXT.format(
+        total=round(USUAL.total_s, 3),
+        poll=USUAL.poll_s,
+        filter=USUAL.filter_s,
+        lag=USUAL.lag_s,
+        decision=USUAL.decision_s,
+        off=USUAL.off_s,
+    )
+    return f"{text}{_table(('electrode', 'at most, from 37 degC', 'at most, from 22 degC'), shown)}\n"
+
+
+def _highest_c(electrode: Electrode, start_c: float) -> float:
+    """The highest set temperature in whole degC that the budget allows."""
+    set_c = SET_TEMPERATURE_MAX_C
+    while True:
+        left_w, needed_w = time_budget_w(electrode, set_c, start_c)
+        if left_w >= needed_w:
+            return set_c
+        set_c -= 1.0
 
 
 LATER_TEXT = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,10 +20,12 @@ class ChannelTraits:
     Attributes:
         temperature_resolution_k: Smallest step of the temperature, K.
         temperature_noise_k: Standard deviation of the temperature at rest, K; not-a-number when not stated.
+        thermocouple_lag_s: Time constant of the reading behind the tip, s; not-a-number when not stated.
     """
 
     temperature_resolution_k: float
     temperature_noise_k: float
+    thermocouple_lag_s: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

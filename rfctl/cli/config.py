@@ -39,6 +39,7 @@ def check(*, file: Path, as_json: bool) -> None:
         if profile is not None:
             members |= {
                 "map": [row._asdict() for row in rows],
+                "frozen_in_hold": profile.frozen_in_hold,
                 "status_requests": [read._asdict() for read in profile.status_reads],
                 "sequences": profile.describe_sequences(),
             }
@@ -53,6 +54,7 @@ def check(*, file: Path, as_json: bool) -> None:
         for read in profile.status_reads:
             number = profile.layout.number(read.space, read.address)
             click.echo(f"  {read.length} from {number} ({read.space}, {read.address} on the wire)")
+        click.echo(f"\nA temperature that stands still in the hold: {profile.frozen_in_hold}")
         click.echo("\nSequences:")
         for line in profile.describe_sequences():
             click.echo(f"  {line}")

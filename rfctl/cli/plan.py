@@ -81,7 +81,9 @@ def new(
             f"cannot be written: {problem.strerror}", where=str(file), remedy="Choose another folder."
         ) from None
     try:
-        plan_check.require_cool_pads(plan_file.load(str(file)), where=str(file))
+        written = plan_file.load(str(file))
+        plan_check.require_cool_pads(written, where=str(file))
+        plan_check.require_time_budget(written, where=str(file))
     except ConfigError:
         file.unlink()
         raise
@@ -99,7 +101,8 @@ def check(*, plan_name: str, station_name: str | None, as_json: bool) -> None:
     """Check a plan: every value, the dispersive electrodes, and with --station what that station can do.
 
     Electrodes that heat together add up their currents in the dispersive electrode. More than 27 A2s predicted within
-    60 s are refused: give some sites a second one (pad = 2), or heat fewer at once. Exit code 0: accepted; 2: not.
+    60 s are refused: give some sites a second one (pad = 2), or heat fewer at once. So is a thin, short electrode at a
+    temperature so high that a fault could not be ended in time (22 G 5 mm at 90 degC). Exit code 0: accepted; 2: not.
 
     Example: rfctl plan check batch --station demo
     """
@@ -180,6 +183,7 @@ def _accepted(plan_name: str, station_name: str | None) -> tuple[Path, Plan, boo
 
     path = shipped.find("plans", plan_name)
     loaded = plan_file.load(plan_name)
+    plan_check.require_time_budget(loaded, where=str(path))
     if station_name is None:
         plan_check.require_cool_pads(loaded, where=str(path))
         return path, loaded, False

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from rfctl.link.write_table import Writable, WriteTable
 
 
+CANNOT_TELL = "cannot tell"
+"""The interlock row has nothing to judge by."""
+
+
 @dataclass(frozen=True)
 class Profile:
     """A register map.
@@ -67,6 +71,19 @@ class Profile:
     def multiplexed(self) -> bool:
         """Its outputs take turns."""
         return self.file.profile.multiplexed
+
+    @property
+    def frozen_in_hold(self) -> str:
+        """Whether a reading that stands still there is noticed, in words: it must move by noise of a step or more."""
+        noise, step = self.file.traits.temperature_noise_k, self.file.traits.temperature_resolution_k
+        if noise is None:
+            return f"{CANNOT_TELL} (the profile has no traits.temperature_noise_k)"
+        stated, step_k = noise.stated, step.stated
+        if not isinstance(stated, int | float) or not isinstance(step_k, int | float):
+            return "noticed where the generator states noise of at least one step of its resolution; else cannot tell"
+        if stated < step_k:
+            return f"{CANNOT_TELL} (noise of {stated:g} K is less than one step of {step_k:g} K)"
+        return f"noticed by noise of {stated:g} K in steps of {step_k:g} K"
 
     def measures(self, quantity: str) -> bool:
         """The generator tells this quantity of a channel."""

@@ -118,6 +118,7 @@ class Traits(Strict):
     stride: Count | None = None
     temperature_resolution_k: Readable
     temperature_noise_k: Readable | None = None
+    thermocouple_lag_s: Readable | None = None
 
     @property
     def items(self) -> dict[str, Item]:

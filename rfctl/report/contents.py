@@ -308,7 +308,7 @@ def _delivered(
     drawn = lesion_drawing(lesion, state.setup, evidence.moments) if lesion and lesion.points else None
     return {
         "planned": _planned(plan, lesion),
-        "delivered": _lesion(plan, figures, lesion),
+        "delivered": _lesion(plan, figures),
         "drawing": asdict(drawn) if drawn else None,
     }
 
@@ -389,15 +389,16 @@ def _planned(plan: PlannedLesion, lesion: Lesion | None) -> Rows:
     return rows
 
 
-def _lesion(plan: PlannedLesion, figures: Figures | None, lesion: Lesion | None) -> Rows:
+def _lesion(plan: PlannedLesion, figures: Figures | None) -> Rows:
     if figures is None:
         return []
     reached = figures.hold_ns > 0
     mean_c = figures.held_k_s / figures.held_s if figures.held_s else math.nan
-    rows = [
+    return [
         [
             "ramp",
-            f"{figures.ramp_s:.1f} s from {_number(figures.start_c, 'degC', 1)}"
+            f"{figures.ramp_s:.1f} s from {_number(figures.start_c, 'degC', 1)}, "
+            f"predicted {_number(figures.predicted_ramp_s, 's', 1)}"
             if reached
             else "set temperature not reached",
         ],
@@ -406,15 +407,15 @@ def _lesion(plan: PlannedLesion, figures: Figures | None, lesion: Lesion | None)
         ["within 2 degC of set", f"{figures.within_2c_s:.1f} of {plan.hold_s:g} s"],
         ["peak", _number(figures.peak_c, "degC", 1)],
         ["overshoot", _number(max(figures.peak_c - plan.set_temperature_c, 0.0), "K", 1)],
-        ["energy in the tissue", _number(figures.energy_j, "J", 1)],
+        [
+            "energy in the tissue",
+            f"{_number(figures.energy_j, 'J', 1)}, predicted {_number(figures.predicted_energy_j, 'J', 1)}",
+        ],
         ["energy at the generator", _number(figures.generator_energy_j, "J", 1)],
+        ["power at the end of the hold", f"predicted {_number(figures.predicted_hold_w, 'W', 2)} in the tissue"],
+        [f"above {REMOVE_BELOW_C:g} degC", f"{figures.above_45_k_s:.0f} degree-seconds"],
+        ["interruptions of RF", str(figures.pauses + figures.ended_early)],
     ]
-    if lesion is not None:
-        rows += [
-            [f"above {REMOVE_BELOW_C:g} degC", f"{lesion.degree_seconds_above_45:.0f} degree-seconds"],
-            ["interruptions of RF", str(lesion.interruptions)],
-        ]
-    return rows
 
 
 # forms

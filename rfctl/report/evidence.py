@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfctl.errors import ConfigError, RecordError
 from rfctl.kernel.effects import Effect, Finish, Level, Note
 from rfctl.kernel.events import Answered, Choice, Event, Missed, Question, Sampled, Stopped
-from rfctl.kernel.phase import HEATING, Phase
+from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import Stage
 from rfctl.record.layout import FORMAT, GENESIS
 from rfctl.record.notes import decode64, parse
@@ -101,9 +101,6 @@ class Lesion:
         phases: When the channel came into which phase.
         power_limit_w: Power limit at the generator's terminals, W.
         duration_s: Longest RF-on time, s.
-        interruptions: How often the output stage was measured off while it had to be on.
-        degree_seconds_above_45: Integral of (temperature - 45 degC) where that is positive, K s; RF on to the last
-            point.
     """
 
     site: int
@@ -114,8 +111,6 @@ class Lesion:
     phases: list[tuple[int, Phase]] = field(default_factory=list)
     power_limit_w: float = math.nan
     duration_s: float = math.nan
-    interruptions: int = 0
-    degree_seconds_above_45: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +391,7 @@ class _Collector:
             )
             lesion = self._running.get(number)
             if lesion is not None:
-                _add(lesion, point, channel.phase)
+                lesion.points.append(point)
             before = self._before.setdefault(number, deque())
             before.append(point)
             while before[0].t_ns < event.now_ns - BEFORE_RF_NS:
@@ -419,17 +414,6 @@ class _Collector:
                 self._running[number].phases.append((now_ns, now))
             if now in PHASE_WORDS:
                 self.moments.append(Moment(now_ns, number, Weight.INFO, PHASE_WORDS[now]))
-
-
-def _add(lesion: Lesion, point: Point, phase: Phase) -> None:
-    before = lesion.points[-1] if lesion.points else point
-    since_ns = max(before.t_ns, lesion.rf_on_ns)
-    above = point.temperature_c - 45.0
-    if above > 0.0:
-        lesion.degree_seconds_above_45 += above * (point.t_ns - since_ns) / 1e9
-    if before.rf_on and not point.rf_on and phase in HEATING:
-        lesion.interruptions += 1
-    lesion.points.append(point)
 
 
 _WEIGHTS = {Level.INFO: Weight.INFO, Level.WARNING: Weight.WARNING, Level.TRIP: Weight.TRIP}

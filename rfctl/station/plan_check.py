@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import ConfigError
+from rfctl.kernel.expected import POWER_OVER_EXPECTED, USUAL, allowed_power_w, hold_power_w
 from rfctl.kernel.rows_supervision import PAD_HEATING_PLANNED_A2S
 from rfctl.model.heating import REST_C, Prediction, pad_heating_a2s, predict
 from rfctl.model.plan import Medium, OrderOfWork
 
 if TYPE_CHECKING:
+    from rfctl.model.electrode import Electrode
     from rfctl.model.plan import Lesion, Plan, Site
     from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.station_file import Station
@@ -86,6 +88,43 @@ def require_cool_pads(plan: Plan, *, where: str, multiplexed: bool = False) -> N
                 remedy="Give some of the sites a second dispersive electrode (pad = 2), heat fewer at once "
                 "(plan.order = 'site by site'), or use thinner electrodes.",
             )
+
+
+def time_budget_w(electrode: Electrode, set_temperature_c: float, start_c: float) -> tuple[float, float]:
+    """What the time from a fault to RF off leaves near the set temperature, and what control needs, W in the tissue.
+
+    Args:
+        electrode: Of the table.
+        set_temperature_c: Planned, degC.
+        start_c: Where the tip begins, degC.
+    """
+    expected_w = hold_power_w(electrode, set_temperature_c - start_c, 0.0)
+    allowed_w = allowed_power_w(electrode, set_temperature_c, expected_w, USUAL)
+    return min(allowed_w, electrode.power_cap_w), POWER_OVER_EXPECTED * expected_w
+
+
+def require_time_budget(plan: Plan, *, where: str) -> None:
+    """No lesion is planned that would be refused when it is armed, as far as that can be told before anything is
+    measured: the tissue's own temperature, resistance in series and injected fluid change the numbers.
+
+    Raises:
+        ConfigError: One would.
+    """
+    if plan.medium is Medium.LOAD:
+        return
+    start_c = START_C[plan.medium]
+    for site in plan.sites:
+        for lesion in site.lesions:
+            left_w, needed_w = time_budget_w(site.electrode, lesion.set_temperature_c, start_c)
+            if left_w < needed_w:
+                planned = f"{site.electrode.name} at {lesion.set_temperature_c:g} degC from {start_c:g} degC"
+                raise ConfigError(
+                    f"site {site.name!r}: {planned} would be refused when it is armed: the time from a fault to RF off "
+                    f"({USUAL.total_s:.2f} s) leaves {left_w:.2f} W in the tissue, and the control needs "
+                    f"{POWER_OVER_EXPECTED:g} x the expected power, {needed_w:.2f} W",
+                    where=where,
+                    remedy="Plan a lower set temperature, a thicker cannula or a longer tip (docs/interlocks.md).",
+                )
 
 
 def require_station(plan: Plan, station: Station, profile: AnyProfile, *, where: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import secrets
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from rfctl.accounts import deeds
 from rfctl.clock import wall_ns
 from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
 from rfctl.kernel.effects import Outcome
-from rfctl.kernel.expected import Budget
+from rfctl.kernel.expected import USUAL, Budget
 from rfctl.kernel.state import Setup, Stage
 from rfctl.link.trace import text_of
 from rfctl.model.plan import Medium
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from rfctl.accounts.deeds import Done
     from rfctl.clock import Clock
+    from rfctl.generator import Identity
     from rfctl.model.plan import Plan
     from rfctl.profile.any_profile import AnyProfile
     from rfctl.station.attendance import Attendant
@@ -301,12 +303,18 @@ def _setup(order: Order, connection: Connection, clock: Clock) -> Setup:
         channel_off=identity.channel_off,
         resolution_k=tuple(trait.temperature_resolution_k for trait in identity.traits),
         noise_k=tuple(trait.temperature_noise_k for trait in identity.traits),
-        budget=Budget(poll_s=POLL_NS / 1e9, filter_s=POLL_NS / 1e9),
+        budget=Budget(poll_s=POLL_NS / 1e9, filter_s=POLL_NS / 1e9, lag_s=_lag_s(identity)),
         guarded=order.station.guard is not None and bool(order.plan.sites),  # nothing planned, nothing to hold
         pad_monitored=identity.pad_monitored,
         voltage_measured=order.profile.measures("voltage_v_rms"),
         multiplexed=order.profile.multiplexed,
     )
+
+
+def _lag_s(identity: Identity) -> float:
+    """Of the slowest thermocouple; where nothing is stated, and never less than, the usual one."""
+    stated = [t.thermocouple_lag_s for t in identity.traits if not math.isnan(t.thermocouple_lag_s)]
+    return max([USUAL.lag_s, *stated])
 
 
 def _identity_members(connection: Connection) -> dict[str, Any]:

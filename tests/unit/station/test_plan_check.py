@@ -48,6 +48,28 @@ def load(tmp_path: Path, content: str) -> Plan:
     return plan_file.load(str(path))
 
 
+# what would be refused when it is armed
+
+
+@pytest.mark.parametrize(
+    ("gauge", "tip_mm", "set_c", "accepted"), [(22, 5, 90, False), (22, 5, 80, True), (18, 10, 90, True)]
+)
+def test_the_time_budget_is_said_when_a_plan_is_checked(
+    tmp_path: Path, gauge: int, tip_mm: float, set_c: int, accepted: bool
+) -> None:
+    path = tmp_path / "plan.toml"
+    content = text(1, gauge, tip_mm=tip_mm).replace(
+        "channel = 1", f"channel = 1\nlesion = {{ set_temperature_c = {set_c}, hold_s = 60, ramp_c_per_s = 2 }}"
+    )
+    path.write_text(content, encoding="utf-8")
+    result = CliRunner().invoke(plan_command, ["check", str(path)], standalone_mode=False)
+    assert (result.exception is None) is accepted
+    if not accepted:
+        assert isinstance(result.exception, ConfigError)
+        assert "0.66 s) leaves 1.81 W in the tissue" in str(result.exception)
+        assert "1.8 x the expected power, 1.94 W" in str(result.exception)
+
+
 # the computation
 
 
