@@ -16,12 +16,15 @@ from rfctl.record.notes import encode64
 from rfctl.record.segments import Entry
 from rfctl.record.story import story
 from rfctl.record.tree import Tree, leaf_hash
+from rfctl.record.verify import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
+LEFT_BY_A_KILL = frozenset({Outcome.OPEN_TAIL, Outcome.UNCLEAN_END})
+"""What a record is whose writer was killed: its last record is whole, or torn."""
 OWN_KINDS = frozenset({"segment", "epoch", "recovered", "chunk", "checkpoint", "segment_close", "clock"})
 
 

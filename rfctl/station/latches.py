@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from rfctl.accounts.resets import Latch, ResetClass, class_in_force
-from rfctl.errors import ConfigError, RefusedError
+from rfctl.errors import ConfigError, RecordError, RefusedError
 from rfctl.kernel.row import Action
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from rfctl.kernel.state import ChannelState, KernelState, Trip
 
 FILE = "latches.json"
+RESERVE = "latches.reserve"
+RESERVE_BYTES = 16384
+"""Room for what one procedure may leave, on a disk that others have filled meanwhile."""
 R4 = frozenset({"HZ-04", "HZ-14", "HZ-15", "HZ-24", "HZ-28", "HZ-44", "HZ-54"})
 R3 = frozenset({"HZ-02", "HZ-03", "HZ-05", "HZ-06", "HZ-07", "HZ-08", "HZ-21", "HZ-22", "HZ-25", "HZ-52"})
 R1 = frozenset({"HZ-26", "HZ-27", "HZ-42", "HZ-50", "HZ-55"})
@@ -75,18 +78,35 @@ def latched(state: KernelState, procedure_id: str, at: str) -> tuple[Standing, .
         procedure_id: Its name.
         at: When, as a label.
     """
-    return tuple(_standing(trip, state, procedure_id, at) for trip in state.trips if trip.action is Action.TRIP)
+    return tuple(
+        standing_of(trip.code, trip.hazard, number, trip.text, state, procedure_id, at)
+        for trip in state.trips
+        if trip.action is Action.TRIP
+        for number in _where(trip, state)
+    )
 
 
-def _standing(trip: Trip, state: KernelState, procedure_id: str, at: str) -> Standing:
-    numbers = [trip.channel] if trip.channel else range(1, state.setup.channels + 1)
-    channels = [state.channels[number - 1] for number in numbers]
+def _where(trip: Trip, state: KernelState) -> tuple[int, ...]:
+    """An impedance is compared on a channel: what concerns the whole generator is left on each that had heat."""
+    had = [number for number, channel in enumerate(state.channels, 1) if _says_nothing_any_more(channel)]
+    if trip.channel or not had or latch_of(trip.hazard) is not Latch.R3:
+        return (trip.channel,)
+    return tuple(had)
+
+
+def standing_of(
+    code: str, hazard: str, number: int, text: str, state: KernelState, procedure_id: str, at: str
+) -> Standing:
+    """The latch of a hazard on a channel, 0 for the whole generator, in the class that holds there."""
+    channels = [state.channels[number - 1]] if number else state.channels
     klass = class_in_force(
-        latch_of(trip.hazard), state.setup.medium, anaesthetic_or_heat=any(map(_says_nothing_any_more, channels))
+        latch_of(hazard), state.setup.medium, anaesthetic_or_heat=any(map(_says_nothing_any_more, channels))
     )
     reference = channels[0].reference
     ohm = reference.after_ohm if reference is not None else None
-    return Standing(trip.code, trip.hazard, trip.channel, trip.text, str(klass), ohm, procedure_id, at)
+    if klass is ResetClass.R3B and ohm is None:
+        klass = ResetClass.R4  # nothing to compare with, and a latch that nobody could ever leave helps nobody
+    return Standing(code, hazard, number, text, str(klass), ohm, procedure_id, at)
 
 
 def _says_nothing_any_more(channel: ChannelState) -> bool:
@@ -119,29 +139,76 @@ def store(state_folder: Path, standing: tuple[Standing, ...]) -> None:
     """Keep exactly these, durably.
 
     Raises:
-        OSError: The disk refused.
+        RecordError: The disk refused.
     """
-    path = state_folder / FILE
-    if not standing:
+    keep(state_folder / FILE, [asdict(each) for each in standing])
+
+
+def reserve(state_folder: Path) -> None:
+    """Keep room for the latches that a procedure may leave, before anything is energised.
+
+    Raises:
+        RecordError: The disk refused.
+    """
+    path = state_folder / RESERVE
+    try:
+        if not path.exists():
+            _write(path, b" " * RESERVE_BYTES)
+    except OSError as problem:
+        raise _refused(path, problem) from None
+
+
+def keep(path: Path, content: list[dict[str, object]]) -> None:
+    """Replace a file of the state folder, durably; on a full disk, in the room that was reserved. Nothing to keep: no
+    file.
+
+    Raises:
+        RecordError: The disk refused.
+    """
+    if not content:
         with suppress(FileNotFoundError):
             path.unlink()
         return
+    text, reserved = json.dumps(content, indent=1).encode("utf-8"), path.parent / RESERVE
     unfinished = path.with_suffix(".new")
-    with unfinished.open("w", encoding="utf-8") as file:
-        json.dump([asdict(each) for each in standing], file, indent=1)
+    try:
+        try:
+            _write(unfinished, text)
+        except OSError:
+            if len(text) > RESERVE_BYTES or not reserved.exists():
+                raise
+            with reserved.open("r+b") as file:
+                file.write(text.ljust(RESERVE_BYTES))
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished = reserved
+        unfinished.replace(path)
+    except OSError as problem:
+        raise _refused(path, problem) from None
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    unfinished.replace(path)
+
+
+def _refused(path: Path, problem: OSError) -> RecordError:
+    return RecordError(f"cannot be kept: {problem.strerror}", where=str(path), remedy="Make room on the disk.")
 
 
 def add(state_folder: Path, more: tuple[Standing, ...]) -> None:
-    """Keep these, too.
+    """Keep these, too; the same of the same procedure stands once.
 
     Raises:
-        OSError: The disk refused.
+        RecordError: The disk refused.
     """
-    if more:
-        store(state_folder, (*load(state_folder), *more))
+    standing = load(state_folder)
+    known = {(each.code, each.channel, each.procedure_id) for each in standing}
+    new = tuple(each for each in more if (each.code, each.channel, each.procedure_id) not in known)
+    if new:
+        store(state_folder, (*standing, *new))
 
 
 def require_none(state_folder: Path, station: str) -> None:

@@ -21,7 +21,8 @@ from rfctl.record.epochs import write_public_key
 from rfctl.record.opening import ThrowAway
 from rfctl.record.pointer import StateFolder
 from rfctl.record.writer import RecordWriter
-from rfctl.station import latches
+from rfctl.station import after_reset, latches
+from rfctl.station.after_reset import left_by
 from rfctl.station.connection import Connection
 from rfctl.station.guarding import guard_of
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.model.reading import ChannelReading, Reading
     from rfctl.profile.any_profile import AnyProfile
+    from rfctl.station.after_reset import Left
     from rfctl.station.latches import Standing
     from rfctl.station.station_file import Station
 
@@ -116,8 +118,9 @@ async def reset(station: Station, profile: AnyProfile, asked: Asked, clock: Cloc
         record = await RecordWriter.open(place / "record", clock=clock, keys=keys, header=header)
         try:
             found = await _found(station, profile, clock, record)
-            outcome = _judge(station, standing, asked, found, clock, record)
+            outcome, left = _judge(station, standing, asked, found, clock, record)
             await record.durable()  # what was reset is on disk before it does not stand any more
+            after_reset.store(folder.state_dir, (*after_reset.load(folder.state_dir), *left))
             latches.store(folder.state_dir, tuple(each for each, _ in outcome.refused))
         finally:
             await record.seal()
@@ -177,8 +180,10 @@ def _problem(readings: list[Reading]) -> str:
 
 def _judge(
     station: Station, standing: tuple[Standing, ...], asked: Asked, found: _Found, clock: Clock, record: RecordWriter
-) -> Outcome:
+) -> tuple[Outcome, tuple[Left, ...]]:
     done: list[Standing] = []
+    left: list[Left] = []
+    at = f"{clock.utc():%Y-%m-%dT%H:%M:%SZ}"
     refused: list[tuple[Standing, tuple[Demand, ...]]] = []
     now_ns = clock.monotonic_ns()
     by = asked.by
@@ -191,11 +196,11 @@ def _judge(
             reason=asked.reason,
             self_test_passed=found.passed,
             new_setup=asked.new_setup,
-            stimulation_checked=True,  # each procedure begins with one; its result is never carried over
+            stimulation_checked=True,  # by the next procedure: rfctl.station.after_reset holds it to that
             physician=asked.physician,
             impedance_ohm=_impedance_ohm(latch, found.readings),
             reference_ohm=latch.reference_ohm if latch.reference_ohm is not None else float("nan"),
-            on_report=True,
+            on_report=True,  # of the next procedure, likewise
             service=asked.service,
             second=asked.second,
         )
@@ -212,7 +217,8 @@ def _judge(
             refused.append((latch, lacks))
         else:
             done.append(latch)
-    return Outcome(tuple(done), tuple(refused), found.problem)
+            left.append(left_by(latch, members, at))
+    return Outcome(tuple(done), tuple(refused), found.problem), tuple(left)
 
 
 # the cause, as far as it can be seen with every output off

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
@@ -26,11 +27,21 @@ from rfctl.record import pointer
 from rfctl.record.boot import boot_id
 from rfctl.record.setup import members_of
 from rfctl.record.writer import RecordWriter
-from rfctl.station import calibration, latches, logbook, plan_check, registry, summary
+from rfctl.station import (
+    after_reset,
+    calibration,
+    latches,
+    logbook,
+    plan_check,
+    registry,
+    summary,
+    went_down,
+)
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection
 from rfctl.station.garbage import collected_by_hand
 from rfctl.station.guarding import guard_of
+from rfctl.station.measured_off import turn_off
 from rfctl.station.neighbours import bus_of
 from rfctl.station.procedure import POLL_NS, Operator, Procedure, Watch
 from rfctl.station.publishing import Publishing
@@ -40,8 +51,6 @@ from rfctl.station.station_file import SIMULATED_RELAY
 from rfctl.station.temperature_control import choose, power_for_a_load
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rfctl.accounts.deeds import Done
     from rfctl.clock import Clock
     from rfctl.generator import Identity
@@ -139,6 +148,9 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         state_folder = attending.state_folder
         folder = _make_folder(order.out / procedure_id)
         unclean = await logbook.unclean_end(station, clock)
+        if unclean is not None and not station.in_process:  # before another session stands in its place
+            left = await went_down.latches_of(Path(unclean["record"]), station.medium, clock)
+            latches.add(state_folder.state_dir, left)
         header = {
             "station": station.id,
             "backend": "simulated" if station.simulated else "device",
@@ -166,8 +178,6 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
         with collected_by_hand(), StopSignals(task, SIGNALS if attendant is None else ()) as signals:
             begun_ns, begun_wall = clock.monotonic_ns(), wall_ns()
             try:
-                if order.plan.sites and not station.in_process:
-                    latches.require_none(state_folder.state_dir, station.id)
                 exit_code, found, error = await _procedure(
                     order, clock, record, folder, procedure_id, publishing, attending, signals
                 )
@@ -225,6 +235,17 @@ async def _procedure(
         stack.callback(_keep_trace, connection, order.profile, folder / "wire.trace", address)
         stack.callback(connection.close)
         connection.bus = bus_of(order.station, order.profile, record, clock)
+        state_dir = attending.state_folder.state_dir
+        if order.plan.sites and not order.station.in_process and latches.load(state_dir):
+            await turn_off(connection, clock)
+            latches.require_none(state_dir, order.station.id)
+        if order.plan.sites:
+            latches.reserve(state_dir)
+        resets = after_reset.load(state_dir) if order.plan.sites else ()
+        after_reset.require_checks(resets, order.plan, where=order.plan.title)
+        for each in resets:
+            if not each.told:
+                record.append(after_reset.KIND, clock.monotonic_ns(), each.members)
         await connection.open()
         setup = _setup(order, connection, clock)
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
@@ -251,7 +272,8 @@ async def _procedure(
         state = await procedure.run()
         if not order.station.in_process:
             ended = latches.latched(state, procedure_id, f"{clock.utc():%Y-%m-%dT%H:%M:%SZ}")
-            latches.add(attending.state_folder.state_dir, ended)
+            latches.add(state_dir, ended)
+        after_reset.settle(state_dir, resets, state)
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
         document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}

@@ -108,17 +108,19 @@ class Client:
         raise AssertionError("the service hung up")
 
     def phase(self, phase: str) -> dict[str, Any]:
-        """The first snapshot with channel 1 in a phase."""
-        return self.until(lambda line: "snapshot" in line and line["snapshot"]["channels"][0]["phase"] == phase)
+        """The first snapshot with channel 1 in a phase of a procedure; who cannot see it is told why."""
+        return self._seen(lambda snapshot: snapshot["channels"][0]["phase"] == phase)
+
+    def idle(self) -> dict[str, Any]:
+        """The first snapshot with channel 1 at rest, procedures ended or not."""
+        return self.until(lambda line: "snapshot" in line and line["snapshot"]["channels"][0]["phase"] == "idle")
 
     def asked(self, question: str) -> dict[str, Any]:
-        """The first snapshot with this question open; who cannot see it in time is told why."""
-        found = self.until(
-            lambda line: (
-                "ended" in line
-                or ("snapshot" in line and (line["snapshot"]["question"] or {}).get("question") == question)
-            )
-        )
+        """The first snapshot with this question open; who cannot see it is told why."""
+        return self._seen(lambda snapshot: (snapshot["question"] or {}).get("question") == question)
+
+    def _seen(self, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        found = self.until(lambda line: "ended" in line or ("snapshot" in line and wanted(line["snapshot"])))
         assert "ended" not in found, found
         return found
 

@@ -13,6 +13,7 @@ from rfctl.errors import EXIT_DEVICE, EXIT_DONE, EXIT_STOPPED, EXIT_USAGE
 from rfctl.record.keys import load_public_key
 from rfctl.record.verify import Outcome, verify
 from rfctl.station import local_socket
+from tests.log_tools import LEFT_BY_A_KILL
 from tests.system.service_rig import ANSWERS, PLAN, Rig, rig
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def a_killed_service(rig: Rig) -> None:
     killed, first = rig.records()[-2:]
     assert killed[0]["plan_sha256"] != first[0]["plan_sha256"]
     assert first[0]["previous_record_unclean"]["pid"] == service.pid
-    assert first[0]["previous_record_unclean"]["verdict"] == str(Outcome.UNCLEAN_END)
+    assert first[0]["previous_record_unclean"]["verdict"] in LEFT_BY_A_KILL
     again.send_signal(signal.SIGTERM)
     assert rig.finish(again)[0] == EXIT_DONE  # it only watched: nothing was stopped
 
@@ -102,7 +103,7 @@ def a_hanging_service(rig: Rig) -> None:
     ended = holder.until(lambda line: "ended" in line)["ended"]
     assert ended["exit_code"] in {EXIT_STOPPED, EXIT_DEVICE}
     assert ended["document"]["off_verified"]
-    holder.phase("idle")  # watching again
+    holder.idle()  # watching again
     assert not rig.rf_on()
 
 
@@ -173,7 +174,7 @@ def a_lost_holder(rig: Rig) -> None:
     assert not rig.rf_on()
     assert rig.events("lease_expired") == []
     assert "loss of the connection of" in ended["document"]["ending"]
-    assert watcher.phase("idle")["holder"] is None
+    assert watcher.idle()["holder"] is None
     assert watcher.ask("take")["ok"]
 
 

@@ -62,12 +62,12 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
                     assert entry.actor == (f"anna ({', '.join(roles)})" if roles else "anna")
                     deeds.append((entry.members["deed"], entry.members["actor"], entry.members["roles"]))
                 event = entry.members.get("event")
-                if isinstance(event, list) and event[0] in {"Answered", "Stopped"}:
-                    assert entry.actor == event[-1]
                 if isinstance(event, list) and event[0] == "Answered":
-                    answered.append(event[-1])
+                    answered.append(event[3])
+                    assert entry.actor == answered[-1]
                 if isinstance(event, list) and event[0] == "Stopped":
                     stopped.append(event[-1])
+                    assert entry.actor == stopped[-1]
     anna = ("anna", ["operator"])
     assert deeds == [
         ("login_refused", "anna", []),

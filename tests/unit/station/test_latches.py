@@ -67,8 +67,8 @@ def test_what_stands_is_kept_until_it_is_stored_without(tmp_path: Path) -> None:
     assert latches.load(tmp_path) == standing
     with pytest.raises(RefusedError, match=r"thermocouple_open on channel 1 .HZ-02, reset class R3b.*rfctl reset"):
         latches.require_none(tmp_path, "bench")
-    latches.add(tmp_path, standing)
-    assert len(latches.load(tmp_path)) == 2
+    latches.add(tmp_path, (*standing, replace(standing[0], procedure_id="bench-2")))
+    assert len(latches.load(tmp_path)) == 2  # the same of the same procedure stands once
     latches.store(tmp_path, ())
     latches.require_none(tmp_path, "bench")
 
