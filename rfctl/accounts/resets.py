@@ -19,6 +19,10 @@ SECOND_PERSON_NS = 300 * NS_PER_S
 """A second person proves to be there: logged in within the last 5 minutes, not in the morning."""
 
 
+TOLD_AS = "reset_before"
+"""Kind of the lines that tell of a reset in the record of the procedure that follows."""
+
+
 class Latch(StrEnum):
     """The class of a hazard, as the table of hazards gives it."""
 

@@ -53,22 +53,27 @@ def reset(
 
     from rfctl.cli.login import prove
     from rfctl.clock import RealClock
-    from rfctl.errors import EXIT_DONE, EXIT_STOPPED
+    from rfctl.errors import EXIT_DONE, EXIT_STOPPED, RefusedError
     from rfctl.profile import any_profile
     from rfctl.station import station_file
-    from rfctl.station.reset import Asked
+    from rfctl.station.reset import Asked, login_refused
     from rfctl.station.reset import reset as reset_station
 
     station = station_file.load(station_name)
     station_file.require_accounts(station)
-    by = prove(station, operator_name or getpass.getuser(), password_file)
-    second = None
-    if second_name is not None:
-        second = prove(station, second_name, second_password_file, option="--second-password-file")
-    asked = Asked(by, second, reason, service, physician, new_setup)
     profile = any_profile.load(station.profile, relative_to=station.folder)
+    name, clock = operator_name or getpass.getuser(), RealClock()
     with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-        outcome = runner.run(reset_station(station, profile, asked, RealClock()))
+        try:
+            by, second = prove(station, name, password_file), None
+            if second_name is not None:
+                name = second_name
+                second = prove(station, name, second_password_file, option="--second-password-file")
+        except RefusedError as refused:
+            runner.run(login_refused(station, profile, name, str(refused), clock))
+            raise
+        asked = Asked(by, second, reason, service, physician, new_setup)
+        outcome = runner.run(reset_station(station, profile, asked, clock))
     if as_json:
         document = {
             "station": station.id,

@@ -152,7 +152,18 @@ def _long_facts(evidence: Evidence) -> Rows:
     if isinstance(before, dict):
         name = PurePath(str(before.get("record", ""))).parent.name
         rows.append(["session before", f"{name}: ended without a seal ({before.get('verdict')})"])
-    return rows
+    return rows + [["reset before", _reset(each)] for each in evidence.resets]
+
+
+def _reset(members: Mapping[str, object]) -> str:
+    """Who took it over, and why, stands where nobody can miss it."""
+    imaging = f", position confirmed by imaging by {members['physician']}" if members.get("physician") else ""
+    second = members.get("second")
+    beside = f", with {_text(second, 'actor')}" if isinstance(second, dict) else ""
+    return (
+        f"{_text(members, 'latch')} Reset {_text(members, 'at')} by {_text(members, 'actor')}{beside}{imaging}: "
+        f"{_text(members, 'reason')}"
+    )
 
 
 def _generator_size(identity: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfctl.accounts import resets
 from rfctl.errors import ConfigError, RecordError
 from rfctl.kernel.effects import Effect, Finish, Level, Note
 from rfctl.kernel.events import Answered, Choice, Event, Missed, Question, Sampled, Stopped
@@ -133,6 +134,7 @@ class Evidence:
         head_size: Number of records that the head covers; in format 0 always 0.
         error: What ended the session before or outside its procedure; empty when nothing did.
         session: Number of its epoch, where the record holds several sessions; else None.
+        resets: What was reset since the procedure before, each as who did it said.
     """
 
     header: Mapping[str, object]
@@ -149,6 +151,7 @@ class Evidence:
     head_size: int
     error: str
     session: int | None
+    resets: tuple[Mapping[str, object], ...] = ()
 
     @property
     def good(self) -> bool:
@@ -222,6 +225,7 @@ def gather(path: Path, key: Key, which: str | None = None) -> Evidence:
         head_size=collector.head_size,
         error=collector.error,
         session=only.epoch if only is not None and len(sessions(path)) > 1 else None,
+        resets=tuple(collector.resets),
     )
 
 
@@ -278,6 +282,7 @@ class _Collector:
         self.head = ""
         self.head_size = 0
         self.error = ""
+        self.resets: list[Mapping[str, object]] = []
         self._counter: int | None = None
         self._referenced: set[int] = set()
         self._failures = 0
@@ -299,6 +304,8 @@ class _Collector:
             case "record_lost":
                 text = f"record lost: {members.get('error')}; {members.get('unrecorded')} entries are not in it"
                 self.moments.append(Moment(entry.t_ns, 0, Weight.STOP, text))
+            case resets.TOLD_AS:
+                self.resets.append(members)
             case "identity":
                 self.identity = members
             case "seal":

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from rfctl.station.latches import Standing
 
 FILE = "after-reset.json"
-KIND = "reset_before"
-"""Of the lines in the record of the next procedure."""
 
 
 @dataclass(frozen=True, slots=True)

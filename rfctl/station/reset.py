@@ -101,21 +101,7 @@ async def reset(station: Station, profile: AnyProfile, asked: Asked, clock: Cloc
         standing = latches.load(folder.state_dir)
         if not standing:
             return Outcome()
-        name = f"{station.id}-{clock.utc():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-reset"
-        place = station.record_folder.resolve() / name
-        place.mkdir(parents=True)
-        keys = ThrowAway(station.id)
-        public = place / "record.pub"
-        write_public_key(public, keys.public)
-        header = {
-            "station": station.id,
-            "backend": "simulated" if station.simulated else "device",
-            "medium": str(station.medium),
-            "procedure_id": name,
-            "station_sha256": station.sha256,
-            "profile_sha256": profile.sha256,
-        }
-        record = await RecordWriter.open(place / "record", clock=clock, keys=keys, header=header)
+        place, record = await _begin(station, profile, clock)
         try:
             found = await _found(station, profile, clock, record)
             outcome, left = _judge(station, standing, asked, found, clock, record)
@@ -124,7 +110,44 @@ async def reset(station: Station, profile: AnyProfile, asked: Asked, clock: Cloc
             latches.store(folder.state_dir, tuple(each for each, _ in outcome.refused))
         finally:
             await record.seal()
-        return replace(outcome, record=place / "record", public_key=public)
+        return replace(outcome, record=record.path, public_key=place / "record.pub")
+
+
+async def login_refused(station: Station, profile: AnyProfile, name: str, problem: str, clock: Clock) -> None:
+    """Record that somebody who wanted to reset did not prove a name.
+
+    Args:
+        station: Whose latches.
+        profile: Of its generator.
+        name: That was claimed.
+        problem: Why it was not believed.
+        clock: Of the running loop.
+
+    Raises:
+        RecordError: It cannot be recorded.
+    """
+    _, record = await _begin(station, profile, clock)
+    done = deeds.Done(deeds.Deed.LOGIN_REFUSED, name, reason=problem)
+    record.append(deeds.KIND, clock.monotonic_ns(), done.members(), significant=True, actor=str(done))
+    await record.seal()
+
+
+async def _begin(station: Station, profile: AnyProfile, clock: Clock) -> tuple[Path, RecordWriter]:
+    """The folder and the record of one attempt."""
+    name = f"{station.id}-{clock.utc():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-reset"
+    place = station.record_folder.resolve() / name
+    place.mkdir(parents=True)
+    keys = ThrowAway(station.id)
+    write_public_key(place / "record.pub", keys.public)
+    header = {
+        "station": station.id,
+        "backend": "simulated" if station.simulated else "device",
+        "medium": str(station.medium),
+        "procedure_id": name,
+        "station_sha256": station.sha256,
+        "profile_sha256": profile.sha256,
+    }
+    return place, await RecordWriter.open(place / "record", clock=clock, keys=keys, header=header)
 
 
 @dataclass(frozen=True, slots=True)

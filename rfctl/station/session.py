@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rfctl import __version__
-from rfctl.accounts import deeds
+from rfctl.accounts import deeds, resets
 from rfctl.clock import wall_ns
-from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RfctlError
+from rfctl.errors import EXIT_DONE, EXIT_INTERNAL, EXIT_STOPPED, ConfigError, LinkError, RecordError, RfctlError
 from rfctl.kernel.effects import Outcome
 from rfctl.kernel.expected import USUAL, Budget
 from rfctl.kernel.state import Setup, Stage
@@ -241,11 +241,11 @@ async def _procedure(
             latches.require_none(state_dir, order.station.id)
         if order.plan.sites:
             latches.reserve(state_dir)
-        resets = after_reset.load(state_dir) if order.plan.sites else ()
-        after_reset.require_checks(resets, order.plan, where=order.plan.title)
-        for each in resets:
+        left = after_reset.load(state_dir) if order.plan.sites else ()
+        after_reset.require_checks(left, order.plan, where=order.plan.title)
+        for each in left:
             if not each.told:
-                record.append(after_reset.KIND, clock.monotonic_ns(), each.members)
+                record.append(resets.TOLD_AS, clock.monotonic_ns(), each.members)
         await connection.open()
         setup = _setup(order, connection, clock)
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
@@ -273,7 +273,8 @@ async def _procedure(
         if not order.station.in_process:
             ended = latches.latched(state, procedure_id, f"{clock.utc():%Y-%m-%dT%H:%M:%SZ}")
             latches.add(state_dir, ended)
-        after_reset.settle(state_dir, resets, state)
+        with suppress(RecordError):  # they are told of once more
+            after_reset.settle(state_dir, left, state)
         assert state.stage is Stage.ENDED  # noqa: S101 - run returns at no other stage
         document = summary.of_state(state)
         document |= {"cycles": procedure.cycles, "overruns": procedure.overruns}
