@@ -1,8 +1,7 @@
 """Writes the log of a station: records made and chained on the loop, stored by one thread, durable when asked.
 
 Appending never waits and never raises, because decisions to switch off are recorded on the way to switching off. The
-first error of the disk ends the session's part of the log for good: after a failed fsync the kernel may have dropped
-the very pages that failed, and a second fsync would report success without them.
+first error of the disk ends the session's part of the log for good.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
 
@@ -22,6 +20,7 @@ from rfctl.kernel import journal
 from rfctl.kernel.events import Sampled
 from rfctl.record import body
 from rfctl.record.chain import STATION, Chain
+from rfctl.record.committing import VIRTUAL, Committing, again
 from rfctl.record.disk import Disk
 from rfctl.record.opening import open_log
 from rfctl.record.stamps import Stamps
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from rfctl.record.opening import Keys
 
 REQUIRED_HEADER: Final = ("station", "backend", "medium")
-VIRTUAL: Final = "virtual"
-"""The scale of a clock that stands still while this thread of control works; a paced one does not."""
 SEGMENT_BYTES: Final = 64 << 20
 """A segment that has grown to this, chunks counted, is closed and another begun."""
 RESERVE_BYTES: Final = 8 << 20
@@ -53,25 +50,6 @@ CHECKPOINT_NS: Final = 60 * NS_PER_S
 _OWN_KINDS: Final = frozenset(
     {"segment", "epoch", "recovered", "chunk", "checkpoint", "segment_close", "countersigned", "retired", "clock"}
 )
-
-
-@dataclass(slots=True)
-class _Job:
-    """What the thread does now.
-
-    Attributes:
-        future: Done on the loop when the thread is done.
-        through: Number of appended records and readings that are in the files when it has succeeded.
-        synced: It ends in a sync.
-        oldest_ns: When the oldest thing that it writes was appended; None when it only syncs.
-        head: The newest checkpoint in the files when it has succeeded.
-    """
-
-    future: asyncio.Future[None]
-    through: int
-    synced: bool
-    oldest_ns: int | None
-    head: bytes
 
 
 class RecordWriter:
@@ -111,19 +89,14 @@ class RecordWriter:
         self._disk = disk
         self._lock = lock
         self._thread = thread
-        self._loop = asyncio.get_running_loop()
         self._inputs = 0
-        self._written = self._durable = 0
         self._lost = 0
         self._tend_due_ns = 0
-        self._told_head = b""
         self.on_head = _unheard
         self._kinds: set[str] = set()
-        self._write_wanted = False
-        self._sync_wanted = False
-        self._job: _Job | None = None
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-        self._disk_refused = False
+        self._committing = Committing(
+            chain, store, clock, thread, fail=self._set_failed, heard=lambda head: self.on_head(head)
+        )
         self._ended = False
         self._released = self._sealed = False
 
@@ -179,6 +152,8 @@ class RecordWriter:
                     store = Store(path, disk, sync_chunks=clock.scale != VIRTUAL)
                     chain = Chain(str(path), clock, epoch, standing, stamps)
                     chain.begin_session(header, standing, error)
+                    await in_thread(partial(store.carry_out, chain.taken(), sync=False))
+                    undo.callback(store.close, finished=False)
                     writer = cls(
                         path,
                         clock=clock,
@@ -190,8 +165,6 @@ class RecordWriter:
                         disk=disk,
                         thread=thread,
                     )
-                    await in_thread(partial(store.carry_out, chain.taken(), sync=False))
-                    undo.callback(store.close, finished=False)
                     if not error:  # a session that only says why the one before ended lives on that one's reserve
                         await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
             except OSError as problem:
@@ -201,7 +174,6 @@ class RecordWriter:
                     remedy="Check folder, permissions and space; nothing is energised meanwhile.",
                 ) from None
             undo.pop_all()
-        writer._written = writer._durable = chain.appended
         return writer
 
     @property
@@ -257,7 +229,7 @@ class RecordWriter:
             self._refuse(kind, problem)
             return
         if significant:
-            self._want_sync()
+            self._committing.want_sync()
 
     def decided(self, event: Event, effects: tuple[Effect, ...], *, significant: bool, actor: str = STATION) -> None:
         """Add a decision: what the kernel heard and what came of it. As ``append``.
@@ -290,7 +262,7 @@ class RecordWriter:
         if self._clock.scale == VIRTUAL:  # a sync takes longer than the seconds between two
             self.flush()
         else:
-            self._want_sync()
+            self._committing.want_sync()
 
     def retired(self, segments: int, before: Tree) -> None:
         """Say that the segments before number ``segments``, with the records of that tree, are deleted; sign it."""
@@ -313,13 +285,7 @@ class RecordWriter:
 
     def flush(self) -> None:
         """Have what is pending written, soon, without a sync: it then survives this process, not a power cut."""
-        if not self._chain.waits:
-            return
-        if self._job is None and self._clock.scale == VIRTUAL:
-            self._write_here()
-        else:
-            self._write_wanted = True
-            self._start()
+        self._committing.flush()
 
     async def durable(self) -> None:
         """Return when everything appended so far is on disk: written, and fdatasync has returned.
@@ -330,7 +296,7 @@ class RecordWriter:
             RecordError: The record has failed; nothing more will be stored.
         """
         if self.failed is not None:
-            raise _again(self.failed)
+            raise again(self.failed)
         self._make(self._chain.cut_chunk)
         await self._synced()
 
@@ -338,15 +304,13 @@ class RecordWriter:
         """Age of the oldest record that is not in the files yet, ns; 0 when there is none. Readings count from when a
         record covers them, a second after they arrived at the latest.
         """
-        oldest_ns = self._job.oldest_ns if self._job is not None else None
-        if oldest_ns is None:
-            oldest_ns = self._chain.oldest_ns
+        oldest_ns = self._committing.oldest_ns
         return 0 if oldest_ns is None else now_ns - oldest_ns
 
     @property
     def unrecorded(self) -> int:
         """Records and readings that were appended and will not be in the log, because it had failed or ended."""
-        return self._lost + (self._chain.appended - self._written if self._disk_refused else 0)
+        return self._lost + (self._chain.appended - self._committing.written if self._committing.refused else 0)
 
     async def seal(self) -> None:
         """Close session and segment, sign them, and forget the key. What is appended from here on is lost and counted.
@@ -358,7 +322,7 @@ class RecordWriter:
             raise RecordError("has ended already", where=str(self.path))
         try:
             if self.failed is not None:
-                raise _again(self.failed)
+                raise again(self.failed)
             self.append("session_close", self._clock.monotonic_ns(), {"inputs": self._inputs})
             self._make(partial(self._chain.close_segment, "session_close"))
             self._ended = True
@@ -377,95 +341,23 @@ class RecordWriter:
             self._make(self._chain.cut_chunk)
         self._ended = True
         self.flush()
-        while self._job is not None:
-            await asyncio.wait([self._job.future])
+        await self._committing.idle()
         if not self._released:
             self._released = True
             sealed = self._sealed and self.failed is None
             with self._clock.hold(), suppress(OSError):
-                await self._loop.run_in_executor(self._thread, partial(self._store.close, finished=sealed))
+                loop = asyncio.get_running_loop()
+                await loop.run_in_executor(self._thread, partial(self._store.close, finished=sealed))
             self._thread.shutdown()
             with suppress(OSError):  # it is given up all the same
                 os.close(self._lock)
 
-    # the way to the disk
-
     async def _synced(self) -> None:
-        if self._durable >= self._chain.appended:
+        if self._committing.durable >= self._chain.appended:
             return
         if self._released:
             raise RecordError("has ended, its last records without a sync", where=str(self.path))
-        waiter: asyncio.Future[None] = self._loop.create_future()
-        self._waiting.append((self._chain.appended, waiter))
-        self._want_sync()
-        await waiter
-
-    def _want_sync(self) -> None:
-        job = self._job
-        if job is not None and job.synced and job.through >= self._chain.appended:
-            return
-        self._sync_wanted = True
-        self._start()
-
-    def _start(self) -> None:
-        # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
-        if self._job is not None or self._disk_refused:
-            return
-        hold = ExitStack()
-        hold.enter_context(self._clock.hold())
-        oldest_ns, through = self._chain.oldest_ns, self._chain.covered
-        steps, head = self._chain.taken(), self._chain.checkpoint_note
-        carry_out = partial(self._store.carry_out, steps, sync=self._sync_wanted, head=head)
-        future = self._loop.run_in_executor(self._thread, carry_out)
-        self._job = _Job(future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=head)
-        self._write_wanted = self._sync_wanted = False
-        future.add_done_callback(partial(self._finished, self._job, hold))
-
-    def _write_here(self) -> None:
-        """A write without a sync where time is virtual: it stands still meanwhile, and the thread would cost more than
-        all else between two writes.
-        """
-        oldest_ns, through = self._chain.oldest_ns, self._chain.covered
-        try:
-            self._store.carry_out(self._chain.taken(), sync=False)
-        except OSError as problem:
-            self._give_up(oldest_ns, problem)
-        else:
-            self._written = through
-
-    def _finished(self, job: _Job, hold: ExitStack, future: asyncio.Future[None]) -> None:
-        hold.close()
-        self._job = None
-        problem = future.exception()
-        if problem is not None:
-            self._give_up(job.oldest_ns, problem)
-            return
-        self._written = job.through
-        if job.synced:
-            self._durable = job.through
-            if job.head != self._told_head:
-                self._told_head = job.head
-                self.on_head(job.head)
-            waiting, self._waiting = self._waiting, []
-            for through, waiter in waiting:
-                if through > job.through:
-                    self._waiting.append((through, waiter))
-                elif not waiter.done():
-                    waiter.set_result(None)
-        if self._write_wanted or self._sync_wanted:
-            self._start()
-
-    def _give_up(self, oldest_ns: int | None, problem: BaseException) -> None:
-        """The disk refused: nothing is written to its descriptors again, and the backlog stays as old as it is."""
-        self._disk_refused = True
-        failed = self._set_failed(f"the disk refused: {problem}")
-        if oldest_ns is not None:
-            self._chain.oldest_ns = oldest_ns
-        self._chain.drop()
-        waiting, self._waiting = self._waiting, []
-        for _, waiter in waiting:
-            if not waiter.done():
-                waiter.set_exception(_again(failed))
+        await self._committing.synced()
 
     def _make(self, *makes: Callable[[], None]) -> None:
         """Records of the log's own; they fail it when the disk has not answered for too long."""
@@ -479,7 +371,7 @@ class RecordWriter:
         """A record that has no form: the log ends before it. What was appended earlier is good and is stored."""
         self._lost += 1
         self._set_failed(f"a record of kind {kind!r} cannot be written: {problem}")
-        self._want_sync()
+        self._committing.want_sync()
 
     def _set_failed(self, what: str) -> RecordError:
         if self.failed is None:
@@ -491,8 +383,3 @@ class RecordWriter:
 
 def _unheard(_head: bytes) -> None:
     """Nobody wants to know."""
-
-
-def _again(failed: RecordError) -> RecordError:
-    """The failure as an exception of its own: one object raised twice would gather both tracebacks."""
-    return RecordError(failed.what, where=failed.where, remedy=failed.remedy)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rfctl.cli.main import main
 from rfctl.errors import ConfigError
-from rfctl.record import epochs
+from rfctl.record import epochs, root_file
 from rfctl.record.certificate import Certificate
 from rfctl.record.notes import decode64, parse
 from rfctl.record.opening import Damaged, new_origin
@@ -18,12 +19,11 @@ from rfctl.record.prepared import Prepared, countersign
 from rfctl.record.segments import entries
 from rfctl.record.verify import Outcome, Verdict, verify
 from rfctl.record.writer import RecordWriter
+from rfctl.virtual import VirtualClock, run_virtual
 from tests.prepared_keys import HEADER, SINCE, damage, prepare, private_keys, root_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from rfctl.virtual import VirtualClock
 
 
 async def session(log: Path, keys: Path, clock: VirtualClock, *, sealed: bool = True) -> Prepared:
@@ -82,6 +82,27 @@ def verify_log(log: Path, root: epochs.Signer) -> Verdict:
 def only_chained(verdict: Verdict) -> int:
     found = re.search(r"(\d+) epochs are certified only by the epoch before", verdict.detail)
     return int(found[1]) if found else 0
+
+
+def test_the_command_goes_on_behind_the_log_and_countersigns_what_was_chained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, keys = tmp_path / "log", tmp_path / "keys"
+    root = root_of(keys, 1)
+    root_file.save(tmp_path / "root.key", root, None)
+
+    async def sessions(count: int) -> None:
+        for _ in range(count):
+            await session(log, keys, VirtualClock.running())
+
+    run_virtual(sessions(3))
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "epoch", "--root", f"{tmp_path}/root.key", "--out", str(keys), "--log", str(log), "--count", "2"])
+    said = capsys.readouterr().out
+    assert (ended.value.code, said.splitlines()[0]) == (0, f"epochs 4 to 5 of {root.origin} in {keys}, 2 files")
+    assert "countersigned: epochs 2, 3; the next session records it" in said
+    run_virtual(sessions(1))
+    assert only_chained(verify_log(log, root)) == 0
 
 
 async def test_the_root_countersigns_no_log_that_was_changed(clock: VirtualClock, tmp_path: Path) -> None:
