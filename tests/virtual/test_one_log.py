@@ -8,8 +8,10 @@ import json
 import logging
 import math
 import shutil
+import tracemalloc
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -21,7 +23,7 @@ from rfctl.record.body import state_folder
 from rfctl.record.continuing import continue_in
 from rfctl.record.opening import ThrowAway
 from rfctl.record.prepared import Prepared
-from rfctl.record.segments import entries
+from rfctl.record.segments import Entry, entries
 from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
 from rfctl.station import logbook, station_file
@@ -278,6 +280,25 @@ def cell(value: object) -> str:
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def test_rows_come_one_by_one_in_bounded_memory(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    note = Entry(seq=9, kind="note", t_ns=0, members={"text": "x" * 1000})
+
+    def endless(path: Path, only: object) -> Iterator[Entry]:
+        del path, only
+        while True:
+            yield note
+
+    monkeypatch.setattr(export, "story", endless)
+    tracemalloc.start()
+    try:
+        taken = sum(1 for _ in islice(export.rows(log), 5000))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken == 5000
+    assert peak_bytes < 200_000
 
 
 def test_what_a_spreadsheet_would_calculate_is_led_by_a_quote() -> None:
