@@ -115,7 +115,7 @@ class Decoder:
         """The generator wrote this. Returns the samples that are whole by it, mostly one or none."""
         self._received += data
         samples: list[Sample] = []
-        while (found := self._cut_serial() if self._serial else self._cut()) is not None:
+        while self._received and (found := self._cut_serial() if self._serial else self._cut()) is not None:
             block, body = found
             if block is not None and (sample := self._take(block, body)) is not None:
                 samples.append(sample)

@@ -154,7 +154,10 @@ class RelayBoard:
                 at += 1
                 continue
             at += FRAME_BYTES
-            self._after(FRAME_BYTES * character_ns, partial(self._take, frame, reply, character_ns))
+            if character_ns:
+                self._after(FRAME_BYTES * character_ns, partial(self._take, frame, reply, character_ns))
+            else:
+                self._take(frame, reply, character_ns)
         return received[at:]
 
     def _take(self, frame: bytes, reply: Callable[[bytes], None], character_ns: int) -> None:
