@@ -196,6 +196,15 @@ WIDTH = len(FIELDS)
 MAY_BE_ABSENT = frozenset({"rf_band_current_ma_rms", "stimulating"})
 
 
+def require_decodable(path: Path) -> None:
+    """A guard can follow a generator of this profile.
+
+    Raises:
+        ConfigError: It cannot.
+    """
+    _places_of(path, 1)
+
+
 def _places_of(path: Path, channels: int) -> tuple[int, list[Place]]:
     """The unit; the sample counter, then the fields of each channel."""
     try:

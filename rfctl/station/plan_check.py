@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import ConfigError
+from rfctl.guard.decoder import require_decodable
 from rfctl.kernel.expected import POWER_OVER_EXPECTED, USUAL, allowed_power_w, hold_power_w
 from rfctl.kernel.rows_supervision import PAD_HEATING_PLANNED_A2S
 from rfctl.model.heating import REST_C, Prediction, pad_heating_a2s, predict
@@ -131,8 +132,11 @@ def require_station(plan: Plan, station: Station, profile: AnyProfile, *, where:
     """The station is one for this plan, as far as its files tell.
 
     Raises:
-        ConfigError: Another medium, too few channels, no way to turn one channel off, or too warm a pad.
+        ConfigError: Another medium, too few channels, no way to turn one channel off, too warm a pad, or a guard that
+            cannot follow this generator.
     """
+    if station.guard is not None:
+        require_decodable(profile.path)
     require_medium(plan, station, where=where)
     channels = profile.channels
     for site in plan.sites:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 RFCTL = Path(sys.executable).parent / "rfctl"
-PATIENCE_S = 25.0
+PATIENCE_S = 100.0
 LOOK_S = 0.02
 STATION = """
 [station]

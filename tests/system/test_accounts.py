@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from rfctl.accounts.deeds import KIND
 from rfctl.cli.main import main
 from rfctl.kernel.events import Stopped
 from rfctl.kernel.state import KernelState
+from rfctl.record.keys import load_public_key
+from rfctl.record.segments import entries
+from rfctl.record.verify import verify
 from rfctl.station.attended import AttendedOperator
 from tests.commands import Done
 from tests.station_bench import answers_text, plan_text, station_text
@@ -156,3 +160,20 @@ def test_a_procedure_whose_operator_has_gone_is_stopped() -> None:
     assert operator.decide(nothing_asked, 6) is None
     login.over = True
     assert operator.decide(nothing_asked, 7) == Stopped(7, "the station: the login of anna (operator) has expired")
+
+
+def test_who_does_not_prove_a_name_resets_nothing_and_is_recorded(
+    tmp_path: Path, accounts: Path, command: Callable[..., Done]
+) -> None:
+    wrong = tmp_path / "wrong"
+    wrong.write_text("wrong horse\n", encoding="utf-8")
+    wrong.chmod(0o600)
+    text = station(accounts, NOBODY).replace("[record]", '[record]\nfolder = "records"')
+    given = files(tmp_path, text)[:2]
+    reset = ("reset", *given, "--reason", "lead was plugged in again", "--operator", "anna", "--password-file", wrong)
+    done = command(*reset)
+    assert (done.exit_code, "name or password is wrong" in done.err) == (3, True)
+    (record,) = tmp_path.glob("**/*-reset/record")
+    assert verify(record, load_public_key(record.with_suffix(".pub"))).verdict.good
+    (said,) = [entry.members for entry in entries(record) if entry.kind == KIND]
+    assert (said["deed"], said["actor"], said["roles"]) == ("login_refused", "anna", [])

@@ -217,6 +217,20 @@ def test_tissue_on_a_device_is_refused_without_relay_and_guard(
     assert "relay" in done.err
 
 
+@pytest.mark.requirement("station.layers")
+def test_a_guard_that_cannot_follow_the_generator_is_refused_with_the_plan(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The guard has no decoder of the line protocol."""
+    layers = '\n[relay]\nlink = "rtutcp:127.0.0.1:1"\nhold_up_ms = 60\n\n[guard]\n'
+    for link, code in (("linetcp:127.0.0.1:1", 2), (NOBODY, 0)):
+        Files(station=station_text(link) + layers).write(tmp_path)
+        plan, station = str(tmp_path / "plan.toml"), str(tmp_path / "station.toml")
+        done = in_this_process(capsys, "plan", "check", plan, "--station", station)
+        assert done.exit_code == code, done.err
+        assert ("the guard finds no register map" in done.err) is (code == 2)
+
+
 def test_a_name_that_is_not_shipped_lists_those_that_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ("--plan", "short", "--answers", "short-answers", "--out", str(tmp_path))
     done = in_this_process(capsys, "run", "--station", "nowhere", *arguments)
