@@ -32,8 +32,8 @@ LEASE_S = 0.5
 POLL_S = 0.05
 SAMPLE_S = 0.02
 ALL_OFF = "0600000001"
-SIGNAL_S = 0.15
-"""From the signal to off: a process is woken, and the machine has other things to do."""
+SIGNAL_S = 0.25
+"""HZ-49: from the signal to off."""
 
 
 class Fault(NamedTuple):
@@ -286,7 +286,7 @@ def test_a_killed_station_leaves_rf_on_no_longer_than_the_lease(cases: dict[str,
     case = cases["killed"]
     assert case.ended.exit_code == -signal.SIGKILL
     assert not case.truth["rf_on"]
-    assert LEASE_S - 3 * POLL_S < case.off_s <= LEASE_S + POLL_S + SAMPLE_S
+    assert LEASE_S - 5 * POLL_S < case.off_s <= LEASE_S + POLL_S + SAMPLE_S
 
 
 def test_a_killed_station_leaves_a_record_with_an_unclean_end(cases: dict[str, Case]) -> None:
