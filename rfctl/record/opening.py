@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from rfctl.errors import ConfigError, RecordError
 from rfctl.record import stub
@@ -15,7 +16,7 @@ from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, s
 from rfctl.record.certificate import Certificate
 from rfctl.record.epochs import Epoch, Signer, generate
 from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64, parse
-from rfctl.record.segments import bodies, entry_of, opened, segment_numbers
+from rfctl.record.segments import Entry, bodies, entry_of, opened, segment_numbers
 from rfctl.record.tree import Tree, leaf_hash
 
 if TYPE_CHECKING:
@@ -211,6 +212,14 @@ def _locked(path: Path) -> int:
     return descriptor
 
 
+_OPENING: Final = re.compile(
+    rb'\{"seq":(\d{1,15}),"epoch":(\d{1,15}),"boot_id":"[^"]*"(?:,"[a-z_]+":"[^"]*"){4},"kind":"([a-z0-9_]+)"'
+)
+_CHUNK: Final = re.compile(rb'"payload":\{"offset":\d{1,15},"bytes":(\d{1,15}),')
+_READ: Final = frozenset({b"epoch", b"countersigned", b"checkpoint", b"segment_close"})
+"""Kinds that say where a log stands. All others are only hashed: the head that this station signed vouches for them."""
+
+
 class _Scan:
     """What the records of one segment add to where the log stands."""
 
@@ -226,9 +235,8 @@ class _Scan:
 
     def take(self, body: bytes, where: str, index: int) -> None:
         standing = self.standing
-        entry = entry_of(body, index, where)
-        prev = body[-66:-2].decode("ascii")
-        if entry.seq != standing.tree.size or prev != standing.prev:
+        opening, prev = _OPENING.match(body), body[-66:-2].decode("ascii", "replace")
+        if opening is None or int(opening[1]) != standing.tree.size or prev != standing.prev:
             raise Damaged(
                 f"record {standing.tree.size} does not continue the one before it",
                 where=where,
@@ -237,12 +245,17 @@ class _Scan:
         leaf = leaf_hash(body)
         standing.tree.append(leaf)
         standing.prev = leaf.hex()
-        standing.epoch = entry.epoch
+        standing.epoch = int(opening[2])
         self.torn_at += FRAME.size + len(body)
-        if entry.kind == "chunk":
-            length = entry.members.get("bytes")
-            self.chunk_bytes += length if isinstance(length, int) else 0
-        elif entry.kind == "epoch":
+        if opening[3] == b"chunk":
+            length = _CHUNK.search(body)
+            self.chunk_bytes += int(length[1]) if length is not None else 0
+        elif opening[3] in _READ:
+            self._read(entry_of(body, index, where))
+
+    def _read(self, entry: Entry) -> None:
+        standing = self.standing
+        if entry.kind == "epoch":
             standing.certificates[entry.epoch] = note = _note(entry.members.get("certificate"))
             Certificate.parse(parse(note).text)
         elif entry.kind == "countersigned":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from rfctl.errors import ConfigError
 from rfctl.record.certificate import Certificate
+from rfctl.record.disk import Disk
 from rfctl.record.epochs import (
     Epoch,
     Signer,
@@ -150,6 +151,7 @@ class Prepared:
         path = self._chained_file(number)
         self._remove(path)
         epoch.save(path)
+        Disk().sync_folder(self._folder)
         return epoch
 
     def _countersigned(self, standing: Standing) -> list[bytes]:
