@@ -32,8 +32,12 @@ the station wanted none, limit {unwanted:g} s. Where a limit is "-", the output 
 
 
 def cells() -> list[tuple[str, str]]:
-    """All there are."""
-    return [(state, name) for name, fault in EXPECTED.items() if not fault.not_shown for state in STATES]
+    """All there are, in an order that comes by every fault and every state soon."""
+    faults = [name for name, fault in EXPECTED.items() if not fault.not_shown]
+    states = list(STATES)
+    return [
+        (states[(at + turn) % len(states)], fault) for turn in range(len(states)) for at, fault in enumerate(faults)
+    ]
 
 
 def of_cell(state: str, fault: str) -> str:

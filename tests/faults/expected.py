@@ -16,7 +16,6 @@ from rfctl_sim.catalogue.table import CATALOGUE
 UNWANTED_S = 0.5
 """HZ-14 to HZ-17, HZ-20 to HZ-22: the relay is open, and the output with it."""
 BOILING_C = 100.0
-QUIET = "no output is on, and it is no fault of what comes later"
 
 BEFORE = frozenset({"idle before", "checklist", "impedance", "sensory stimulation", "motor stimulation"})
 AFTER = frozenset({"cooling", "ending"})
@@ -36,7 +35,6 @@ class Expected(NamedTuple):
         borne_in: States in which the times do not count, since the fault is not what it says there.
         borne: Why.
         not_shown: Why no state of these plans shows it; empty where they do.
-        relay: The relay is what is broken, so that it ends nothing.
     """
 
     name: str
@@ -47,7 +45,11 @@ class Expected(NamedTuple):
     borne_in: frozenset[str] = frozenset()
     borne: str = ""
     not_shown: str = ""
-    relay: bool = False
+
+    @property
+    def on_channel(self) -> bool:
+        """It is of one channel."""
+        return CATALOGUE[self.name].scope is Scope.CHANNEL
 
 
 HEATS = "stimulation does not heat"
@@ -80,6 +82,7 @@ TABLE = (
     Expected(
         "electrode_moved", 1.0, inf, "0.5 s means, 200 ms, then HZ-08, 300 ms; before RF the impedance refuses",
         borne_in=BEFORE | {"anaesthetic wait"}, borne="where it was moved before the check it was checked",
+        parameters={"factor": 2.0},  # at 1.3 the path's series resistance hides it below 15 %
     ),
     Expected(
         "fluid_injected", 1.7, inf, "1 s of regression, 200 ms, then HZ-11 and HZ-12",
@@ -123,6 +126,7 @@ TABLE = (
     Expected("stimulation_wrong_unit", inf, 0.3, "HZ-55, before the first step"),
     Expected("other_controller", 0.3, 0.3, "HZ-25, 300 ms"),
     Expected("setting_changed", inf, inf, "HZ-31, by over set; before arming everything is written"),
+    Expected("mode_changed", 0.3, 0.3, "HZ-25, 300 ms"),
     Expected("wrong_map_id", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
     Expected("wrong_model", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
     Expected("wrong_firmware", inf, inf, "HZ-33: shown, and recorded"),
@@ -147,16 +151,11 @@ TABLE = (
     Expected("value_corrupted", 0.5, 0.5, "HZ-19, by what the values mean; 500 ms"),
     Expected("disconnect", 0.5, 0.5, BY_LEASE),
     # relay
-    Expected("welded", inf, inf, "HZ-44: seen when the contact has to open", relay=True),
-    Expected("stuck_open", inf, inf, "HZ-44: seen when the contact has to close", relay=True),
-    Expected("mute", 0.5, 0.5, "HZ-17: the guard hears nothing, and its flash-on runs out", relay=True),
-    Expected("readback_lies", inf, inf, "HZ-44: nothing differs before the contact does", relay=True),
+    Expected("welded", inf, inf, "HZ-44: seen when the contact has to open"),
+    Expected("stuck_open", inf, inf, "HZ-44: seen when the contact has to close"),
+    Expected("mute", 0.5, 0.5, "HZ-17: the guard hears nothing, and its flash-on runs out"),
+    Expected("readback_lies", inf, inf, "HZ-44: nothing differs before the contact does"),
 )  # fmt: skip
 
 
-def _on_its_channel(row: Expected) -> Expected:
-    on_channel = CATALOGUE[row.name].scope is Scope.CHANNEL
-    return row._replace(parameters={"channel": 1, **row.parameters}) if on_channel else row
-
-
-EXPECTED: dict[str, Expected] = {row.name: _on_its_channel(row) for row in TABLE}
+EXPECTED: dict[str, Expected] = {row.name: row for row in TABLE}

@@ -42,7 +42,6 @@ motor = {{ use = "{checks}", reason = "bench" }}
 anaesthetic = {{ {anaesthetic} }}
 lesion = {{ set_temperature_c = 60, hold_s = 6, ramp_c_per_s = 4.3 }}
 """
-GUARDED = '\n[relay]\nlink = "{relay}"\n\n[guard]\n'
 LOOK_S = 0.1
 IN_STATE_S = 0.3
 """Into the state the fault comes, so that what the state begins with is over."""
@@ -86,11 +85,13 @@ class State(NamedTuple):
         work: The plan that comes by it.
         reached: It is there; None for before the station has begun.
         for_s: How long it must have been there.
+        channel: The one that is at work, or will be next.
     """
 
     work: Work
     reached: Callable[[KernelState], bool] | None
     for_s: float = IN_STATE_S
+    channel: int = 1
 
 
 def _in(*phases: Phase) -> Callable[[KernelState], bool]:
@@ -120,7 +121,7 @@ STATES: dict[str, State] = {
     "ramp": State(Work(), _in(Phase.RAMP), 3.0),
     "hold": State(Work(), _in(Phase.HOLD), 3.0),
     "cooling": State(Work(), _in(Phase.COOLING)),
-    "between sites": State(Work(2), _between_sites),
+    "between sites": State(Work(2), _between_sites, channel=2),
     "ending": State(Work(), lambda state: state.stage in {Stage.ENDING, Stage.RELEASING}, 0.0),
 }
 
@@ -173,7 +174,7 @@ async def _strike(folder: Path, name: str, fault: Expected, look_s: float) -> Sh
         lambda _, context: unhandled.append(f"{context['message']}: {context.get('exception')!r}")
     )
     async with station_bench(folder, VirtualClock.running(), guarded=True) as bench:
-        station = station_text(bench.simulator.address) + GUARDED.format(relay=bench.simulator.relay_address)
+        station = station_text(bench.simulator.address) + bench.guard_text
         order = bench.order(station=station, plan=state.work.plan, script=state.work.script)
         ending_ns: list[int] = []
         wanted = {"rf": Wanted(LESION), "stimulation": Wanted(STIMULATION | STIMULATION_STARTING)}
@@ -187,13 +188,13 @@ async def _strike(folder: Path, name: str, fault: Expected, look_s: float) -> Sh
 
         bench.watch = watch
         if state.reached is None:
-            began_ns = _begin(bench, fault)
+            began_ns = _begin(bench, fault, state.channel)
             session = bench.begin(order)
         else:
             session = bench.begin(order)
             await bench.until(state.reached)
             await asyncio.sleep(state.for_s + CARRIED_OUT_S)
-            began_ns = _begin(bench, fault)
+            began_ns = _begin(bench, fault, state.channel)
         looking = asyncio.create_task(_hottest_c(bench.simulator, session))
         done, _ = await asyncio.wait({session}, timeout=look_s)
         if not done:
@@ -228,8 +229,13 @@ async def _strike(folder: Path, name: str, fault: Expected, look_s: float) -> Sh
         )
 
 
-def _begin(bench: Bench, fault: Expected) -> int:
-    bench.simulator.faults.start(fault.name, **fault.parameters)
+def _begin(bench: Bench, fault: Expected, channel: int) -> int:
+    parameters = dict(fault.parameters)
+    if fault.on_channel:
+        parameters |= {"channel": channel}
+    if fault.name == "channels_swapped":
+        parameters |= {"with_channel": 3 - channel}
+    bench.simulator.faults.start(fault.name, **parameters)
     return bench.clock.monotonic_ns()
 
 

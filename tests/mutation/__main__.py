@@ -26,8 +26,8 @@ PAGE = ROOT / "docs" / "mutation.md"
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 MODULES = {
     "rfctl.link.gate": ("tests/safety/test_gate.py", "tests/unit/link", "tests/contract/test_modbus.py"),
-    "rfctl.kernel.guards": ("tests/unit/kernel", "tests/property", "tests/safety/test_conditions.py"),
-    "rfctl.kernel.stimulation_guards": ("tests/unit/kernel", "tests/property", "tests/safety/test_conditions.py"),
+    "rfctl.kernel.guards": ("tests/unit/kernel", "tests/property"),
+    "rfctl.kernel.stimulation_guards": ("tests/unit/kernel", "tests/property"),
     "rfctl.kernel.interlocks": ("tests/unit/kernel", "tests/property"),
     "rfctl.kernel.enable_loop": ("tests/unit/kernel", "tests/property"),
     "rfctl.guard.step": ("tests/unit/guard", "tests/virtual/test_relay.py"),

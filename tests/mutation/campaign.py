@@ -14,6 +14,7 @@ from collections import defaultdict
 from contextlib import suppress
 from importlib import import_module
 from itertools import accumulate
+from time import process_time_ns
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,7 @@ KILLED, SURVIVED, UNCOVERED = "killed", "survived", "no test runs through it"
 SECONDS = 40
 """Of processor time for one mutant; who goes round for ever is noticed, too."""
 TESTED_NS = 10 * NS_PER_S
-"""So long are the tests of one mutant together, without it."""
+"""So much processor time the tests of one mutant take together, without it."""
 
 
 class Campaign:
@@ -81,7 +82,7 @@ class Campaign:
 
         for at, item in enumerate(session.items):
             seen.clear()
-            began_ns = wall_ns()
+            began_ns = process_time_ns()
             sys.settrace(look)
             try:
                 self._run(session, at, session.items[at + 1] if at + 1 < len(session.items) else None)
@@ -90,7 +91,7 @@ class Campaign:
             if self._red:
                 raise AssertionError(f"red without a mutant: {item.nodeid}")
             for name in seen:
-                through[name].append((wall_ns() - began_ns, at))
+                through[name].append((process_time_ns() - began_ns, at))
         return defaultdict(list, {name: _quick(sorted(tests)) for name, tests in through.items()})
 
     def _run(self, session: pytest.Session, at: int, then: pytest.Item | None) -> None:
@@ -121,7 +122,7 @@ class Campaign:
         """The rest of a child's life."""
         resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.alarm(4 * SECONDS)
+        signal.alarm(10 * SECONDS)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         with open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123
             for number in (1, 2):
