@@ -7,7 +7,7 @@ import json
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -24,6 +24,9 @@ from rfctl.station import session
 from rfctl.station.session import Result
 from rfctl.virtual import VirtualClock, run_virtual
 from tests.station_bench import station_bench, station_text
+
+if TYPE_CHECKING:
+    from tests.proofs import Show
 
 POLL_S = 0.05
 CARRIED_OUT_S = 0.001  # virtual: whatever the decision asked for is on the generator
@@ -159,11 +162,13 @@ def struck(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return run_virtual(strike(tmp_path_factory.mktemp("faults"), request.param))
 
 
-def test_the_output_is_off_in_time(struck: Struck) -> None:
+def test_the_output_is_off_in_time(struck: Struck, shows: Show) -> None:
     case = struck.case
     assert struck.off_s <= case.limit_s, case.source
     if case.act_s is not None:
         assert struck.off_s <= case.act_s
+    if case.code in ROW:
+        shows(f"row.{case.code}", fault=case.name, t_measured_s=struck.off_s, t_limit_s=case.limit_s)
 
 
 def test_the_first_trip_names_the_cause_and_decides_the_exit_code(struck: Struck) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -21,6 +22,9 @@ from rfctl.model.reading import Mode
 from tests.unit.kernel import supervision_cases, thermal_cases
 from tests.unit.kernel.bench import BODY_C, PERIOD_NS, REACHABLE, SERIES_OHM, TISSUE_OHM, Bench, at
 from tests.unit.kernel.row_case import Case, Signal
+
+if TYPE_CHECKING:
+    from tests.proofs import Show
 
 NAN = float("nan")
 HOT_TISSUE_OHM = TISSUE_OHM * 0.71
@@ -333,15 +337,17 @@ def test_a_value_just_on_the_quiet_side_does_not_act(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_a_value_just_beyond_acts_when_its_window_is_full_and_no_sample_earlier(code: str) -> None:
+def test_a_value_just_beyond_acts_when_its_window_is_full_and_no_sample_earlier(code: str, shows: Show) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
     bench = alone(code, case.phase)
     seen = drive(bench, row, case, case.above)
     assert acted(bench, code)
     limit = limit_before(bench, row)
     assert sum(beyond(value, limit, row) for value in seen) == case.beyond
+    just_beyond = next(value for value in seen if beyond(value, limit, row))
+    below, above = (limit, just_beyond) if case.below is None else (case.below, case.above)
+    shows(f"row.{code}", below=below, above=above)
     if row.unit != "1":
-        just_beyond = next(value for value in seen if beyond(value, limit, row))
         assert just_beyond == pytest.approx(limit, rel=0.03, abs=0.051), "the case is not near its limit"
 
 
@@ -409,11 +415,14 @@ def test_a_verdict_gives_off_in_the_same_step_the_numbers_and_the_exit_code(code
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_without_the_row_the_same_signal_does_not_end_by_its_code(code: str) -> None:
+def test_without_the_row_the_same_signal_does_not_end_by_its_code(
+    code: str, shows: Show, request: pytest.FixtureRequest
+) -> None:
     row, case = CHANNEL_ROWS[code], CASES[code]
     bench = left_alone(brought(code, case.phase).with_rows(tuple(other for other in ROWS if other.code != code)))
     drive(bench, row, case, case.above)
     assert not acted(bench, code)
+    shows(f"row.{code}", kills=request.node.nodeid)
 
 
 @pytest.mark.parametrize("code", CASES)

@@ -24,6 +24,8 @@ from tests.unit.kernel.bench import PERIOD_NS, Bench, at, batch, setup_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.proofs import Show
+
 NAN = float("nan")
 LIMITS = {row.code: row.offset for row in GENERATOR}
 Drive = Callable[[Bench, float], None] if TYPE_CHECKING else object
@@ -118,7 +120,7 @@ def test_every_row_has_a_case() -> None:
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_a_value_at_the_limit_does_not_act_and_one_beyond_does(code: str) -> None:
+def test_a_value_at_the_limit_does_not_act_and_one_beyond_does(code: str, shows: Show) -> None:
     drive, below, above, phase = CASES[code]
     bench = only(quiet(phase), code)
     drive(bench, below)
@@ -126,6 +128,7 @@ def test_a_value_at_the_limit_does_not_act_and_one_beyond_does(code: str) -> Non
     bench = only(quiet(phase), code)
     drive(bench, above)
     assert acted(bench, code)
+    shows(f"row.{code}", below=below, above=above)
 
 
 @pytest.mark.parametrize("code", [row.code for row in GENERATOR if row.action is Action.TRIP])
@@ -148,11 +151,12 @@ def test_a_trip_is_off_in_the_same_step_with_the_numbers(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", CASES)
-def test_without_the_row_it_does_not_act(code: str) -> None:
+def test_without_the_row_it_does_not_act(code: str, shows: Show, request: pytest.FixtureRequest) -> None:
     drive, _, above, phase = CASES[code]
     bench = quiet(phase).with_rows(tuple(row for row in ROWS if row.code != code))
     drive(bench, above)
     assert not acted(bench, code)
+    shows(f"row.{code}", kills=request.node.nodeid)
 
 
 def test_a_warning_of_the_cycle_is_not_said_in_each_cycle_and_ends_nothing() -> None:
