@@ -45,6 +45,7 @@ test: lint tools
 	rm -rf build/results
 	$(BIN)/pytest -m "not real_time" --results virtual $(SHARED)
 	$(BIN)/pytest -m real_time --results real-time $(SHARED)
+	$(BIN)/rfctl safety matrix --brief --html build/safety-matrix.html
 
 # What tests use beside Python, a program or a file, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential strace:strace \

@@ -303,6 +303,14 @@ def summary(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+def committed() -> dict[str, Any] | None:
+    """The newest result of the whole campaign; None where there is none, or these are not its sources any more."""
+    if not RESULT.exists():
+        return None
+    told: dict[str, Any] = json.loads(RESULT.read_text(encoding="utf-8"))
+    return told if told["sources_sha256"] == sources() else None
+
+
 def _kept(numbers: Iterable[int], digest: str) -> dict[int, dict[str, Any]]:
     """Results of an earlier run on the same sources."""
     if not STATE.exists():

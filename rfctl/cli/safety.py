@@ -23,8 +23,9 @@ def safety() -> None:
               help="The checkout that the results are about.")  # fmt: skip
 @click.option("--results", type=click.Path(path_type=Path), help="Folder of the results [default: TREE/build/results].")
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write the matrix as a page, too.")
+@click.option("--brief", is_flag=True, help="Print only what is missing, and the sum.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def matrix(tree: Path, results: Path | None, html: Path | None, *, as_json: bool) -> None:
+def matrix(tree: Path, results: Path | None, html: Path | None, *, brief: bool, as_json: bool) -> None:
     """Hazard, control, requirement, test, result: from the results of `make test`.
 
     Exit code 0 when every hazard is proved, a statement, or belongs to a mode that is refused; 1 when one has a hole,
@@ -52,6 +53,6 @@ def matrix(tree: Path, results: Path | None, html: Path | None, *, as_json: bool
     if as_json:
         click.echo(json.dumps(table.document()))
     else:
-        click.echo(as_text(table))
+        click.echo(as_text(table, brief=brief))
     if not table.good:
         raise click.exceptions.Exit(1)

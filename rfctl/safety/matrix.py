@@ -31,6 +31,7 @@ class ControlProof:
         boundary: Value at which the row is silent, value at which it acts.
         kill_proof: The test that goes red without the control.
         nuisance_trips: In normal procedures; None where that was not counted.
+        procedures: How many normal procedures that were.
         missing: What is not shown, in words; empty for a control that is proved.
     """
 
@@ -44,6 +45,7 @@ class ControlProof:
     boundary: tuple[float, float] | None
     kill_proof: str | None
     nuisance_trips: int | None
+    procedures: int
     missing: tuple[str, ...]
 
 
@@ -163,6 +165,7 @@ def _control_proof(name: str, title: str, requirement: str, shown: Iterable[Proo
         boundary=pair,
         kill_proof=kill,
         nuisance_trips=sum(counted) if counted else None,
+        procedures=sum(proof.procedures or 0 for proof in good),
         missing=tuple(missing),
     )
 

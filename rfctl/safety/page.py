@@ -25,10 +25,12 @@ code { font-size: .8rem; overflow-wrap: anywhere; }
 """
 
 
-def as_text(matrix: Matrix) -> str:
-    """A line a hazard, and under one with a hole what is missing."""
+def as_text(matrix: Matrix, *, brief: bool = False) -> str:
+    """A line a hazard, and under one with a hole what is missing; in brief only those, and the sum."""
     lines = []
     for line in matrix.lines:
+        if brief and line.hazard.id not in matrix.holes:
+            continue
         lines.append(f"{line.hazard.id}  {line.status:<9}  {line.hazard.title}")
         if line.hazard.id in matrix.holes:
             lines += [f"         {control.id}: {what}" for control in line.controls for what in control.missing]
@@ -89,7 +91,7 @@ def _control(control: ControlProof) -> str:
     if len(control.tests) > 3:
         tests += f"<br>and {len(control.tests) - 3} more"
     missing = "".join(f'<div class="missing">{escape(what)}</div>' for what in control.missing)
-    trips = "" if control.nuisance_trips is None else str(control.nuisance_trips)
+    trips = "" if control.nuisance_trips is None else f"{control.nuisance_trips} in {control.procedures}"
     return (
         f"<tr><th>{escape(control.id)}</th><td>{escape(control.requirement)}{missing}</td>"
         f'<td class="number">{took}</td><td class="number">{pair}</td>'

@@ -19,6 +19,13 @@ from rfctl.safety.tree import FILES, FOLDERS, tree_hash
 
 ROW = next(row for row in ROWS if row.code == "over_set")
 ROW_ID = "row.over_set"
+KEYS = frozenset(
+    {
+        "title", "controls", "requirements", "tests", "t_measured_s", "t_limit_s", "boundary", "kill_proof",
+        "nuisance_trips", "status",
+    }
+)  # fmt: skip
+"""Of each hazard, for ever: others script against them."""
 HAZARDS = (
     Hazard(id="HZ-01", title="hot", cause="<much>", severity="critical", controls=("gate",)),
     Hazard(id="HZ-61", title="skin burn", cause="insulation", severity="critical", statement="not seen from here"),
@@ -60,6 +67,7 @@ def test_with_everything_shown_it_is_good() -> None:
     assert told["tests"] == ["t.py::fault", "t.py::pair", "t.py::normal", "t.py::gate"]
     assert (told["t_measured_s"], told["t_limit_s"], told["nuisance_trips"]) == (0.2, 0.3, 0)
     assert told["boundary"] == {ROW_ID: (84.9, 85.1)}
+    assert told["proofs"][0]["procedures"] == 10
     assert told["kill_proof"] == {ROW_ID: "t.py::fault", "gate": "t.py::gate"}
 
 
@@ -150,6 +158,8 @@ def test_the_command_reads_results_and_exits_1_on_a_hole(tmp_path: Path) -> None
     told = json.loads(done.stdout)
     assert len(told["hazards"]) == 64
     assert "HZ-01" in told["holes"]
+    assert all(line.keys() >= KEYS for line in told["hazards"].values())
+    assert {line["status"] for line in told["hazards"].values()} <= {"proved", "statement", "absent", "hole"}
     assert told["unknown_requirements"] == ["gate", "refusal"]
     assert page.read_text().startswith("<!doctype html>")
 
