@@ -228,7 +228,7 @@ KILLS: dict[str, Kill] = {
         "tests/system/test_bad_input.py::test_scripted_answers_on_a_device_are_refused_but_on_a_test_load",
     ),
     "start.unclean-end": Kill(
-        instead("rfctl.station.session:_unclean_end", nothing),
+        instead("rfctl.station.logbook:unclean_end", nothing_later),
         "tests/faults/test_record_virtual.py::test_the_next_start_tells_of_a_record_that_was_not_sealed",
     ),
     "start.off-after-reconnect": Kill(

@@ -31,7 +31,7 @@ ENERGISING = (StartStimulation, Arm, Fire)
 @pytest.mark.requirement("off.gap")
 def test_nothing_follows_a_stimulation_before_its_output_was_measured_off() -> None:
     bench = Bench(setup_of()).reach(Phase.SENSORY)
-    bench.until(lambda bench: bench.channel.amplitude_v > 0.0)
+    bench.until(lambda bench: bench.channel.amplitude > 0.0)
     bench.alter(bench.active, stimulating=True)
     bench.reach(Phase.SENSORY_OFF)
     begun = len(bench.effects)
