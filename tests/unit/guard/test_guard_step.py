@@ -8,7 +8,9 @@ import pytest
 
 from rfctl.errors import LinkTimeout
 from rfctl.guard import limits
+from rfctl.guard.sample import Seen
 from rfctl.guard.step import Begin, Gone, Stage, Stop, Wanted
+from rfctl.link import relay_hold
 from rfctl.link.relay_proof import Unanswered
 from tests.unit.guard.guard_bench import HEATING, MS, NOT_A_NUMBER, NOTHING, REST, RF_ON_1, SETUP, STIMULATING, Bench
 
@@ -273,3 +275,59 @@ def test_a_heartbeat_for_another_number_of_channels_counts_as_none() -> None:
 def test_every_limit_of_the_guard_names_a_hazard_and_a_code_of_its_own() -> None:
     assert len({limit.code for limit in limits.LIMITS}) == len(limits.LIMITS)
     assert all(limit.hazard.startswith("HZ-") for limit in limits.LIMITS)
+
+
+@pytest.mark.parametrize("of_hold", [{"stage": relay_hold.Stage.OPEN}, {"seen_ns": 0}, {"contradictions": 1}])
+def test_closed_is_only_what_is_held_was_seen_and_is_not_contradicted(of_hold: dict[str, object]) -> None:
+    bench = Bench()
+    bench.hold()
+    state = bench.state
+    assert state.hold is not None
+    assert state.closed
+    assert not state._replace(hold=state.hold._replace(**of_hold)).closed  # type: ignore[arg-type]
+
+
+def test_nothing_is_closed_for_a_guard_that_does_not_hold() -> None:
+    bench = Bench()
+    bench.hold()
+    for stage in set(Stage) - {Stage.HOLDING}:
+        assert not bench.state._replace(stage=stage).closed
+    assert not bench.state._replace(hold=None).closed
+
+
+def test_a_contact_that_is_being_proved_is_not_said_to_be_open() -> None:
+    bench = Bench()
+    assert bench.state.open
+    bench.tell(Begin(bench.now_ms * MS))
+    assert not bench.state.open
+    bench.run(1500)
+    assert bench.state.open
+
+
+@pytest.mark.parametrize("still", ["_cycle", "_digest"])
+def test_a_new_number_without_a_new_digest_is_no_new_decision_nor_the_other_way_round(still: str) -> None:
+    bench = Bench()
+    bench.hold()
+    value = getattr(bench, still)
+    for _ in range(400):
+        setattr(bench, still, value - 1)  # each beat adds one
+        bench.run(1)
+    assert bench.state.cause is not None
+    assert bench.state.cause.code == "station_stands_still"
+
+
+@pytest.mark.parametrize(("wanted", "seen"), [(Wanted.RF, HEATING), (Wanted.STIMULATION, STIMULATING)])
+def test_what_is_not_wanted_any_more_may_go_on_for_as_long_as_off_takes_and_no_longer(
+    wanted: Wanted, seen: Seen
+) -> None:
+    bench = Bench()
+    bench.prove()
+    bench.enable, bench.wanted, bench.seen = True, (wanted, Wanted.NOTHING), (seen, REST)
+    bench.run(500)
+    bench.wanted = NOTHING
+    bench.run(limits.OFF_NS // MS)
+    assert bench.closed
+    assert bench.state.cause is None
+    bench.run(200)
+    assert bench.state.cause is not None
+    assert bench.state.cause.code.endswith("_without_command")
