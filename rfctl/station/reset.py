@@ -13,7 +13,7 @@ from rfctl.accounts import deeds
 from rfctl.accounts.resets import Demand, Given, members_of, missing
 from rfctl.accounts.roles import UNNAMED, Person, Role
 from rfctl.clock import NS_PER_S
-from rfctl.errors import RfctlError
+from rfctl.errors import RecordError, RfctlError
 from rfctl.kernel.interlocks import has_output
 from rfctl.kernel.limits import TEMPERATURE_MAX_C
 from rfctl.model.reading import PadStatus
@@ -133,10 +133,17 @@ async def login_refused(station: Station, profile: AnyProfile, name: str, proble
 
 
 async def _begin(station: Station, profile: AnyProfile, clock: Clock) -> tuple[Path, RecordWriter]:
-    """The folder and the record of one attempt."""
+    """The folder and the record of one attempt.
+
+    Raises:
+        RecordError: The disk refused.
+    """
     name = f"{station.id}-{clock.utc():%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}-reset"
     place = station.record_folder.resolve() / name
-    place.mkdir(parents=True)
+    try:
+        place.mkdir(parents=True)
+    except OSError as problem:
+        raise RecordError(f"cannot be made: {problem.strerror}", where=str(place), remedy="Make room there.") from None
     keys = ThrowAway(station.id)
     write_public_key(place / "record.pub", keys.public)
     header = {

@@ -15,6 +15,7 @@ from rfctl.accounts.resets import TOLD_AS
 from rfctl.accounts.roles import Person, Role
 from rfctl.clock import NS_PER_S
 from rfctl.errors import EXIT_DONE, EXIT_STOPPED, RecordError
+from rfctl.record.disk import Disk
 from rfctl.record.keys import load_public_key
 from rfctl.record.segments import entries
 from rfctl.record.verify import verify
@@ -22,13 +23,12 @@ from rfctl.record.writer import RecordWriter
 from rfctl.report.contents import contents
 from rfctl.report.evidence import gather
 from rfctl.station import latches
+from rfctl.station.connection import Connection
 from rfctl.station.reset import Asked, Outcome, reset
 from tests.station_bench import Bench, plan_text, station_bench, station_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from rfctl.clock import Clock
     from rfctl.station.session import Order
@@ -291,3 +291,34 @@ async def test_a_full_disk_has_room_for_what_is_latched(
         (standing,) = latches.load(ordered(bench).station.state_folder)
         assert standing.code == "impedance_high"
         assert (await bench.begin(ordered(bench))).document["outcome"] == "refused"
+
+
+@pytest.mark.parametrize("asked", ["open", "durable"])
+async def test_nothing_is_reset_that_no_disk_takes(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        standing = await trip(bench, "impedance", channel=1, ohm=5000.0)
+        bench.simulator.faults.clear("impedance", channel=1)
+        order, anna = ordered(bench), person(clock, "anna", Role.OPERATOR)
+        with monkeypatch.context() as disk:
+
+            def refuses(*_: object) -> None:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+            if asked == "open":
+                disk.setattr(Disk, "write", refuses)
+            else:
+                looked = Connection.off
+
+                def filled(connection: Connection) -> None:
+                    looked(connection)
+                    disk.setattr(Disk, "write", refuses)
+
+                disk.setattr(Connection, "off", filled)
+            with pytest.raises(RecordError, match="No space left"):
+                await reset(order.station, order.profile, Asked(by=anna, reason=REASON), clock)
+        assert latches.load(order.station.state_folder) == (standing,)
+        assert (await bench.begin(ordered(bench))).document["outcome"] == "refused"
+        outcome, _ = await ask(bench, clock, by=anna, reason=REASON)
+        assert outcome.reset == (standing,)
