@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-FOLDERS = ("rfctl", "drivers", "simulators", "config", "tests")
+FOLDERS = ("rfctl", "drivers", "simulators", "config", "tests", "benchmarks")
 FILES = ("pyproject.toml", "requirements.lock", "Makefile")
 LEFT_OUT = frozenset({"__pycache__"})
 
