@@ -1,7 +1,8 @@
-"""Writes the pages drawn from the kernel's tables: procedure.md, interlocks.md, alarms.md. Run by ``make docs``."""
+"""Writes the pages that are drawn: procedure.md, interlocks.md, alarms.md and exploration.md. Run by ``make docs``."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -285,7 +286,53 @@ def _table(header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
     return "".join(f"| {' | '.join(str(cell) for cell in line)} |\n" for line in lines)
 
 
+EXPLORATION = """\
+# Exploration
+
+This page is drawn from `exploration.json`, which `docs/exploration.py` wrote from a run of the exploration; tests hold
+that the page agrees with it, and that no later kernel is explored less.
+
+`rfctl safety explore` takes the kernel's real `step`, and the guard's, through short procedures, breadth first: every
+answer to every question, every wait to just before, at and just after each deadline, every command done or failed, and
+in each state every single deviation: a signal below, at or above the limit of each row in force, two signals at once
+while a channel heats, not-a-number, a missed or late sample, a stop, a guard that lets go, a record that fails. After
+the end anything may go on to deviate. On every decision it checks the invariants of `rfctl/safety/invariants.py`:
+
+- **I1** RF is on only in a lesion, armed, with a fresh sample, a durable intent, a lease, and no stimulation.
+- **I2** A trip is off in the same decision.
+- **I3** What is latched leads to no arming but by its reset.
+- **I4** Stimulation and RF are never on together.
+- **I5** Off is followed by its verification, or by words that it is not confirmed; meanwhile off is sent again.
+- **I6** What is unknown or not a number enables nothing.
+- **I7** What is permitted and written lies within the durable intent, and a limit only falls.
+- **I8** The first act is off.
+
+**What it is not.** States are told apart by where times and values stand between deadlines and limits, not by the
+values themselves, and one deviation follows no other before the end, but as a run of equal samples. What needs more
+is for the campaigns of faults and of seeds.
+
+"""
+
+
+def exploration_page() -> str:
+    """docs/exploration.md."""
+    counts = json.loads((FOLDER / "exploration.json").read_text(encoding="utf-8"))
+    full, part = counts["full"], counts["part"]
+    sums = (
+        ("whole", f"{full['states']:,}", f"{full['edges']:,}", str(len(full["violations"]))),
+        ("part, in every test run", f"{part['states']:,}", f"{part['edges']:,}", "0"),
+    )
+    goals = "".join(f"- {name}\n" for name, reached in full["sometimes"].items() if reached)
+    excluded = _table(("goal", "why no short procedure reaches it"), full["excluded"].items())
+    bound = "" if full["whole"] else "A bound on the number of decisions was met before everything was explored.\n\n"
+    return (
+        f"{EXPLORATION}{_table(('exploration', 'states', 'decisions', 'violations'), sums)}\n{bound}"
+        f"## Not reached here\n\n{excluded}\n## Reached\n\n{goals}"
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "exploration.md": exploration_page,
     "procedure.md": procedure_page,
     "interlocks.md": interlocks_page,
     "alarms.md": alarms_page,

@@ -56,3 +56,29 @@ def matrix(tree: Path, results: Path | None, html: Path | None, *, brief: bool, 
         click.echo(as_text(table, brief=brief))
     if not table.good:
         raise click.exceptions.Exit(1)
+
+
+@safety.command()
+@click.option("--edges", type=click.IntRange(min=1), help="So many decisions at most [default: 800,000].")
+@click.option("--seconds", type=click.FloatRange(min=0.0, min_open=True), help="So long at most, s [default: 120].")
+@click.option("--save", type=click.Path(path_type=Path, file_okay=False), help="Folder for counter-examples.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def explore(edges: int | None, seconds: float | None, save: Path | None, *, as_json: bool) -> None:
+    """Everything that may happen, in every state that short procedures lead to, on the real kernel and the real guard.
+
+    Checks the invariants I1 to I8 on every decision, and that phases, questions and interlocks were all reached. Exit
+    code 0 when none was broken and every goal was reached; 1 otherwise.
+
+    Example: rfctl safety explore --json
+    """
+    from rfctl.safety import counterexample
+    from rfctl.safety.explore import EDGES, SECONDS, explore
+
+    found = explore(edges=edges or EDGES, seconds=seconds or SECONDS)
+    for number, violation in enumerate(found.violations, start=1):
+        if save:
+            save.mkdir(parents=True, exist_ok=True)
+            (save / f"{number}.json").write_text(counterexample.as_text(violation), encoding="utf-8")
+    click.echo(json.dumps(found.document()) if as_json else found.text())
+    if found.violations or found.goals.missing:
+        raise click.exceptions.Exit(1)

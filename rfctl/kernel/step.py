@@ -664,8 +664,10 @@ def _ending(state: KernelState, now_ns: int) -> Step:
             return _finish(state._replace(since_ns=now_ns, off_verified=True))
         return state._replace(stage=Stage.RELEASING, since_ns=now_ns, off_verified=True), (Release(),)
     effects: tuple[Effect, ...] = ()
-    if now_ns - state.since_ns > OFF_UNVERIFIED_NS and state.received_ns <= state.since_ns:
+    if now_ns - max(state.since_ns, state.received_ns) > OFF_UNVERIFIED_NS:
         text = "OFF NOT CONFIRMED: no answer from the generator since off was sent; treat its outputs as on"
+        if state.received_ns > state.since_ns:
+            text = "OFF NOT CONFIRMED: an output was on after off was sent, and the generator has not answered since"
         state, effects = _trip(state, [_event_trip("off_uncertain", "HZ-16", text, now_ns, Origin.DEVICE)])
     if now_ns - state.since_ns > GIVE_UP_NS:
         state, more = _finish(state)
