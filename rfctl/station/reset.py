@@ -242,7 +242,8 @@ def _judge(
             "self_test": found.problem or "passed",
             **members_of(latch.must, given),
         }
-        record.append(deeds.KIND, now_ns, members, significant=True)
+        who = deeds.Done.by(by, deeds.Deed.ACKNOWLEDGE)
+        record.append(deeds.KIND, now_ns, members, significant=True, actor=str(who))
         if lacks:
             refused.append((latch, lacks))
         else:

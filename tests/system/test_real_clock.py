@@ -302,7 +302,7 @@ def test_a_killed_station_leaves_a_record_with_an_unclean_end(cases: dict[str, C
     left = next_one.document["unclean_end"]
     assert left["verdict"] in LEFT_BY_A_KILL
     assert left["pid"] == cases["killed"].ended.pid
-    assert left["records"] > 100
+    assert left["records"] > 20  # readings are many to a record
     assert verdict_on(left["record"]) in LEFT_BY_A_KILL
     assert Path(left["record"]).parent != Path(next_one.document["record"]).parent
 
