@@ -7,7 +7,6 @@ may have dropped the very pages that failed, and a second fsync would report suc
 from __future__ import annotations
 
 import asyncio
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -16,10 +15,11 @@ from rfctl.errors import RecordError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import ThreadPoolExecutor
+    from contextlib import AbstractContextManager
 
     from rfctl.clock import Clock
     from rfctl.record.chain import Chain
+    from rfctl.record.disk_thread import DiskThread
     from rfctl.record.store import Store
 
 VIRTUAL: Final = "virtual"
@@ -31,14 +31,14 @@ class _Job:
     """What the thread does now.
 
     Attributes:
-        future: Done on the loop when the thread is done.
+        hold: Of the clock, while the thread works.
         through: Number of appended records and readings that are in the files when it has succeeded.
         synced: It ends in a sync.
         oldest_ns: When the oldest thing that it writes was appended; None when it only syncs.
         head: The newest checkpoint in the files when it has succeeded.
     """
 
-    future: asyncio.Future[None]
+    hold: AbstractContextManager[None]
     through: int
     synced: bool
     oldest_ns: int | None
@@ -59,7 +59,7 @@ class Committing:
         chain: Chain,
         store: Store,
         clock: Clock,
-        thread: ThreadPoolExecutor,
+        thread: DiskThread,
         *,
         fail: Callable[[str], RecordError],
         heard: Callable[[bytes], None],
@@ -70,7 +70,7 @@ class Committing:
             chain: Makes the records.
             store: Takes them.
             clock: Of the loop.
-            thread: One, in which the store works.
+            thread: In which the store works.
             fail: Told why the record has failed; gives the failure.
             heard: Told of each checkpoint that has become durable.
         """
@@ -88,6 +88,7 @@ class Committing:
         self._sync_wanted = False
         self._job: _Job | None = None
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._idle: asyncio.Future[None] | None = None
 
     @property
     def oldest_ns(self) -> int | None:
@@ -109,7 +110,9 @@ class Committing:
     async def idle(self) -> None:
         """Return when the thread does nothing."""
         while self._job is not None:
-            await asyncio.wait([self._job.future])
+            if self._idle is None:
+                self._idle = self._loop.create_future()
+            await asyncio.shield(self._idle)
 
     def flush(self) -> None:
         """Have what waits written, soon, without a sync."""
@@ -133,15 +136,14 @@ class Committing:
         # The last place before the descriptor: whatever asks, a disk that refused is not asked again.
         if self._job is not None or self.refused:
             return
-        hold = ExitStack()
-        hold.enter_context(self._clock.hold())
+        hold = self._clock.hold()
+        hold.__enter__()
         oldest_ns, through = self._chain.oldest_ns, self._chain.covered
         steps, head = self._chain.taken(), self._chain.checkpoint_note
         carry_out = partial(self._store.carry_out, steps, sync=self._sync_wanted, head=head)
-        future = self._loop.run_in_executor(self._thread, carry_out)
-        self._job = _Job(future, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=head)
+        self._job = _Job(hold, through=through, synced=self._sync_wanted, oldest_ns=oldest_ns, head=head)
         self._write_wanted = self._sync_wanted = False
-        future.add_done_callback(partial(self._finished, self._job, hold))
+        self._thread.do(carry_out, self._finished)
 
     def _write_here(self) -> None:
         """A write without a sync where time is virtual: it stands still meanwhile, and the thread would cost more than
@@ -155,10 +157,13 @@ class Committing:
         else:
             self.written = through
 
-    def _finished(self, job: _Job, hold: ExitStack, future: asyncio.Future[None]) -> None:
-        hold.close()
-        self._job = None
-        problem = future.exception()
+    def _finished(self, _: object, problem: BaseException | None) -> None:
+        job, self._job = self._job, None
+        assert job is not None  # noqa: S101 - only a job is finished
+        job.hold.__exit__(None, None, None)
+        if self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
         if problem is not None:
             self._give_up(job.oldest_ns, problem)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import uuid
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from rfctl.clock import NS_PER_S
@@ -38,6 +38,8 @@ class Stamps:
         self._boot = boot_id() if self._real else str(uuid.uuid4())
         self._sync_state = "simulated"
         self._sync_due_ns = 0
+        self._second = -1
+        self._second_text = ""
         self._suspended_ns: int | None = None
         self._wall_less_boot_ns = 0
 
@@ -48,7 +50,8 @@ class Stamps:
         clock = self._clock
         mono_ns, boottime_ns, utc = clock.monotonic_ns(), clock.boottime_ns(), clock.utc()
         suspended_ns = boottime_ns - mono_ns
-        wall_less_boot_ns = wall_ns_of(utc) - boottime_ns
+        wall_ns = wall_ns_of(utc)
+        wall_less_boot_ns = wall_ns - boottime_ns
         stepped: dict[str, object] | None = None
         if self._suspended_ns is not None:
             slept_ns, step_ns = suspended_ns - self._suspended_ns, wall_less_boot_ns - self._wall_less_boot_ns
@@ -58,13 +61,17 @@ class Stamps:
         if self._real and mono_ns >= self._sync_due_ns:
             self._sync_due_ns = mono_ns + SYNC_EVERY_NS
             self._sync_state = _sync_state()
-        wall = utc.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+        second, past_ns = divmod(wall_ns, NS_PER_S)
+        if second != self._second:
+            self._second, self._second_text = second, f"{utc.astimezone(UTC):%Y-%m-%dT%H:%M:%S}"
+        wall = f"{self._second_text}.{past_ns // 1000:06d}Z"
         return Stamp(self._boot, mono_ns, boottime_ns, wall, self._sync_state, self._backend), stepped
 
 
 def wall_ns_of(utc: datetime) -> int:
     """Nanoseconds since 1970, of which the last three digits are 0."""
-    return (utc - _EPOCH) // timedelta(microseconds=1) * 1000
+    since = utc - _EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
 
 
 def _sync_state() -> str:

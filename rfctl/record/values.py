@@ -16,6 +16,7 @@ from rfctl.errors import RecordError
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 _encode = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode
+_OBJECTS = (dict, Mapping)  # in this order: of the second it takes long to tell
 _BARE_INFINITY = re.compile(r"-?Infinity")
 
 
@@ -25,9 +26,12 @@ def encode_value(value: object) -> object:
     Raises:
         TypeError: A key of a dict is no string: written as JSON it could equal another one.
     """
+    kind = type(value)
+    if kind is str or kind is int or value is None or kind is bool:  # nearly all that there is, and to be written soon
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else _not_finite_name(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, _OBJECTS):
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"key {key!r} is no string")

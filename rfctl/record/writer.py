@@ -6,10 +6,8 @@ first error of the disk ends the session's part of the log for good.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import struct
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, Self
@@ -22,6 +20,7 @@ from rfctl.record import body
 from rfctl.record.chain import STATION, Chain
 from rfctl.record.committing import VIRTUAL, Committing, again
 from rfctl.record.disk import Disk
+from rfctl.record.disk_thread import DiskThread
 from rfctl.record.opening import open_log
 from rfctl.record.stamps import Stamps
 from rfctl.record.store import Store
@@ -76,7 +75,7 @@ class RecordWriter:
         lock: int,
         store: Store,
         disk: Disk,
-        thread: ThreadPoolExecutor,
+        thread: DiskThread,
     ) -> None:
         """Use ``open``."""
         self.path = path
@@ -136,13 +135,12 @@ class RecordWriter:
             raise RecordError(f"the header lacks {', '.join(missing)}", where=str(path), remedy="State them.")
         disk = disk if disk is not None else Disk()
         stamps = Stamps(clock, str(header["backend"]))
-        thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="rfctl-record")
-        in_thread = partial(asyncio.get_running_loop().run_in_executor, thread)
+        thread = DiskThread()
         with ExitStack() as undo:
-            undo.callback(thread.shutdown)
+            undo.callback(thread.end)
             try:
                 with clock.hold():
-                    standing = await in_thread(open_log, path, keys, disk)
+                    standing = await thread.run(partial(open_log, path, keys, disk))
                     undo.callback(os.close, standing.lock)
                     if continues is not None:
                         if standing.tree.size:
@@ -152,7 +150,7 @@ class RecordWriter:
                     store = Store(path, disk, sync_chunks=clock.scale != VIRTUAL)
                     chain = Chain(str(path), clock, epoch, standing, stamps)
                     chain.begin_session(header, standing, error)
-                    await in_thread(partial(store.carry_out, chain.taken(), sync=False))
+                    await thread.run(partial(store.carry_out, chain.taken(), sync=False))
                     undo.callback(store.close, finished=False)
                     writer = cls(
                         path,
@@ -166,7 +164,7 @@ class RecordWriter:
                         thread=thread,
                     )
                     if not error:  # a session that only says why the one before ended lives on that one's reserve
-                        await in_thread(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES)
+                        await thread.run(partial(disk.reserve, body.state_folder(path) / body.RESERVE, RESERVE_BYTES))
             except OSError as problem:
                 raise RecordError(
                     f"cannot be written: {problem.strerror or problem}",
@@ -346,9 +344,8 @@ class RecordWriter:
             self._released = True
             sealed = self._sealed and self.failed is None
             with self._clock.hold(), suppress(OSError):
-                loop = asyncio.get_running_loop()
-                await loop.run_in_executor(self._thread, partial(self._store.close, finished=sealed))
-            self._thread.shutdown()
+                await self._thread.run(partial(self._store.close, finished=sealed))
+            self._thread.end()
             with suppress(OSError):  # it is given up all the same
                 os.close(self._lock)
 

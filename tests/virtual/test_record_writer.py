@@ -107,11 +107,13 @@ class CountingClock:
         self.boottime_ns = clock.boottime_ns
         self.utc = clock.utc
         self.holds = 0
+        self._clock = clock
 
     @contextmanager
     def hold(self) -> Iterator[None]:
         self.holds += 1
-        yield
+        with self._clock.hold():
+            yield
         self.holds -= 1
 
 
