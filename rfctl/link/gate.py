@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.errors import RefusedError
 from rfctl.link.write_table import MODE, READ_ONLY, READING, Action, Classified, Limit
-from rfctl.model.permit import Envelope, Intent, Permit
+from rfctl.model.permit import Intent, Permit
 from rfctl.model.reading import Mode
 
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ class Gate:
     def accepted(self, actions: Iterable[Action]) -> None:
         """Take note that the generator has accepted these writes."""
         for action in actions:
-            written = self._written.get(action.target.channel or 0)
-            if written is not None and action.act.intent is Intent.CONFIG:
-                written[action.target.quantity] = action
+            channel = action.target.channel
+            if channel in self._written and action.act.intent is Intent.CONFIG:
+                self._written[channel][action.target.quantity] = action
 
     def turned_off(self, channel: int | None = None) -> None:
         """An off is on its way, to one channel or to all: void the permits, forget what was written."""
@@ -138,12 +138,12 @@ class Gate:
     def _judge_energising(self, action: Action, now_ns: int) -> None:
         channel, kind = action.target.channel, action.act.permit
         what = action.shown
-        if channel is None or kind is None or kind not in self.table.by_kind:
+        if channel is None or kind not in self.table.by_kind:
             raise RefusedError(f"{what} has no permit that could cover it", remedy="Correct the profile.")
         permit = self._live(channel, now_ns)
         if permit is None or permit.kind is not kind:
             raise RefusedError(
-                f"{what} needs a {kind.value} permit for channel {channel}; {self._permit_shown(channel, now_ns)}",
+                f"{what} needs a {kind} permit for channel {channel}; {self._permit_shown(channel, now_ns)}",
                 remedy="Energy needs a permit from the station; a driver cannot give itself one.",
             )
         if channel not in self._written:
@@ -176,17 +176,18 @@ class Gate:
                 )
         if target.limit is None:
             return
-        most, name = self._most(target, target.limit, permit.envelope)
+        most, name = self._most(target, target.limit, permit)
         if not target.holds(action.raw, most):
             raise RefusedError(
                 f"{action.shown} is outside the permit's envelope, 0 to {most:g} ({name})",
                 remedy="Stay inside the envelope, or have the station grant another.",
             )
 
-    def _most(self, target: Target, limit: Limit, envelope: Envelope) -> tuple[float, str]:
+    def _most(self, target: Target, limit: Limit, permit: Permit) -> tuple[float, str]:
+        envelope = permit.envelope
         if limit is not Limit.STIMULATION:
             return float(getattr(envelope, limit.value)), limit.value
-        setting = self._written.get(target.channel or 0, {}).get(MODE)
+        setting = self._written.get(permit.channel, {}).get(MODE)
         mode = mode_of(setting) if setting is not None else Mode.NONE
         if mode is Mode.STIMULATION_VOLTAGE:
             return envelope.stimulation_v, "stimulation_v"

@@ -1,85 +1,127 @@
-"""``python -m tests.mutation``: change one thing after the other, and see which test notices.
+"""``python -m tests.mutation``: change one thing after the other, and see which test notices it.
 
-python -m tests.mutation                       go on where the last run stopped, and write docs/mutation.md
+python -m tests.mutation                        go on where the last run stopped, and write docs/mutation.md
 python -m tests.mutation --minutes 30 rfctl.link.gate
+python -m tests.mutation --page rfctl.link      write the page of what is known, name what was not noticed, try nothing
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import inspect
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
-from tests.mutation.campaign import KILLED, Campaign, until_ns
-from tests.mutation.mutants import Mutant
-from tests.mutation.page import page
+from rfctl.clock import NS_PER_S
+from tests.mutation.campaign import KILLED, Campaign, Fate, until_ns
+from tests.mutation.mutants import digest, mutants_of
+from tests.mutation.page import PAGE, RESULTS, Result, page, reasons, results
 
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "build" / "mutation.jsonl"
-PAGE = ROOT / "docs" / "mutation.md"
+FATES = ROOT / "build" / "mutation"
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-MODULES = {
-    "rfctl.link.gate": ("tests/safety/test_gate.py", "tests/unit/link", "tests/contract/test_modbus.py"),
-    "rfctl.kernel.guards": ("tests/unit/kernel", "tests/property"),
-    "rfctl.kernel.stimulation_guards": ("tests/unit/kernel", "tests/property"),
-    "rfctl.kernel.interlocks": ("tests/unit/kernel", "tests/property"),
-    "rfctl.kernel.enable_loop": ("tests/unit/kernel", "tests/property"),
-    "rfctl.guard.step": ("tests/unit/guard", "tests/virtual/test_relay.py"),
+SUBJECTS = {
+    ("tests/safety/test_gate.py", "tests/unit/link", "tests/virtual/test_link_gate.py", "tests/contract"): (
+        *("rfctl.link.gate", "rfctl.link.write_table", "rfctl.link.line_table"),
+        *("rfctl.link.modbus", "rfctl.link.rtu", "rfctl.link.framing", "rfctl.link.crc", "rfctl.link.shape"),
+        *("rfctl.link.line", "rfctl.link.registers"),
+    ),
+    (
+        "tests/unit/guard",
+        "tests/unit/link/test_relay_frames.py",
+        "tests/virtual/test_relay.py",
+        "tests/virtual/test_guard_decoder.py",
+    ): (
+        *("rfctl.guard.step", "rfctl.guard.decoder", "rfctl.guard.items"),
+        *("rfctl.guard.wire", "rfctl.guard.sample"),
+        *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
+    ),
+    ("tests/virtual/test_link_off.py", "tests/virtual/test_stop_line.py", "tests/virtual/test_link_transactions.py"): (
+        "rfctl.link.link",
+        "rfctl.link.stop_line",
+    ),
+    ("tests/unit/kernel",): (
+        *("rfctl.kernel.step", "rfctl.kernel.actions", "rfctl.kernel.checks", "rfctl.kernel.guards"),
+        *("rfctl.kernel.stimulation_guards", "rfctl.kernel.transitions", "rfctl.kernel.interlocks"),
+        *("rfctl.kernel.row", "rfctl.kernel.signals_thermal", "rfctl.kernel.signals_stimulation"),
+        *("rfctl.kernel.signals_supervision", "rfctl.kernel.thermal", "rfctl.kernel.supervision"),
+        *("rfctl.kernel.enable_loop", "rfctl.kernel.baseline", "rfctl.kernel.lowering", "rfctl.kernel.expected"),
+        *("rfctl.kernel.stimulation", "rfctl.kernel.regulator", "rfctl.kernel.journal"),
+    ),
 }
+"""Modules whose code is changed, behind the tests that are about them."""
 
 
-def digest(module: str) -> str:
-    """Of the source that a result is about."""
-    return hashlib.sha256(Path(inspect.getfile(import_module(module))).read_bytes()).hexdigest()[:12]
+def known(module: str) -> list[Fate]:
+    """What earlier runs found of functions that are as they were; a survivor is tried again until it is explained."""
+    mutants, why = {(mutant.key, mutant.source) for mutant in mutants_of(module)}, reasons()
+    return [
+        fate
+        for fate in fates(module)
+        if (fate.fate == KILLED or fate.mutant in why) and (fate.mutant, fate.source) in mutants
+    ]
 
 
-def kept(module: str) -> dict[str, tuple[str, str]]:
-    """Fates by key that earlier runs found on the same source; a survivor is tried again."""
-    if not RESULTS.exists():
-        return {}
-    rows = [json.loads(line) for line in RESULTS.read_text(encoding="utf-8").splitlines()]
-    return {
-        key: (fate, red)
-        for of, source, key, fate, red in rows
-        if of == module and source == digest(module) and fate == KILLED
-    }
+def fates(module: str) -> list[Fate]:
+    """All that was found."""
+    path = FATES / f"{module}.jsonl"
+    return [Fate(*json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
+
+
+def result(module: str) -> Result | None:
+    """Of a module all whose mutants were tried, as the code is now."""
+    found = {(fate.mutant, fate.source): fate for fate in fates(module)}
+    keys = [(mutant.key, mutant.source) for mutant in mutants_of(module)]
+    if any(key not in found for key in keys):
+        return None
+    left = {key: found[key, source].fate for key, source in keys if found[key, source].fate != KILLED}
+    return Result(digest(module), len(keys), left)
 
 
 def main() -> int:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=600.0)
-    parser.add_argument("modules", nargs="*", default=list(MODULES))
+    """The command line. Returns: 1 where a mutant was not noticed and nobody says why, 0 otherwise."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.mutation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--minutes", type=float, default=600.0, help="begin no mutant later")
+    parser.add_argument("--seconds", type=float, default=15.0, help="of tests for each mutant, the quick ones first")
+    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--page", action="store_true", help="try nothing")
+    parser.add_argument("modules", nargs="*", help="dotted names, or how they begin; all")
     given = parser.parse_args()
+    every = [module for modules in SUBJECTS.values() for module in modules]
+    wanted = [module for module in every if module.startswith(tuple(given.modules) or "")]
     end_ns = until_ns(given.minutes)
-    for module in given.modules:
-        source, known = digest(module), kept(module)
-        others = [
-            line
-            for line in (RESULTS.read_text(encoding="utf-8").splitlines() if RESULTS.exists() else ())
-            if json.loads(line)[0] != module
-        ]
-        mine = [json.dumps([module, source, key, *fate]) for key, fate in known.items()]
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text("\n".join([*others, *mine, ""]), encoding="utf-8")
+    for tests, modules in SUBJECTS.items():
+        mine = [module for module in modules if module in wanted]
+        if not mine or given.page:
+            continue
+        FATES.mkdir(parents=True, exist_ok=True)
+        before: set[tuple[str, str]] = set()
+        for module in mine:
+            kept = known(module)
+            before |= {(fate.mutant, fate.source) for fate in kept}
+            (FATES / f"{module}.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")
+        campaign = Campaign(mine, before, end_ns, round(given.seconds * NS_PER_S), given.jobs, found)
+        pytest.main([*OPTIONS, *(str(ROOT / test) for test in tests)], plugins=[campaign])
+    new = {module: each for module in every if (each := result(module)) is not None}
+    RESULTS.write_text(json.dumps(results() | new, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(page(), encoding="utf-8")
+    why = reasons()
+    left = [fate for module in wanted for fate in fates(module) if fate.fate != KILLED and fate.mutant not in why]
+    for fate in left:
+        print(f"{fate.line:4} {fate.mutant}  ({fate.fate})")
+    return 1 if left else 0
 
-        def found(mutant: Mutant, fate: str, red: str, source: str = source) -> None:
-            with RESULTS.open("a", encoding="utf-8") as out:
-                out.write(json.dumps([mutant.module, source, mutant.key, fate, red]) + "\n")
-            if fate != KILLED:
-                print(f"{mutant.key}  [line {mutant.line}] {fate}", flush=True)
 
-        campaign = Campaign([module], set(known), end_ns, found)
-        tests = [test for test in MODULES[module] if (ROOT / test).exists()]
-        pytest.main([*OPTIONS, *tests], plugins=[campaign])
-    PAGE.write_text(page(RESULTS), encoding="utf-8")
-    return 0
+def found(module: str, fate: Fate) -> None:
+    """Written down at once: a run may end at any time."""
+    with (FATES / f"{module}.jsonl").open("a", encoding="utf-8") as out:
+        out.write(json.dumps(fate) + "\n")
+    if fate.fate != KILLED:
+        print(f"{fate.line:4} {fate.mutant}  ({fate.fate})", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,36 +1,52 @@
-"""The campaign: which tests run through a function, and which mutants of it they let live.
+"""The campaign: which tests run through a line, and which mutants of it they let live.
 
-It is a plugin of pytest. The tests are collected once; each mutant then lives in a child process that was forked off,
-and runs the tests that run through its function, the quick ones first, until one goes red.
+It is a plugin of pytest. The tests are collected and run once; each mutant then lives in a child process that was
+forked off, and runs the tests that run through its lines, first those that noticed others, until one goes red.
 """
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import suppress
-from importlib import import_module
-from itertools import accumulate
 from time import process_time_ns
-from types import CodeType, FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
 from rfctl.clock import NS_PER_S, wall_ns
-from tests.mutation.mutants import Mutant, live_function, mutants_of
+from tests.mutation.mutants import Mutant, Watched, mutants_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-KILLED, SURVIVED, UNCOVERED = "killed", "survived", "no test runs through it"
-SECONDS = 40
-"""Of processor time for one mutant; who goes round for ever is noticed, too."""
-TESTED_NS = 10 * NS_PER_S
-"""So much processor time the tests of one mutant take together, without it."""
+KILLED, SURVIVED, UNCOVERED = "noticed", "not noticed", "no test runs through it"
+NOT_MADE = 2
+FOR_EVER = "it goes on for ever"
+MORE_S = 20
+"""Of processor time beyond what a mutant's tests take without it; who goes round for ever is noticed, too."""
+
+
+class Fate(NamedTuple):
+    """What became of a mutant.
+
+    Attributes:
+        mutant: Its key.
+        source: Of its function, hashed.
+        line: Where it is now.
+        fate: One of the three words.
+        red: The test that noticed it.
+    """
+
+    mutant: str
+    source: str
+    line: int
+    fate: str
+    red: str
 
 
 class Campaign:
@@ -38,61 +54,92 @@ class Campaign:
 
     Attributes:
         modules: Whose functions are changed.
-        known: Keys of mutants that need not be tried again.
+        known: Keys and sources of mutants that need not be tried again.
         end_ns: On the wall; none is begun later.
-        found: Told of each mutant and its fate.
+        most_ns: So much processor time the tests of one mutant take together, without it.
+        jobs: Children at a time.
+        found: Told of each mutant's fate, by module.
     """
 
     def __init__(
-        self, modules: list[str], known: set[str], end_ns: int, found: Callable[[Mutant, str, str], None]
+        self,
+        modules: list[str],
+        known: set[tuple[str, str]],
+        end_ns: int,
+        most_ns: int,
+        jobs: int,
+        found: Callable[[str, Fate], None],
     ) -> None:
         self.modules = modules
         self.known = known
         self.end_ns = end_ns
+        self.most_ns = most_ns
+        self.jobs = jobs
         self.found = found
         self._red = ""
+        self._took_ns: list[int] = []
+        self._through: dict[tuple[str, int], list[int]] = defaultdict(list)
+        self._noticed: Counter[int] = Counter()
+        self._alive: dict[int, tuple[Mutant, int]] = {}
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        targets: dict[CodeType, str] = {}
-        by_module = {module: list(mutants_of(module)) for module in self.modules}
-        for module, mutants in by_module.items():
-            for name in {mutant.function for mutant in mutants}:
-                targets[live_function(import_module(module), name).__code__] = f"{module}:{name}"
-        through = self._walked(session, targets)
-        for mutants in by_module.values():
-            for mutant in mutants:
-                if mutant.key in self.known:
-                    continue
-                if wall_ns() > self.end_ns:
-                    return True
-                items = through[f"{mutant.module}:{mutant.function}"]
-                self.found(mutant, *self._fate(mutant, session, items))
+        todo = [
+            mutant
+            for module in self.modules
+            for mutant in mutants_of(module)
+            if (mutant.key, mutant.source) not in self.known
+        ]
+        if not todo:
+            return True
+        self._walk(session, todo)
+        caches = list(_caches())
+        gc.freeze()
+        for mutant in todo:
+            if wall_ns() > self.end_ns:
+                break
+            items = self._tests(mutant)
+            if not items:
+                self._tell(mutant, UNCOVERED, "")
+                continue
+            if len(self._alive) >= self.jobs:
+                self._await(session)
+            near, far = os.pipe()
+            child = os.fork()
+            if not child:
+                os.close(near)
+                self._live(mutant, session, items, caches, far)
+            os.close(far)
+            self._alive[child] = mutant, near
+        while self._alive:
+            self._await(session)
         return True
 
-    def _walked(self, session: pytest.Session, targets: dict[CodeType, str]) -> dict[str, list[int]]:
-        """Numbers of the tests that run through each function, the quickest first; each test is run once."""
-        through: dict[str, list[tuple[int, int]]] = defaultdict(list)
-        seen: set[str] = set()
-
-        def look(frame: FrameType, _event: str, _argument: object) -> None:
-            name = targets.get(frame.f_code)
-            if name is not None:
-                seen.add(name)
-
+    def _walk(self, session: pytest.Session, mutants: list[Mutant]) -> None:
+        """Run each test once, and see which lines it runs through."""
+        watched = Watched(dict.fromkeys(mutant.module for mutant in mutants))
         for at, item in enumerate(session.items):
-            seen.clear()
+            watched.seen.clear()
             began_ns = process_time_ns()
-            sys.settrace(look)
-            try:
-                self._run(session, at, session.items[at + 1] if at + 1 < len(session.items) else None)
-            finally:
-                sys.settrace(None)
+            self._run(session, at, session.items[at + 1] if at + 1 < len(session.items) else None)
             if self._red:
                 raise AssertionError(f"red without a mutant: {item.nodeid}")
-            for name in seen:
-                through[name].append((process_time_ns() - began_ns, at))
-        return defaultdict(list, {name: _quick(sorted(tests)) for name, tests in through.items()})
+            self._took_ns.append(process_time_ns() - began_ns)
+            for place in watched.seen:
+                self._through[place].append(at)
+        watched.end()
+
+    def _tests(self, mutant: Mutant) -> list[int]:
+        """Numbers of the tests to run, as many as there is time for."""
+        tests = self._through[f"{mutant.module}:{mutant.function}", mutant.line]
+        chosen: list[int] = []
+        total_ns = 0
+        for at in sorted(tests, key=lambda at: (-self._noticed[at] * NS_PER_S // self._took_ns[at], self._took_ns[at])):
+            total_ns += self._took_ns[at]
+            if total_ns > self.most_ns and chosen:
+                break
+            chosen.append(at)
+        return chosen
 
     def _run(self, session: pytest.Session, at: int, then: pytest.Item | None) -> None:
         item = session.items[at]
@@ -102,49 +149,62 @@ class Campaign:
         if report.failed:
             self._red = report.nodeid
 
-    def _fate(self, mutant: Mutant, session: pytest.Session, items: list[int]) -> tuple[str, str]:
-        if not items:
-            return UNCOVERED, ""
-        near, far = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(near)
-            self._live(mutant, session, items, far)
-        os.close(far)
+    def _await(self, session: pytest.Session) -> None:
+        child, status = os.wait()
+        mutant, near = self._alive.pop(child)
         with os.fdopen(near, encoding="utf-8") as said:
             red = said.read()
-        _, status = os.waitpid(child, 0)
-        if os.waitstatus_to_exitcode(status) == 0:
-            return SURVIVED, ""
-        return KILLED, red or "it goes on for ever"
+        code = os.waitstatus_to_exitcode(status)
+        if code == NOT_MADE:
+            raise AssertionError(f"cannot be made: {mutant.key}")
+        if code == 0:
+            self._tell(mutant, SURVIVED, "")
+            return
+        if red:
+            self._noticed[int(red)] += 1
+        self._tell(mutant, KILLED, session.items[int(red)].nodeid if red else FOR_EVER)
 
-    def _live(self, mutant: Mutant, session: pytest.Session, items: list[int], far: int) -> None:
+    def _tell(self, mutant: Mutant, fate: str, red: str) -> None:
+        self.found(mutant.module, Fate(mutant.key, mutant.source, mutant.line, fate, red))
+
+    def _live(
+        self, mutant: Mutant, session: pytest.Session, items: list[int], caches: list[Callable[[], None]], far: int
+    ) -> None:
         """The rest of a child's life."""
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
+        seconds = MORE_S + 2 * sum(self._took_ns[at] for at in items) // NS_PER_S
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        signal.alarm(10 * SECONDS)
+        gc.disable()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(10 * seconds)
         with open(os.devnull, "w", encoding="utf-8") as nothing:  # noqa: PTH123
             for number in (1, 2):
                 os.dup2(nothing.fileno(), number)
-        red = "it cannot be made"
-        with suppress(BaseException):
+        made = False
+        with suppress(Exception):
             mutant.apply()
-            red = ""
-            for at in items:
-                self._run(session, at, None)
+            made = True
+        if not made:
+            os._exit(NOT_MADE)
+        for clear in caches:
+            clear()
+        red = items[0]
+        with suppress(BaseException):
+            for red, then in zip(items, [*items[1:], None], strict=True):
+                self._run(session, red, None if then is None else session.items[then])
                 if self._red:
                     break
-            red = self._red
-        if red:
-            os.write(far, red.encode())
-        os._exit(1 if red else 0)
+            else:
+                os._exit(0)
+        os.write(far, str(red).encode())
+        os._exit(1)
 
 
-def _quick(tests: list[tuple[int, int]]) -> list[int]:
-    """As many as there is time for."""
-    passed = accumulate(took_ns for took_ns, _ in tests)
-    return [at for total_ns, (_, at) in zip(passed, tests, strict=True) if total_ns <= TESTED_NS] or [tests[0][1]]
+def _caches() -> Iterator[Callable[[], None]]:
+    """What forgets what was computed without the mutant."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("rfctl.kernel", "rfctl.link", "rfctl.guard", "tests")):
+            yield from (each.cache_clear for each in vars(module).values() if hasattr(each, "cache_clear"))
 
 
 def until_ns(minutes: float) -> int:

@@ -2,21 +2,21 @@
 
 A mutant is made by replacing the code object of a live function, so that whoever has taken the function from its module
 already runs the mutant too. Tables and constants of a module are left alone: each row has its boundary pair and its
-kill proof.
+kill proof. So are decorators, signatures and functions inside functions.
 """
 
 from __future__ import annotations
 
 import ast
+import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterator
-from copy import deepcopy
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -52,10 +52,11 @@ class Mutant(NamedTuple):
         module: Dotted name.
         function: Qualified name in the module.
         number: Among those of this function that look the same.
-        line: Of the change.
+        line: Of the statement that is changed.
         before: The expression or statement as it is.
         after: As the mutant has it.
-        tree: The changed module.
+        source: Of the function: what was found out holds as long as this is so.
+        change: Makes it, in the tree of the module, for good.
     """
 
     module: str
@@ -64,7 +65,8 @@ class Mutant(NamedTuple):
     line: int
     before: str
     after: str
-    tree: ast.Module
+    source: str
+    change: Callable[[], ast.Module]
 
     @property
     def key(self) -> str:
@@ -73,9 +75,9 @@ class Mutant(NamedTuple):
         return f"{self.module}:{self.function}: {self.before} -> {self.after}{again}"
 
     def apply(self) -> None:
-        """Make it the code of the live function, in this process."""
+        """Make it the code of the live function, in this process, which can make no other one after it."""
         module = import_module(self.module)
-        code = compile(self.tree, inspect.getfile(module), "exec", dont_inherit=True)
+        code = compile(self.change(), inspect.getfile(module), "exec", dont_inherit=True)
         live = live_function(module, self.function)
         live.__code__ = _inside(code, self.function)
 
@@ -87,6 +89,8 @@ def live_function(module: ModuleType, qualified: str) -> FunctionType:
         found = inspect.getattr_static(found, name)
     if isinstance(found, property):
         found = found.fget
+    elif isinstance(found, cached_property):
+        found = found.func
     elif isinstance(found, (staticmethod, classmethod)):
         found = found.__func__
     found = inspect.unwrap(found)  # type: ignore[arg-type]
@@ -102,36 +106,105 @@ def _inside(code: CodeType, qualified: str) -> CodeType:
 
 def mutants_of(module: str) -> Iterator[Mutant]:
     """All of a module, function by function."""
-    tree = ast.parse(Path(inspect.getfile(import_module(module))).read_text(encoding="utf-8"))
-    for qualified, path in _functions(tree):
-        function = path(tree)
+    tree = _tree(module)
+    for qualified, function in _functions(tree):
         again: Counter[tuple[str, str]] = Counter()
-        for at, node in enumerate(_body(function)):
+        source = _digest(function)
+        for node, line in _body(function):
             for after in _changes(node):
-                copy = deepcopy(tree)
-                _put(path(copy), list(_body(path(copy)))[at], after)
-                ast.fix_missing_locations(copy)
                 shown = _shown(node, after)
                 again[shown] += 1
-                yield Mutant(module, qualified, again[shown], getattr(node, "lineno", function.lineno), *shown, copy)
+                change = _change(tree, function, node, after)
+                yield Mutant(module, qualified, again[shown], line, *shown, source, change)
 
 
-def _body(function: Function) -> Iterator[ast.AST]:
-    """Every node but those of the signature, which is none of its code."""
-    return chain.from_iterable(ast.walk(statement) for statement in function.body)
+def digest(module: str) -> str:
+    """Of the code that a result is about: comments and docstrings are none of it."""
+    return _digest(_tree(module))
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[str, Callable[[ast.Module], Function]]]:
-    for at, node in enumerate(tree.body):
+def _tree(module: str) -> ast.Module:
+    tree = ast.parse(Path(inspect.getfile(import_module(module))).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, *get_args(Function))) and ast.get_docstring(node):
+            node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if len(node.body) == 1 else []
+    return tree
+
+
+def _digest(node: ast.AST) -> str:
+    return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:12]
+
+
+def _change(tree: ast.Module, function: Function, node: ast.AST, after: ast.AST) -> Callable[[], ast.Module]:
+    def change() -> ast.Module:
+        _put(function, node, ast.copy_location(after, node))
+        return ast.fix_missing_locations(tree)
+
+    return change
+
+
+def _body(function: Function) -> Iterator[tuple[ast.AST, int]]:
+    """Every node but those of the signature, which is none of its code, and the line of its statement."""
+    for statement in function.body:
+        yield statement, statement.lineno
+        yield from _inner(statement, statement.lineno)
+
+
+def _inner(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, int]]:
+    for child in ast.iter_child_nodes(node):
+        at = child.lineno if isinstance(child, ast.stmt) else line
+        yield child, at
+        yield from _inner(child, at)
+
+
+def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    for node in tree.body:
         if isinstance(node, Function):
-            yield node.name, lambda tree, at=at: tree.body[at]  # type: ignore[misc]
+            yield node.name, node
         elif isinstance(node, ast.ClassDef):
-            for inner, method in enumerate(node.body):
-                if isinstance(method, Function):
-                    yield (
-                        f"{node.name}.{method.name}",
-                        lambda tree, at=at, inner=inner: tree.body[at].body[inner],  # type: ignore[misc]
-                    )
+            for inner in node.body:
+                if isinstance(inner, Function):
+                    yield f"{node.name}.{inner.name}", inner
+
+
+class Watched:
+    """The functions of a module, made to say which of their lines they run through; as they were at its end.
+
+    Attributes:
+        seen: Name of the function and line of the statement.
+    """
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        self.seen: set[tuple[str, int]] = set()
+        self._codes: list[tuple[FunctionType, CodeType]] = []
+        for name in modules:
+            module, tree = import_module(name), _tree(name)
+            for qualified, function in _functions(tree):
+                _report(function, f"{name}:{qualified}")
+            vars(module)["_seen"] = self.seen
+            code = compile(ast.fix_missing_locations(tree), inspect.getfile(module), "exec", dont_inherit=True)
+            for qualified, _ in _functions(tree):
+                live = live_function(module, qualified)
+                self._codes.append((live, live.__code__))
+                live.__code__ = _inside(code, qualified)
+
+    def end(self) -> None:
+        """Put back what was there."""
+        for live, code in self._codes:
+            live.__code__ = code
+
+
+def _report(function: Function, name: str) -> None:
+    for node in list(ast.walk(function)):
+        for field in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field, None)
+            if isinstance(statements, list):
+                setattr(node, field, [each for one in statements for each in (_said(name, one), one)])
+
+
+def _said(name: str, statement: ast.stmt) -> ast.stmt:
+    (said,) = ast.parse(f"_seen.add({name, statement.lineno!r})").body
+    return said
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -173,12 +246,17 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
         case ast.If(test=test, body=body, orelse=orelse) if not isinstance(test, (ast.Compare, ast.BoolOp)):
             yield ast.If(ast.Constant(value=True), body, orelse)
             yield ast.If(ast.Constant(value=False), body, orelse)
+        case ast.comprehension(target=target, iter=source, ifs=conditions, is_async=is_async):
+            for at in range(len(conditions)):
+                yield ast.comprehension(target, source, conditions[:at] + conditions[at + 1 :], is_async)
+        case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
+            yield ast.Pass()
         case ast.Expr(value=ast.Call()) | ast.Raise() | ast.AugAssign() | ast.Break() | ast.Continue():
             yield ast.Pass()
 
 
 def _put(root: ast.AST, old: ast.AST, new: ast.AST) -> None:
-    """``new`` was built of nodes of another copy of the tree; that does no harm."""
+    """The one in place of the other, whose parts it may have."""
     for parent in ast.walk(root):
         for field, value in ast.iter_fields(parent):
             if value is old:
@@ -199,6 +277,9 @@ def _shown(node: ast.AST, after: ast.AST) -> tuple[str, str]:
             return f"{_text(node.func)}({gone.arg}=...)", f"without {gone.arg}"  # type: ignore[attr-defined]
         case ast.If(test=test), ast.If(test=then):
             return f"if {_text(test)}", f"if {_text(then)}"
+        case ast.comprehension(ifs=conditions), ast.comprehension(ifs=fewer):
+            (left_out,) = [each for each in conditions if each not in fewer]
+            return f"for {_text(node.target)} in {_text(node.iter)} if {_text(left_out)}", "without the condition"
     return _text(node), _text(after)
 
 

@@ -4,22 +4,52 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from pathlib import Path
+from typing import NamedTuple
 
-from tests.mutation.campaign import KILLED
+from tests.mutation.mutants import digest
 
-EQUIVALENT = Path(__file__).with_name("equivalent.toml")
+HERE = Path(__file__).parent
+EQUIVALENT = HERE / "equivalent.toml"
+RESULTS = HERE / "results.json"
+PAGE = HERE.parents[1] / "docs" / "mutation.md"
 HEAD = """# Mutation testing
 
-Each function of the modules below is changed in one small place after the other: a comparison, a number, an `and` for
-an `or`, a condition or a statement left out. The tests that run through it have to go red. `make mutate` does it and
-writes this page; it goes on where it stopped. Tables of limits are not changed here: each row has its boundary pair
-and its kill proof.
+The code of the modules below is changed in one small place after the other: a comparison, a number, an `and` for an
+`or`, a condition or a statement left out. The tests that run through that place have to go red. A mutant that no test
+notices is a test that is missing, or code that nobody needs, unless it changes nothing that could be noticed; each of
+these is below, with the reason. `make mutate` tries them, goes on where it stopped, and writes this page. Tables of
+limits are not changed here: each row has its boundary pair and its kill proof.
 
-| module | source | mutants | noticed | equivalent | not noticed |
+A result is about the code with the hash beside it; comments and docstrings are none of it. Where the page says *of
+earlier code*, the module has been changed since: `python -m tests.mutation --page` says so within a second, a test
+holds that the page is as it would write it, and `make mutate` tries the functions that have changed.
+
+| module | code | mutants | noticed | equivalent | not noticed |
 |---|---|---|---|---|---|
 """
+
+
+class Result(NamedTuple):
+    """What was found of a module.
+
+    Attributes:
+        code: Its hash.
+        mutants: All that were tried.
+        left: Fate of each that was not noticed, by its key.
+    """
+
+    code: str
+    mutants: int
+    left: dict[str, str]
+
+
+def results() -> dict[str, Result]:
+    """By module."""
+    if not RESULTS.exists():
+        return {}
+    return {module: Result(*each) for module, each in json.loads(RESULTS.read_text(encoding="utf-8")).items()}
 
 
 def reasons() -> dict[str, str]:
@@ -28,29 +58,28 @@ def reasons() -> dict[str, str]:
     return {key: entry["reason"] for entry in entries for key in entry["mutants"]}
 
 
-def page(results: Path) -> str:
+def page() -> str:
     """The page, of the results as they are."""
-    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
-    left: list[str] = []
-    equivalent: dict[str, list[str]] = defaultdict(list)
     why = reasons()
-    for line in results.read_text(encoding="utf-8").splitlines():
-        module, source, key, fate, _ = json.loads(line)
-        if fate != KILLED and key in why:
-            fate = "equivalent"
+    equivalent: dict[str, list[str]] = defaultdict(list)
+    unexplained: list[str] = []
+    rows, total = [], [0, 0, 0, 0]
+    for module, result in sorted(results().items()):
+        explained = [key for key in result.left if key in why]
+        for key in explained:
             equivalent[why[key]].append(key)
-        elif fate != KILLED:
-            left.append(f"{key} ({fate})")
-        counts[module, source]["all"] += 1
-        counts[module, source][fate if fate in {KILLED, "equivalent"} else "left"] += 1
-    rows = [
-        f"| {module} | {source} | {c['all']} | {c[KILLED]} | {c['equivalent']} | {c['left']} |"
-        for (module, source), c in sorted(counts.items())
-    ]
-    total = sum(counts.values(), Counter[str]())
-    rows.append(f"| all | | {total['all']} | {total[KILLED]} | {total['equivalent']} | {total['left']} |")
+        unexplained += [f"{key} ({fate})" for key, fate in result.left.items() if key not in why]
+        counts = (
+            result.mutants,
+            result.mutants - len(result.left),
+            len(explained),
+            len(result.left) - len(explained),
+        )
+        total = [one + other for one, other in zip(total, counts, strict=True)]
+        code = result.code if result.code == digest(module) else f"{result.code}, of earlier code"
+        rows.append(f"| {module} | {code} | {' | '.join(map(str, counts))} |")
+    rows.append(f"| all | | {' | '.join(map(str, total))} |")
     text = HEAD + "\n".join(rows) + "\n\n## Equivalent\n\n"
-    for reason, keys in equivalent.items():
+    for reason, keys in sorted(equivalent.items()):
         text += f"{reason}\n\n" + "".join(f"- `{key}`\n" for key in sorted(keys)) + "\n"
-    text += "## Not noticed\n\n" + ("".join(f"- `{line}`\n" for line in sorted(left)) or "None.\n")
-    return text
+    return text + "## Not noticed\n\n" + ("".join(f"- `{line}`\n" for line in sorted(unexplained)) or "None.\n")
