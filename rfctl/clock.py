@@ -44,6 +44,12 @@ class Clock(Protocol):
         """
         ...
 
+    def at_work(self) -> AbstractContextManager[None]:
+        """While entered, a peer in the same loop has all that was sent to it and will answer by a timer: nothing of
+        what somebody expects is on its way, and virtual time need not wait for it. Nothing on the real clock.
+        """
+        ...
+
     def block(self, for_ns: int) -> None:
         """Hold the whole thread up for a moment, below a few milliseconds: only for what must be synchronous and yet
         leave a silence on a line. Nothing in virtual time, where a byte is through as soon as it is written.
@@ -72,6 +78,9 @@ class RealClock:
         return nullcontext()
 
     def expect(self) -> AbstractContextManager[None]:
+        return _NOTHING
+
+    def at_work(self) -> AbstractContextManager[None]:
         return _NOTHING
 
     def block(self, for_ns: int) -> None:

@@ -73,7 +73,7 @@ class _Timeline(PollSelector):
             return PollSelector.select(self, 0)
         self._rounds_unseen = 0
         events = PollSelector.select(self, 0)
-        if not events and self.expecting:
+        if not events and self.expecting > 0:
             # Loopback delivery may be with ksoftirqd still: let it run and look again before time moves.
             os.sched_yield()
             events = PollSelector.select(self, 0)
@@ -137,18 +137,21 @@ class _Timeline(PollSelector):
 
 
 class _Expecting:
-    """Counts those who wait for bytes that are on their way; one object serves them all, for it is entered often."""
+    """Counts those who wait for bytes that are on their way, or takes back one whose bytes are not yet; one object
+    serves them all, for it is entered often.
+    """
 
-    def __init__(self, timeline: _Timeline) -> None:
+    def __init__(self, timeline: _Timeline, by: int) -> None:
         self._timeline = timeline
+        self._by = by
 
     def __enter__(self) -> None:
-        self._timeline.expecting += 1
+        self._timeline.expecting += self._by
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._timeline.expecting -= 1
+        self._timeline.expecting -= self._by
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -165,7 +168,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self, *, pace: float | None = None, utc_start: datetime | None = None) -> None:
         self._timeline = _Timeline(pace)
-        self._expecting = _Expecting(self._timeline)
+        self._expecting = _Expecting(self._timeline, 1)
+        self._at_work = _Expecting(self._timeline, -1)
         super().__init__(self._timeline)
         self._clock_resolution = TIMER_RESOLUTION_S
         self.utc_start = utc_start if utc_start is not None else RealClock().utc()
@@ -204,6 +208,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         system gets a moment to deliver it.
         """
         return self._expecting
+
+    def at_work(self) -> AbstractContextManager[None]:
+        """While entered, a peer in this loop sits on what it was sent, and a timer will have it answer."""
+        return self._at_work
 
     def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
@@ -258,6 +266,9 @@ class VirtualClock:
 
     def expect(self) -> AbstractContextManager[None]:
         return self._loop.expect()
+
+    def at_work(self) -> AbstractContextManager[None]:
+        return self._loop.at_work()
 
     def block(self, for_ns: int) -> None:
         pass

@@ -53,7 +53,7 @@ class Runner:
     @property
     def waiting(self) -> bool:
         """A request is on its way."""
-        return bool(self._frame)
+        return self._sent_ns > 0 and bool(self._frame)
 
     @property
     def over(self) -> bool:

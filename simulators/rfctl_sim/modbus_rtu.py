@@ -42,11 +42,7 @@ class ModbusLine(PtyEnd):
 
     def forget(self) -> None:
         self._received = b""
-
-    async def close(self) -> None:
-        await super().close()
-        if self._silence is not None:
-            self._silence.cancel()
+        self._hear_on()
 
     def arrived(self, data: bytes) -> None:
         self._received += data
@@ -55,14 +51,17 @@ class ModbusLine(PtyEnd):
             self._received = self._received[place.stop :]
             self._heard_ns = self.over(self._heard_ns, len(frame))
             self.at(self._heard_ns, self._obey, frame)
+        self._hear_on()
+        if self._received:
+            ends_ns = self.over(self._heard_ns, len(self._received)) + self._gap_ns
+            self._silence = asyncio.get_running_loop().call_at(ends_ns / NS_PER_S, self._on_silence)
+
+    def _hear_on(self) -> None:
         if self._silence is not None:
             self._silence.cancel()
             self._silence = None
-        if self._received:
-            ends_ns = self.over(self._heard_ns, len(self._received)) + self._gap_ns
-            self._silence = self.at(ends_ns, self._on_silence, b"")
 
-    def _on_silence(self, _: bytes) -> None:
+    def _on_silence(self) -> None:
         """What has come is a frame with a function that is not obeyed, or none."""
         frame, self._received = at_silence(self._received), b""
         if frame is not None:

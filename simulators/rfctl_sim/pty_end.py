@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import ConfigError
+from rfctl_sim.at_work import do_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,10 +117,10 @@ class PtyEnd(ABC):
         """When bytes that come now are over a line that is free from an instant on."""
         return max(free_ns, self._clock.monotonic_ns()) + octets * self._character_ns
 
-    def at(self, at_ns: int, do: Callable[[bytes], None], frame: bytes) -> asyncio.TimerHandle:
+    def at(self, at_ns: int, do: Callable[[bytes], None], frame: bytes) -> None:
         """Do it then, unless the port was taken away in between."""
         pty = self._pty
-        return asyncio.get_running_loop().call_at(at_ns / NS_PER_S, lambda: do(frame) if self._pty is pty else None)
+        do_at(self._clock, at_ns, lambda: do(frame) if self._pty is pty else None)
 
     def _place(self, path: str) -> Path:
         if path:

@@ -20,6 +20,7 @@ from pymodbus.framer import FramerRTU
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError
+from rfctl_sim.at_work import do_at
 from rfctl_sim.listening import Listener
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class RelayBoard:
                 continue
             at += FRAME_BYTES
             if character_ns:
-                self._after(FRAME_BYTES * character_ns, partial(self._take, frame, reply, character_ns))
+                self._answer_after(FRAME_BYTES * character_ns, partial(self._take, frame, reply, character_ns))
             else:
                 self._take(frame, reply, character_ns)
         return received[at:]
@@ -165,7 +166,7 @@ class RelayBoard:
         if Fault.MUTE in self.faults:
             return
         answer = body + FramerRTU.compute_CRC(body).to_bytes(2, "big")
-        self._after(WORK_NS + len(answer) * character_ns, lambda: reply(answer))
+        self._answer_after(WORK_NS + len(answer) * character_ns, partial(reply, answer))
 
     def _obey(self, frame: bytes) -> bytes:
         function, address, value = frame[1], int.from_bytes(frame[2:4], "big"), int.from_bytes(frame[4:6], "big")
@@ -229,6 +230,9 @@ class RelayBoard:
         change = Change(self._clock.monotonic_ns(), number, closed)
         self.changes.append(change)
         self.moved(change)
+
+    def _answer_after(self, delay_ns: int, do: Callable[[], None]) -> None:
+        do_at(self._clock, self._clock.monotonic_ns() + delay_ns, do)
 
     def _after(self, delay_ns: int, do: Callable[[], None]) -> asyncio.TimerHandle:
         at_ns = self._clock.monotonic_ns() + delay_ns

@@ -16,6 +16,7 @@ import pytest
 
 from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.virtual import VirtualClock
+from rfctl_sim.at_work import do_at
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -128,6 +129,30 @@ async def test_bytes_that_the_kernel_delivers_late_are_seen_before_time_moves(
         assert await ask(near, b"request") == b"late"
         asyncio.get_running_loop().remove_reader(near)
     assert clock.monotonic_ns() == 0
+
+
+async def test_the_kernel_is_given_no_moment_while_the_peer_works_on_its_answer(
+    clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of the answer is on its way yet, and on a busy machine each moment lasts a millisecond."""
+    moments = []
+    with socketpair_line() as (near, far):
+
+        def obey() -> None:
+            request = os.read(far, 4096)
+            do_at(clock, clock.monotonic_ns() + 20 * NS_PER_MS, lambda: os.write(far, request))
+
+        asyncio.get_running_loop().add_reader(far, obey)
+        monkeypatch.setattr(os, "sched_yield", lambda: moments.append(clock.monotonic_ns()))
+        for _ in range(3):
+            assert await ask(near, b"request") == b"request"
+        assert not moments
+        asyncio.get_running_loop().remove_reader(far)
+        with pytest.raises(TimeoutError):
+            await ask(near, b"request")
+        assert moments == [60 * NS_PER_MS]
+        asyncio.get_running_loop().remove_reader(near)
+    assert clock.monotonic_ns() == 110 * NS_PER_MS
 
 
 @pytest.mark.parametrize("line", LINES)
