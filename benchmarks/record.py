@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import statistics
 import subprocess
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,7 @@ from rfctl.clock import NS_PER_S, RealClock
 from rfctl.kernel.effects import Renew
 from rfctl.kernel.events import Sampled
 from rfctl.model.reading import ChannelReading, Reading
+from rfctl.record.body import FRAME, NO_LEAF, chunk_name, segment_name
 from rfctl.record.opening import ThrowAway
 from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
@@ -35,6 +38,7 @@ ONE_GOAL, CALLERS_GOAL, VERIFY_GOAL = 0.9, 15.0, 400 / 512
 CHANNELS, POLL_NS = 4, NS_PER_S // 20
 SECONDS, QUICK_SECONDS = 3600, 600
 DISK = Path("/var/tmp")  # /tmp may have no disk
+CHUNK = re.compile(rb'"bytes":(\d+),"frames":\d+,"sha256":"([0-9a-f]{64})"')
 HEADER = {"station": "bench", "backend": "simulated", "medium": "load"}
 INTENT = {"nonce": "1234-1", "channel": 1, "permits": "lesion", "envelope": {"temperature_c": 80.0, "power_w": 12.0}}
 CHANNEL = ChannelReading(
@@ -134,17 +138,23 @@ def _verified(path: Path, rounds: int, seconds: int) -> Row:
     key = run_virtual(_written(path, seconds))
     files = sorted(path.iterdir())
     size_mb = sum(file.stat().st_size for file in files) / 1e6
-    found = [(size_mb / _verify_s(path, key), size_mb / _hash_s(files)) for _ in range(rounds)]
+    found = [(size_mb / _verify_s(path, key), size_mb / _hash_s(files), size_mb / _bare_s(path)) for _ in range(rounds)]
+    ours, hashed, bare = zip(*found, strict=True)
     return Row(
         "verify a record",
         "MB/s",
-        statistics.median(ours for ours, _ in found),
-        [ours / peer for ours, peer in found],
+        statistics.median(ours),
+        [one / peer for one, peer, _ in found],
         VERIFY_GOAL,
         "higher",
-        peer=statistics.median(peer for _, peer in found),
+        peer=statistics.median(hashed),
         peer_name="one SHA-256 over the bytes",
-        note=f"{seconds} s of {CHANNELS} channels at 20 Hz, processor time; strict JSON, tree, chain, signatures.",
+        beside={"cut, hashed and chained in Python, nothing else looked at": statistics.median(bare)},
+        note=(
+            f"{seconds} s of {CHANNELS} channels at 20 Hz, processor time; strict JSON, tree, chain, signatures. The "
+            "goal is 400 MB/s where SHA-256 does 512; a processor with instructions for it hashes so fast that the "
+            f"bare walk, at {statistics.median(b / h for _, h, b in found):.2f}, misses the ratio as well."
+        ),
     )
 
 
@@ -167,6 +177,23 @@ def _verify_s(path: Path, key: Key) -> float:
     spent_s = time.process_time() - begun
     assert verdict.verdict.good, verdict
     return spent_s
+
+
+def _bare_s(path: Path) -> float:
+    """The least that goes over a log record by record: frames, check sums, leaves, chain, and the chunks' hashes."""
+    begun = time.process_time()
+    with (path / segment_name(0)).open("rb") as segment, (path / chunk_name(0)).open("rb") as chunks:
+        records, at, prev = segment.read(), 0, NO_LEAF.encode()
+        while at < len(records):
+            length, crc = FRAME.unpack_from(records, at)
+            body = records[at + FRAME.size : at + FRAME.size + length]
+            at += FRAME.size + length
+            assert zlib.crc32(body) == crc and body[-66:-2] == prev
+            prev = hashlib.sha256(b"\0" + body).hexdigest().encode()
+            chunk = CHUNK.search(body)
+            if chunk is not None:
+                assert hashlib.sha256(chunks.read(int(chunk[1]))).hexdigest().encode() == chunk[2]
+    return time.process_time() - begun
 
 
 def _hash_s(files: list[Path]) -> float:

@@ -14,7 +14,7 @@ from rfctl_verify.files import opened
 from rfctl_verify.folder import length_and_hash
 from rfctl_verify.frames import Frames
 from rfctl_verify.merkle import Tree
-from rfctl_verify.note import ED25519, BadNote, canonical_base64, key_id, parse_checkpoint
+from rfctl_verify.note import ED25519, BadNote, canonical_base64, in_base64, key_id, parse_checkpoint
 from rfctl_verify.problem import Problem, corrupt, key_invalid, modified
 from rfctl_verify.public_key import holds
 from rfctl_verify.signatures import Signatures
@@ -32,6 +32,8 @@ _GENESIS = b"0" * 64
 _ANYWHERE = None
 _NOTHING = b"-"
 """What may come behind a closed segment."""
+_SIGNED_BYTES, _SIGNED_CHARACTERS = 68, 92
+"""Key ID and signature, and as many in base64."""
 _ONLY_IN_PLACE = frozenset({b"segment", b"epoch", b"recovered"})
 
 
@@ -63,6 +65,7 @@ class Walk:
         self.covered = self._start = self.records
         self._folder = folder
         self._key = key
+        self._origin = key.origin.encode("utf-8")
         self._root_id = key_id(key.origin, ED25519, key.raw)
         self._signatures = Signatures()
         self._watch = watch
@@ -300,8 +303,33 @@ class Walk:
             raise modified(n, f"the chunk of record {n} was changed")
 
     def _checkpoint(self, body: bytes, record: re.Match[bytes], payload: re.Match[bytes]) -> None:
+        n, encoded = self.records, payload[1].decode("ascii")
+        covered = hashlib.sha256(body[: record.start(10) + payload.start(1)]).digest()
+        raw = canonical_base64(encoded)
+        # All of it but the signature is known. It is compared, and taken apart only where it is something else.
+        text = b"%s\n%d\n%s\n%s\n" % (self._origin, n, in_base64(self.tree.root()), in_base64(covered))
+        signature = self._signature_behind(text, raw)
+        if signature is None:
+            text, signature = self._read_checkpoint(encoded, covered)
+        self._signatures.add(n, self._epoch_key, signature, text)
+        self._last_note = hashlib.sha256(raw).digest()
+        self.clocks.note_checkpoint(n, record[2], record[3], int(record[4]))
+        self.sealed, self.covered = True, n + 1
+        if self.closing:
+            self.closed, self.closing, self._wanted = True, False, _NOTHING
+
+    def _signature_behind(self, text: bytes, raw: bytes) -> bytes | None:
+        """The signature of a note of this text, by the key of the epoch; None where it is another note."""
+        begun = b"%s\n\xe2\x80\x94 %s " % (text, self._origin)
+        if len(raw) != len(begun) + _SIGNED_CHARACTERS + 1 or not raw.startswith(begun) or raw[-1:] != b"\n":
+            return None
+        signed = canonical_base64(raw[len(begun) : -1].decode("ascii", "replace"))
+        return signed[4:] if len(signed) == _SIGNED_BYTES and signed[:4] == self._epoch_id else None
+
+    def _read_checkpoint(self, encoded: str, covered: bytes) -> tuple[bytes, bytes]:
+        """Text and signature of a checkpoint, or what is wrong with it."""
         n = self.records
-        raw, note = one_signature_note(payload[1].decode("ascii"))
+        _, note = one_signature_note(encoded)
         found, signer = parse_checkpoint(note.text), note.signatures[0]
         binding = canonical_base64("".join(found.extensions))
         if len(found.extensions) != 1 or len(binding) != 32:
@@ -311,14 +339,9 @@ class Walk:
             raise key_invalid(n, f"the checkpoint in record {n} is signed by another key than that of its epoch")
         if (found.size, found.root) != (n, self.tree.root()):
             raise modified(n, f"the checkpoint in record {n} is of another tree")
-        if hashlib.sha256(body[: record.start(10) + payload.start(1)]).digest() != binding:
+        if binding != covered:
             raise modified(n, f"the checkpoint in record {n} was signed in another record")
-        self._signatures.add(n, self._epoch_key, signer.value, note.text)
-        self._last_note = hashlib.sha256(raw).digest()
-        self.clocks.note_checkpoint(n, record[2], record[3], int(record[4]))
-        self.sealed, self.covered = True, n + 1
-        if self.closing:
-            self.closed, self.closing, self._wanted = True, False, _NOTHING
+        return note.text, signer.value
 
     def _require_origin(self, n: int, *names: str) -> None:
         for name in names:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from dataclasses import dataclass
@@ -70,6 +69,11 @@ class Checkpoint:
     extensions: tuple[str, ...]
 
 
+def in_base64(data: bytes) -> bytes:
+    """The one text that stands for the bytes, in ASCII."""
+    return binascii.b2a_base64(data, newline=False)
+
+
 def canonical_base64(text: str) -> bytes:
     """The bytes, of the one text that stands for them.
 
@@ -77,10 +81,10 @@ def canonical_base64(text: str) -> bytes:
         BadNote: Another alphabet, missing padding, or bits that no byte has.
     """
     try:
-        found = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        found = binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
         raise BadNote(f"{text[:60]!r} is not base64") from None
-    if base64.b64encode(found).decode("ascii") != text:
+    if in_base64(found).decode("ascii") != text:
         raise BadNote(f"{text[:60]!r} is not the one way to write this in base64")
     return found
 
