@@ -22,6 +22,8 @@ class Deed(StrEnum):
     LOGIN_REFUSED = "login_refused"
     LOGOUT = "logout"
     START = "start"
+    ALARM_HEARD = "alarm_heard"
+    """The alarm's test tone has sounded before the start, and was heard."""
     ACKNOWLEDGE = "acknowledge"
     """Alarms were silenced for a time; the codes stand as the reason."""
 

@@ -13,8 +13,11 @@ TONE = "\a"
 """What alarms sound with: the terminal's bell."""
 
 
-def require_heard(station: Station) -> None:
+def require_heard(station: Station) -> bool:
     """Sound the test tone and ask whether it was heard; without a patient nobody is asked.
+
+    Returns:
+        Somebody was asked, and has heard it.
 
     Raises:
         RefusedError: It was not heard, or nobody answers.
@@ -22,7 +25,7 @@ def require_heard(station: Station) -> None:
     from rfctl.errors import RefusedError
 
     if not station.patient:
-        return
+        return False
     click.echo(TONE, nl=False, err=True)
     try:
         heard = click.confirm(f"{station.id}: the alarm's test tone has sounded. Did you hear it?", err=True)
@@ -34,3 +37,4 @@ def require_heard(station: Station) -> None:
             where=station.id,
             remedy="Turn on the bell and the sound of this terminal, then start again.",
         )
+    return True

@@ -26,7 +26,14 @@ Place = tuple[int, int] | None
 
 
 async def run_at_service(
-    station: Station, plan: str, answers: str | None, *, name: str, password: str | None, place: Place
+    station: Station,
+    plan: str,
+    answers: str | None,
+    *,
+    name: str,
+    password: str | None,
+    alarm_heard: bool,
+    place: Place,
 ) -> Result:
     """Have the service run a procedure, hold the control right meanwhile, and show it to its end.
 
@@ -36,6 +43,7 @@ async def run_at_service(
         answers: Content of the answers file; None: the person at the view answers.
         name: Who holds the control right.
         password: Proves it, where the station has accounts.
+        alarm_heard: The alarm's test tone has sounded here, and the person has heard it.
         place: Where it is shown.
 
     Raises:
@@ -52,7 +60,7 @@ async def run_at_service(
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, client.say_stop)
         await client.ask("watch")
-        await client.ask("start", plan=plan, answers=answers)
+        await client.ask("start", plan=plan, answers=answers, alarm_heard=alarm_heard)
         await _show(client, client.snapshots(until_ended=True), place, ours=True, answers=answers is None)
         async for _ in client.snapshots(until_ended=True):
             pass  # the view is gone, which was a stop: see it through

@@ -69,10 +69,10 @@ def prove(station: Station, name: str, file: Path | None, *, option: str = "--pa
     return Door(station.accounts, RealClock()).log_in(name, password).person
 
 
-def began(login: Login | None, title: str) -> tuple[Done, ...]:
-    """What the record of a procedure begins with: who logged in and started it."""
+def began(login: Login | None, title: str, *, alarm_heard: bool = False) -> tuple[Done, ...]:
+    """What the record of a procedure begins with: who logged in, heard the alarm's test tone, and started it."""
     from rfctl.accounts.deeds import Deed, Done
 
-    if login is None:
-        return (Done.by(None, Deed.START, title),)
-    return Done.by(login.person, Deed.LOGIN), Done.by(login.person, Deed.START, title)
+    person = login.person if login is not None else None
+    deeds = [(Deed.LOGIN, login is not None), (Deed.ALARM_HEARD, alarm_heard), (Deed.START, True)]
+    return tuple(Done.by(person, deed, title if deed is Deed.START else "") for deed, done in deeds if done)

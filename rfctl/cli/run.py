@@ -69,10 +69,11 @@ def run(
             where=station_name,
             remedy="Leave --fast out, or use a station whose link is sim:NAME.",
         )
+    alarm_heard = False
     if answers_name is not None:
         answers.require_nobody(station)
     else:
-        require_heard(station)
+        alarm_heard = require_heard(station)
     plan = plan_file.load(plan_name)
     operator_name = operator_name or getpass.getuser()
     station_file.require_accounts(station)
@@ -85,7 +86,15 @@ def run(
                 remedy="Leave it out.",
             )
         password = asked_password(station, operator_name, password_file)
-        code = _at_service(station, plan_name, answers_name, name=operator_name, password=password, as_json=as_json)
+        code = _at_service(
+            station,
+            plan_name,
+            answers_name,
+            name=operator_name,
+            password=password,
+            alarm_heard=alarm_heard,
+            as_json=as_json,
+        )
         sys.exit(code)
     operator: Operator
     login = log_in(station, operator_name, password_file)
@@ -104,14 +113,21 @@ def run(
         out=(out or station.record_folder).resolve(),
         seed=seed,
         watch=watching.watch,
-        acts=began(login, plan.title),
+        acts=began(login, plan.title, alarm_heard=alarm_heard),
     )
     result = launch(order, virtual=fast, pace=None, watching=watching)
     sys.exit(show(result, as_json=as_json))
 
 
 def _at_service(
-    station: Station, plan: str, answers: str | None, *, name: str, password: str | None, as_json: bool
+    station: Station,
+    plan: str,
+    answers: str | None,
+    *,
+    name: str,
+    password: str | None,
+    alarm_heard: bool,
+    as_json: bool,
 ) -> int:
     """The same where a service owns the station."""
     import asyncio
@@ -129,7 +145,11 @@ def _at_service(
     logs.configure(quiet=place is not None)
     plan_text = shipped.find("plans", plan).read_text("utf-8")
     answers_text = shipped.find("plans", answers).read_text("utf-8") if answers is not None else None
-    result = asyncio.run(run_at_service(station, plan_text, answers_text, name=name, password=password, place=place))
+    result = asyncio.run(
+        run_at_service(
+            station, plan_text, answers_text, name=name, password=password, alarm_heard=alarm_heard, place=place
+        )
+    )
     if not result.document:
         click.echo(f"rfctl: {result.error}", err=True)
         return result.exit_code

@@ -17,13 +17,17 @@ BEGUN = re.compile(r"-(\d{8}T\d{6}Z)-")
 """When a record was begun, in the name of its folder."""
 
 
-def require(station: Station, now: datetime, records: Path) -> None:
+def require(station: Station, now: datetime, records: Path) -> dict[str, object] | None:
     """The calibration holds today. A simulator needs none; one that it states is judged.
 
     Args:
         station: Whose generator.
         now: By the wall clock, which may have been set back: a record of this station that is newer counts instead.
         records: The folder in which the station's records lie.
+
+    Returns:
+        What it was found to be, for the record: ``done``, ``due``, the day that counts as ``today``, and ``by`` whose
+        word. None where none is stated and none is needed.
 
     Raises:
         ConfigError: A device whose station file states no calibration.
@@ -32,7 +36,7 @@ def require(station: Station, now: datetime, records: Path) -> None:
     stated = station.calibration
     if stated is None:
         if station.simulated:
-            return
+            return None
         raise ConfigError(
             "[calibration] is missing: on a device nothing is energised whose calibration is not known to hold",
             where=station.id,
@@ -51,6 +55,7 @@ def require(station: Station, now: datetime, records: Path) -> None:
             where=station.id,
             remedy="Set the computer's clock, or correct [calibration] done.",
         )
+    return {"done": str(stated.done), "due": str(stated.due), "today": str(today), "by": by}
 
 
 def _today(station: Station, now: datetime, records: Path) -> tuple[date, str]:

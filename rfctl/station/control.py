@@ -49,7 +49,9 @@ class Controlled(Protocol):
         """A procedure is under way or about to begin."""
         ...
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
+    def begin(
+        self, plan_text: str, answers_text: str | None, by: str, login: Login | None, *, alarm_heard: bool
+    ) -> None:
         """Begin a procedure."""
         ...
 
@@ -284,7 +286,16 @@ class ControlServer:
         self._require_holder(client)
         answers = None if request.get("answers") is None else _text(request, "answers")
         self._require_role(client, Act.START)
-        self._required.begin(_text(request, "plan"), answers, client.signature, client.login)
+        alarm_heard = request.get("alarm_heard", False)
+        if type(alarm_heard) is not bool:
+            raise ConfigError('"alarm_heard" is true or false')
+        if self._patient and not alarm_heard:
+            raise RefusedError(
+                "nobody says that the alarm's test tone was heard",
+                remedy='Sound it where the person decides, ask, and send "alarm_heard": true.',
+            )
+        plan = _text(request, "plan")
+        self._required.begin(plan, answers, client.signature, client.login, alarm_heard=alarm_heard)
         return {}
 
     def _answer(self, client: _Client, request: dict[str, Any]) -> dict[str, Any]:

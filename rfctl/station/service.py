@@ -135,7 +135,9 @@ class Service:
         """A procedure is under way or about to begin."""
         return self._job is not None or self._current is not None
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
+    def begin(
+        self, plan_text: str, answers_text: str | None, by: str, login: Login | None, *, alarm_heard: bool
+    ) -> None:
         """Begin a procedure as soon as watching has ended, a moment from now.
 
         Args:
@@ -143,6 +145,7 @@ class Service:
             answers_text: The answers file's, on a simulator or a test load; None: the questions go to ``answer``.
             by: Who asks for it.
             login: How they proved who they are; None where nobody has to.
+            alarm_heard: They say that they heard the alarm's test tone.
 
         Raises:
             ConfigError: The plan or the answers cannot be accepted, or a procedure is under way.
@@ -151,12 +154,14 @@ class Service:
             raise ConfigError("a procedure is under way" if self.busy else "the service is ending")
         plan = plan_file.load(self._keep(PLAN_FILE, plan_text))
         operator: Operator = AttendedOperator(by, login)
+        person = login.person if login is not None else None
         if answers_text is not None:
             answers.require_nobody(self.station)
-            person = login.person if login is not None else None
             operator = answers.load(self._keep(ANSWERS_FILE, answers_text), plan, begun_by=person)
         self._job = _Job(plan, operator)
-        self._acts.append(Done.by(login.person if login is not None else None, Deed.START, plan.title))
+        if alarm_heard:
+            self._acts.append(Done.by(person, Deed.ALARM_HEARD))
+        self._acts.append(Done.by(person, Deed.START, plan.title))
         self._say(f"{by} begins a procedure: {plan.title}")
         if self._procedure is not None:
             self._procedure.stop(f"the service: {by} begins a procedure")

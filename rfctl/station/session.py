@@ -249,6 +249,10 @@ async def _procedure(
         await connection.open()
         setup = _setup(order, connection, clock)
         record.append("identity", clock.monotonic_ns(), _identity_members(connection))
+        if order.plan.sites:
+            calibrated = calibration.require(order.station, clock.utc(), order.out)
+            if calibrated is not None:
+                record.append("calibration", clock.monotonic_ns(), calibrated)
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
         guarding = None
@@ -294,7 +298,6 @@ def _setup(order: Order, connection: Connection, clock: Clock) -> Setup:
     identity = connection.identity
     if order.plan.sites:
         plan_check.require_station(order.plan, order.station, order.profile, where=order.plan.title)
-        calibration.require(order.station, clock.utc(), order.out)
     too_high = [site for site in order.plan.sites if site.channel > identity.channels]
     if too_high:
         raise ConfigError(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from rfctl.cli.login import began
 from rfctl.cli.main import main
 from rfctl.errors import EXIT_STOPPED, EXIT_USAGE, ConfigError, RefusedError
 from rfctl.station import calibration, station_file
@@ -116,6 +117,11 @@ def test_a_start_on_a_patient_asks_whether_the_alarm_is_heard(
     # whoever has heard it gets as far as the next thing that is missing
     assert ended.value.code == (EXIT_USAGE if heard else EXIT_STOPPED)
     assert ("station.accounts is missing" if heard else "the test tone of the alarm was not heard") in told
+
+
+def test_what_somebody_heard_stands_in_the_record_before_the_start() -> None:
+    assert [str(done.deed) for done in began(None, "plan", alarm_heard=True)] == ["alarm_heard", "start"]
+    assert [str(done.deed) for done in began(None, "plan")] == ["start"]
 
 
 @pytest.mark.parametrize(

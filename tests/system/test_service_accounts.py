@@ -44,7 +44,7 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         assert person.ask("login", name="anna", password=PASSWORD)["ok"]
         assert person.ask("take")["ok"]
         assert person.ask("watch")["ok"]
-        assert person.ask("start", plan=PLAN)["ok"]
+        assert person.ask("start", plan=PLAN, alarm_heard=True)["ok"]
         asked = person.asked("checklist")["snapshot"]["question"]
         assert person.ask("answer", channel=asked["channel"], question="checklist", choice="confirm")["ok"]
         person.asked("arm")
@@ -75,6 +75,7 @@ def test_a_procedure_at_a_service_names_who_began_it_and_a_stop_needs_no_name(tm
         ("start", *anna),
         ("logout", *anna),
         ("login", *anna),
+        ("alarm_heard", *anna),
         ("start", *anna),
         ("logout", *anna),
     ]

@@ -50,7 +50,9 @@ class Station:
         self.begun_by: list[str] = []
         self.done: list[Done] = []
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
+    def begin(
+        self, plan_text: str, answers_text: str | None, by: str, login: Login | None, *, alarm_heard: bool
+    ) -> None:
         self.busy = True
         self.begun_by.append(by)
 

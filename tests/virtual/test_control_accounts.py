@@ -35,13 +35,17 @@ class Station:
         self.onlooker: Any = None
         self.busy = False
         self.begun: list[tuple[str, Login | None]] = []
+        self.heard: list[bool] = []
         self.answered = 0
         self.stopped_by: list[str] = []
         self.done: list[Done] = []
 
-    def begin(self, plan_text: str, answers_text: str | None, by: str, login: Login | None) -> None:
+    def begin(
+        self, plan_text: str, answers_text: str | None, by: str, login: Login | None, *, alarm_heard: bool
+    ) -> None:
         self.busy = True
         self.begun.append((by, login))
+        self.heard.append(alarm_heard)
 
     def answer(self, channel: int, question: str, choice: str, reason: str = "", physician: str = "") -> None:
         self.answered += 1
@@ -180,6 +184,21 @@ async def test_an_engineer_may_not_where_there_is_one(rig: Rig) -> None:
     await client.ask("logout")
     await client.log_in("anna")
     assert (await client.ask("take"))["ok"]
+
+
+@IN_TISSUE
+async def test_on_a_patient_nothing_begins_before_the_alarm_was_heard(rig: Rig) -> None:
+    client = await rig.client()
+    await client.log_in("anna")
+    await client.ask("take")
+    for told in ({}, {"alarm_heard": False}):
+        refused = await client.ask("start", plan="", **told)
+        assert (refused["ok"], refused["exit_code"]) == (False, 3)
+        assert "nobody says that the alarm's test tone was heard" in refused["error"]
+    assert not (await client.ask("start", plan="", alarm_heard="yes"))["ok"]
+    assert rig.station.begun == []
+    assert (await client.ask("start", plan="", alarm_heard=True))["ok"]
+    assert rig.station.heard == [True]
 
 
 async def test_logins_and_refused_ones_and_their_ends_are_recorded(rig: Rig) -> None:

@@ -42,11 +42,13 @@ if TYPE_CHECKING:
 
     Command = Callable[..., Done]
 
+DONE, DUE = "2020-03-01", "2120-03-01"
 SHORT = plan_text(set_temperature_c=45, hold_s=3)
 
 
 def order(bench: Bench, log: str = "out/log/record") -> Order:
     text = station_text(bench.simulator.address) + f'keys = "keys"\nlog = "{log}"\n'
+    text += f"[calibration]\ndone = {DONE}\ndue = {DUE}\n"
     return bench.order(station=text, plan=SHORT)
 
 
@@ -82,6 +84,16 @@ def three_sessions(folder: Path) -> tuple[list[Result], epochs.Signer]:
 async def _cut(record: RecordWriter) -> None:
     await record.close()
     raise Cut("cut off", where=str(record.path))
+
+
+def test_each_session_says_until_when_the_generator_is_calibrated_and_whose_day_counts(
+    three: tuple[list[Result], epochs.Signer, Path],
+) -> None:
+    found = [entry for entry in entries(three[2] / "out" / "log" / "record") if entry.kind == "calibration"]
+    assert [entry.epoch for entry in found] == [1, 2, 3]
+    for entry in found:
+        assert entry.members | {"today": ""} == {"done": DONE, "due": DUE, "today": "", "by": "the clock"}
+        assert entry.wall.startswith(str(entry.members["today"]))
 
 
 @pytest.fixture(scope="module")
