@@ -222,12 +222,12 @@ class State(NamedTuple):
         """When ``Due`` is to be said at the latest, if nothing else comes; 0 for not at all."""
         if self.proof is not None:
             return self.proof.wake_ns
-        if self.stage is Stage.HOLDING and self.hold is not None:
-            silent_ns = min(self.decided_ns, self.heard_ns) + limits.STATION_AGE_NS + 1
-            return min(silent_ns, self.hold.wake_ns or silent_ns)
-        if self.hold is not None and self.stage in {Stage.OPENING, Stage.LATCHED}:
+        if self.hold is None:
+            return 0
+        if self.stage is not Stage.HOLDING:
             return self.hold.wake_ns
-        return 0
+        silent_ns = min(self.decided_ns, self.heard_ns) + limits.STATION_AGE_NS + 1
+        return min(silent_ns, self.hold.wake_ns or silent_ns)
 
 
 Step = tuple[State, tuple[Effect, ...]]

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from rfctl.clock import NS_PER_S, wall_ns
-from tests.mutation.mutants import Mutant, Watched, mutants_of
+from tests.mutation.mutants import Mutant, mutants_of
+from tests.mutation.watched import Watched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,7 +11,7 @@ import ast
 import hashlib
 import inspect
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -79,7 +79,7 @@ class Mutant(NamedTuple):
         module = import_module(self.module)
         code = compile(self.change(), inspect.getfile(module), "exec", dont_inherit=True)
         live = live_function(module, self.function)
-        live.__code__ = _inside(code, self.function)
+        live.__code__ = inside(code, self.function)
 
 
 def live_function(module: ModuleType, qualified: str) -> FunctionType:
@@ -98,7 +98,8 @@ def live_function(module: ModuleType, qualified: str) -> FunctionType:
     return found
 
 
-def _inside(code: CodeType, qualified: str) -> CodeType:
+def inside(code: CodeType, qualified: str) -> CodeType:
+    """The code of a function in that of its module."""
     for name in qualified.split("."):
         (code,) = [each for each in code.co_consts if isinstance(each, CodeType) and each.co_name == name]
     return code
@@ -106,10 +107,10 @@ def _inside(code: CodeType, qualified: str) -> CodeType:
 
 def mutants_of(module: str) -> Iterator[Mutant]:
     """All of a module, function by function."""
-    tree = _tree(module)
-    for qualified, function in _functions(tree):
+    tree = tree_of(module)
+    for qualified, function in functions_of(tree):
         again: Counter[tuple[str, str]] = Counter()
-        source = _digest(function)
+        source = digest_of(function)
         for node, line in _body(function):
             for after in _changes(node):
                 shown = _shown(node, after)
@@ -120,10 +121,11 @@ def mutants_of(module: str) -> Iterator[Mutant]:
 
 def digest(module: str) -> str:
     """Of the code that a result is about: comments and docstrings are none of it."""
-    return _digest(_tree(module))
+    return digest_of(tree_of(module))
 
 
-def _tree(module: str) -> ast.Module:
+def tree_of(module: str) -> ast.Module:
+    """Of its source, without docstrings."""
     tree = ast.parse(Path(inspect.getfile(import_module(module))).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, *get_args(Function))) and ast.get_docstring(node):
@@ -131,7 +133,8 @@ def _tree(module: str) -> ast.Module:
     return tree
 
 
-def _digest(node: ast.AST) -> str:
+def digest_of(node: ast.AST) -> str:
+    """Of code, wherever it stands."""
     return hashlib.sha256(ast.dump(node).encode()).hexdigest()[:12]
 
 
@@ -151,13 +154,17 @@ def _body(function: Function) -> Iterator[tuple[ast.AST, int]]:
 
 
 def _inner(node: ast.AST, line: int) -> Iterator[tuple[ast.AST, int]]:
+    annotation = node.annotation if isinstance(node, ast.AnnAssign) else None  # which is never evaluated
     for child in ast.iter_child_nodes(node):
+        if child is annotation:
+            continue
         at = child.lineno if isinstance(child, ast.stmt) else line
         yield child, at
         yield from _inner(child, at)
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+def functions_of(tree: ast.Module) -> Iterator[tuple[str, Function]]:
+    """The functions and methods of a module by their qualified names."""
     for node in tree.body:
         if isinstance(node, Function):
             yield node.name, node
@@ -165,46 +172,6 @@ def _functions(tree: ast.Module) -> Iterator[tuple[str, Function]]:
             for inner in node.body:
                 if isinstance(inner, Function):
                     yield f"{node.name}.{inner.name}", inner
-
-
-class Watched:
-    """The functions of a module, made to say which of their lines they run through; as they were at its end.
-
-    Attributes:
-        seen: Name of the function and line of the statement.
-    """
-
-    def __init__(self, modules: Iterable[str]) -> None:
-        self.seen: set[tuple[str, int]] = set()
-        self._codes: list[tuple[FunctionType, CodeType]] = []
-        for name in modules:
-            module, tree = import_module(name), _tree(name)
-            for qualified, function in _functions(tree):
-                _report(function, f"{name}:{qualified}")
-            vars(module)["_seen"] = self.seen
-            code = compile(ast.fix_missing_locations(tree), inspect.getfile(module), "exec", dont_inherit=True)
-            for qualified, _ in _functions(tree):
-                live = live_function(module, qualified)
-                self._codes.append((live, live.__code__))
-                live.__code__ = _inside(code, qualified)
-
-    def end(self) -> None:
-        """Put back what was there."""
-        for live, code in self._codes:
-            live.__code__ = code
-
-
-def _report(function: Function, name: str) -> None:
-    for node in list(ast.walk(function)):
-        for field in ("body", "orelse", "finalbody"):
-            statements = getattr(node, field, None)
-            if isinstance(statements, list):
-                setattr(node, field, [each for one in statements for each in (_said(name, one), one)])
-
-
-def _said(name: str, statement: ast.stmt) -> ast.stmt:
-    (said,) = ast.parse(f"_seen.add({name, statement.lineno!r})").body
-    return said
 
 
 def _changes(node: ast.AST) -> Iterator[ast.AST]:

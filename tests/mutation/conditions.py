@@ -1,0 +1,173 @@
+"""What each condition does by itself: pairs of evaluations that differ in it alone, and in the result (MC/DC).
+
+A decision is an expression with ``and`` or ``or``; its conditions are what those join, behind every ``not``. The tests
+are run once with every decision made to say what its conditions were. Python stops at the first condition that
+settles a decision: one that was not asked differs from nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter, defaultdict
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+from tests.mutation.mutants import functions_of, tree_of
+from tests.mutation.watched import Instead
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+Vector = list[bool | None]
+
+
+class Decision(NamedTuple):
+    """One compound expression of a module.
+
+    Attributes:
+        node: In the module's tree.
+        name: Function and text: the same for ever, wherever the function stands in its file.
+        conditions: The nodes that it joins.
+    """
+
+    node: ast.BoolOp
+    name: str
+    conditions: list[ast.expr]
+
+    def named(self, at: int) -> str:
+        """One of its conditions."""
+        return f"{self.name}: {at + 1}. {ast.unparse(self.conditions[at])}"
+
+
+class Seen(NamedTuple):
+    """An evaluation, and the first test that had it."""
+
+    vector: tuple[bool | None, ...]
+    result: bool
+    test: str
+
+    def __str__(self) -> str:
+        signs = {True: "T", False: "F", None: "-"}
+        return f"{''.join(signs[each] for each in self.vector)} {signs[self.result]} {self.test}"
+
+
+def decisions_of(module: str, tree: ast.Module) -> list[Decision]:
+    """All of a module's functions."""
+    found = []
+    for name, function in functions_of(tree):
+        again: Counter[str] = Counter()
+        parts: set[ast.AST] = set()
+        for node in ast.walk(function):
+            if isinstance(node, ast.BoolOp) and node not in parts:
+                conditions: list[ast.expr] = []
+                parts |= set(_parts(node, conditions))
+                text = f"{module}:{name}: {ast.unparse(node)}"
+                again[text] += 1
+                found.append(Decision(node, f"{text} [{again[text]}]" if again[text] > 1 else text, conditions))
+    return found
+
+
+def _parts(node: ast.expr, conditions: list[ast.expr]) -> Iterator[ast.expr]:
+    """What a decision is made of beside its conditions, which are added to the list."""
+    match node:
+        case ast.BoolOp(values=values):
+            yield node
+            for value in values:
+                yield from _parts(value, conditions)
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            yield from _parts(operand, conditions)
+        case _:
+            conditions.append(node)
+
+
+class _Marked(ast.NodeTransformer):
+    def __init__(self, decisions: list[Decision]) -> None:
+        self._at = {decision.node: number for number, decision in enumerate(decisions)}
+        self._conditions = {
+            condition: (number, at)
+            for number, decision in enumerate(decisions)
+            for at, condition in enumerate(decision.conditions)
+        }
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        new = self.generic_visit(node)
+        if node in self._conditions:
+            number, at = self._conditions[node]  # type: ignore[index]
+            asked = ast.Name(f"_asked_{number}_", ast.Load())
+            new = ast.Call(ast.Name("_condition_", ast.Load()), [asked, ast.Constant(at), new], [])  # type: ignore[list-item]
+        if node in self._at:
+            number = self._at[node]  # type: ignore[index]
+            begun = ast.Call(ast.Name("_begun_", ast.Load()), [ast.Constant(number)], [])
+            asked = ast.Name(f"_asked_{number}_", ast.Store())
+            new = ast.Call(ast.Name("_decided_", ast.Load()), [ast.NamedExpr(asked, begun), new], [])  # type: ignore[list-item]
+        return new
+
+
+class Asked:
+    """Plugin of pytest: the decisions of these modules say what they were asked, from the first test on.
+
+    Attributes:
+        red: Tests that failed; then nothing that was seen counts.
+        decisions: By module.
+    """
+
+    def __init__(self, modules: Iterable[str]) -> None:
+        self.red: list[str] = []
+        self.decisions: dict[str, list[Decision]] = {module: [] for module in modules}
+        self._seen: dict[str, dict[int, dict[tuple[tuple[bool | None, ...], bool], str]]] = {}
+        self._test = ""
+
+    def pytest_collection_finish(self) -> None:
+        for module in self.decisions:
+            tree = tree_of(module)
+            self.decisions[module] = decisions = decisions_of(module, tree)
+            seen = self._seen[module] = defaultdict(dict)
+            marked = _Marked(decisions).visit(tree)
+            sizes = [len(decision.conditions) for decision in decisions]
+
+            def begun(number: int, sizes: list[int] = sizes) -> tuple[int, Vector]:
+                return number, [None] * sizes[number]
+
+            def decided(
+                asked: tuple[int, Vector],
+                result: object,
+                seen: dict[int, dict[tuple[tuple[bool | None, ...], bool], str]] = seen,
+            ) -> object:
+                seen[asked[0]].setdefault((tuple(asked[1]), bool(result)), self._test)
+                return result
+
+            Instead(module, marked, _begun_=begun, _decided_=decided, _condition_=_condition)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self._test = item.nodeid
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self.red.append(report.nodeid)
+
+    def pairs(self) -> Iterator[tuple[str, str, tuple[Seen, Seen] | None]]:
+        """Module, condition and its pair, if there is one."""
+        for module, decisions in self.decisions.items():
+            for number, decision in enumerate(decisions):
+                seen = [Seen(*what, test) for what, test in self._seen[module][number].items()]
+                for at in range(len(decision.conditions)):
+                    pair = next((pair for pair in combinations(seen, 2) if _is_pair(at, *pair)), None)
+                    yield module, decision.named(at), pair
+
+
+def _condition(asked: tuple[int, Vector], at: int, value: object) -> object:
+    asked[1][at] = bool(value)
+    return value
+
+
+def _is_pair(at: int, one: Seen, other: Seen) -> bool:
+    """They differ in this condition, in no other that both asked, and in the result."""
+    differ = [
+        number
+        for number, (this, that) in enumerate(zip(one.vector, other.vector, strict=True))
+        if this is not None and that is not None and this is not that
+    ]
+    return differ == [at] and one.result is not other.result
