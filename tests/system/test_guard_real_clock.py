@@ -16,8 +16,8 @@ import pytest
 
 from rfctl.record.replay import replay
 from tests.commands import RFCTL
-from tests.station_bench import answers_text, plan_text, station_text
-from tests.system.test_real_clock import START_S, Ended, Rig, Running, verdict_on
+from tests.station_bench import plan_text
+from tests.system.run_rig import Ended, Rig, rig, verdict_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -39,23 +39,11 @@ reply_ms = 50
 @asynccontextmanager
 async def guarded(folder: Path, *, variant: str = "retriggers") -> AsyncIterator[Rig]:
     """A simulator with a relay board in its enable loop, a lease that never ends, and a station with a guard."""
-    serve = (RFCTL, "sim", "serve", "--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--json")
     relay = ("--relay", f"pty:{folder / 'relay'}", "--relay-variant", variant)
-    server = await asyncio.create_subprocess_exec(*serve, *relay, stdout=asyncio.subprocess.PIPE)
-    try:
-        assert server.stdout is not None
-        async with asyncio.timeout(START_S):
-            listening = json.loads(await server.stdout.readline())
-        station = station_text(listening["link"]) + RELAY.format(relay=folder / "relay")
-        plan = plan_text(set_temperature_c=45, hold_s=20, ramp_c_per_s=5)
-        for name, text in {"station": station, "plan": plan, "answers": answers_text()}.items():
-            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
-        bench = Rig(folder, listening["backdoor"])
+    plan = plan_text(set_temperature_c=45, hold_s=20, ramp_c_per_s=5)
+    async with rig(folder, *relay, station=RELAY.format(relay=folder / "relay"), plan=plan) as bench:
         await bench.ask("POST", "/faults", {"start": "lease_endless"})
         yield bench
-    finally:
-        server.terminate()
-        await server.communicate()
 
 
 class Struck(NamedTuple):
@@ -90,18 +78,10 @@ def guard_of(process: asyncio.subprocess.Process) -> int:
     raise AssertionError("the station has no guard")
 
 
-async def in_hold(bench: Rig) -> tuple[Running, dict[str, Any]]:
-    running = await bench.run()
-    await running.in_hold()
-    before = await bench.channel()
-    assert before["rf_on"]
-    return running, before
-
-
 async def stopped_station(folder: Path) -> Struck:
     """SIGSTOP in mid-hold: nobody but the guard is left. Then it goes on, and must not go on heating."""
     async with guarded(folder) as bench:
-        running, before = await in_hold(bench)
+        running, before = await bench.heating()
         running.process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(SETTLED_S)
         off_s, loop_open = await off_after(bench, before), await loop_is_open(bench)
@@ -113,7 +93,7 @@ async def stopped_station(folder: Path) -> Struck:
 
 async def killed_guard(folder: Path) -> Struck:
     async with guarded(folder) as bench:
-        running, before = await in_hold(bench)
+        running, before = await bench.heating()
         os.kill(guard_of(running.process), signal.SIGKILL)
         await asyncio.sleep(SETTLED_S)
         off_s, loop_open = await off_after(bench, before), await loop_is_open(bench)
@@ -122,7 +102,7 @@ async def killed_guard(folder: Path) -> Struck:
 
 async def killed_station(folder: Path) -> Struck:
     async with guarded(folder) as bench:
-        running, before = await in_hold(bench)
+        running, before = await bench.heating()
         running.process.kill()
         ended = await running.end()
         await asyncio.sleep(SETTLED_S)
@@ -131,7 +111,7 @@ async def killed_station(folder: Path) -> Struck:
 
 async def stop_command(folder: Path) -> Struck:
     async with guarded(folder) as bench:
-        running, before = await in_hold(bench)
+        running, before = await bench.heating()
         stop = await asyncio.create_subprocess_exec(
             RFCTL, "stop", "--station", "station.toml", "--json", cwd=folder, stdout=asyncio.subprocess.PIPE
         )

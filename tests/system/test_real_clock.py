@@ -3,36 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from rfctl.record.keys import load_public_key
 from rfctl.record.replay import replay
-from rfctl.record.verify import Outcome, verify
-from tests.commands import RFCTL
+from rfctl.record.verify import Outcome
 from tests.log_tools import LEFT_BY_A_KILL, lines
-from tests.station_bench import answers_text, plan_text, station_text
+from tests.system.run_rig import LEASE_S, POLL_S, SAMPLE_S, Ended, rig, verdict_on
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import Awaitable
 
 pytestmark = pytest.mark.real_time
 
 AT_ONCE = 4
 """Cases side by side: a process that starts takes a whole processor from those that must answer within 40 ms."""
-START_S = 120.0
-END_S = 120.0
-"""How long a test waits for what has to come at all; no measure of anything."""
-MID_HOLD_S = 1.0
-LEASE_S = 0.5
-POLL_S = 0.05
-SAMPLE_S = 0.02
 ALL_OFF = "0600000001"
 SIGNAL_S = 0.25
 """HZ-49: from the signal to off."""
@@ -63,111 +52,6 @@ FAULTS = {
     "sample counter frozen": Fault({"start": "counter_frozen"}, "counter_frozen", 4, 0.41),
 }
 SIGNALS = {"SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
-
-
-@dataclass
-class Rig:
-    """A served simulator and the files of a station on it."""
-
-    folder: Path
-    backdoor: str
-
-    async def ask(self, method: str, path: str, body: object = None) -> Any:
-        """One request to the back door."""
-        host, _, port = self.backdoor.removeprefix("http://").rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        data = b"" if body is None else json.dumps(body).encode()
-        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: {len(data)}\r\n\r\n"
-        writer.write(head.encode() + data)
-        answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
-        status, _, rest = answer.partition(b"\r\n")
-        assert status.split()[1] == b"200", answer
-        return json.loads(rest.partition(b"\r\n\r\n")[2])
-
-    async def channel(self) -> dict[str, Any]:
-        """What is true of channel 1, with the generator's time."""
-        truth = await self.ask("GET", "/truth")
-        first: dict[str, Any] = truth["channels"][0]
-        return first | {"now_s": truth["now_s"]}
-
-    async def run(self) -> Running:
-        """``rfctl run`` on this station."""
-        names = ("station", "plan", "answers")
-        files = [word for name in names for word in (f"--{name}", f"{name}.toml")]
-        pipe = asyncio.subprocess.PIPE
-        options = ("--out", "out", "--json")
-        return Running(
-            await asyncio.create_subprocess_exec(
-                RFCTL, "run", *files, *options, cwd=self.folder, stdout=pipe, stderr=pipe
-            )
-        )
-
-
-@dataclass
-class Running:
-    """A command at work."""
-
-    process: asyncio.subprocess.Process
-    err: str = ""
-
-    async def until(self, *words: str) -> None:
-        """Read its log until a line has all these words."""
-        assert self.process.stderr is not None
-        async with asyncio.timeout(START_S):
-            while line := (await self.process.stderr.readline()).decode():
-                self.err += line
-                if all(word in line for word in words):
-                    return
-        raise AssertionError(f"{words} never came:\n{self.err}")
-
-    async def in_hold(self) -> None:
-        """Wait for mid-hold."""
-        await self.until("] hold ", "code=phase")
-        await asyncio.sleep(MID_HOLD_S)
-
-    async def end(self) -> Ended:
-        """Wait for its end."""
-        async with asyncio.timeout(END_S):
-            out, err = await self.process.communicate()
-        assert self.process.returncode is not None
-        return Ended(self.process.pid, self.process.returncode, out.decode(), self.err + err.decode())
-
-
-class Ended(NamedTuple):
-    """A command that has ended."""
-
-    pid: int
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        """Standard output as its one JSON document."""
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-
-@asynccontextmanager
-async def rig(folder: Path) -> AsyncIterator[Rig]:
-    """Serve a simulator for a station in ``folder``, and end it."""
-    pipe = asyncio.subprocess.PIPE
-    serve = (RFCTL, "sim", "serve", "--link", "tcp:127.0.0.1:0", "--backdoor", "127.0.0.1:0", "--json")
-    server = await asyncio.create_subprocess_exec(*serve, stdout=pipe)
-    try:
-        assert server.stdout is not None
-        async with asyncio.timeout(START_S):
-            listening = json.loads(await server.stdout.readline())
-        plan = plan_text(set_temperature_c=50, hold_s=20, ramp_c_per_s=5)
-        texts = {"station": station_text(listening["link"]), "plan": plan, "answers": answers_text()}
-        for name, text in texts.items():
-            (folder / f"{name}.toml").write_text(text, encoding="utf-8")
-        yield Rig(folder, listening["backdoor"])
-    finally:
-        server.terminate()
-        await server.communicate()
 
 
 @dataclass
@@ -209,10 +93,7 @@ async def stopped(folder: Path, number: signal.Signals) -> Case:
 async def killed(folder: Path) -> Case:
     """Kill in mid-hold, and start again: that one is refused."""
     async with rig(folder) as bench:
-        running = await bench.run()
-        await running.in_hold()
-        before = await bench.channel()
-        assert before["rf_on"]
+        running, before = await bench.heating()
         running.process.kill()
         ended = await running.end()
         await asyncio.sleep(2 * LEASE_S)
@@ -256,11 +137,6 @@ async def all_cases(folder: Path) -> dict[str, Case]:
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Case]:
     return asyncio.run(all_cases(tmp_path_factory.mktemp("real")))
-
-
-def verdict_on(record: str | Path) -> Outcome:
-    path = Path(record)
-    return verify(path, load_public_key(path.with_suffix(".pub"))).verdict
 
 
 # signals
