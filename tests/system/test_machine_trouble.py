@@ -47,7 +47,7 @@ RENEW = "060003"
 AT_ONCE = 200
 """Commands that the flood sends at once."""
 FLOOD_S = 0.02
-BUSY_S = 3.0
+BUSY_S = 2.0
 BUSY_OFF_S = 0.5
 DEADLINES = {"cycle_overrun", "sample_age", "lease_lost", "link_lost"}
 
