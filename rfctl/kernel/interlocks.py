@@ -262,7 +262,7 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     if row.basis is Basis.RESULT_VALID:
         return row.factor * site.result_valid_s + row.offset
     if row.basis is Basis.ENVELOPE_CURRENT:
-        return row.factor * envelope_current_a(channel)
+        return row.factor * envelope_current_a(setup, channel)
     if row.basis is Basis.MEASURED_POWER:
         return max(row.factor * (channel.history[-1].power_mean_w or 0.0), row.offset)
     if row.basis is Basis.RAMP:

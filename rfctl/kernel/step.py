@@ -409,12 +409,14 @@ def _to_channel(state: KernelState, number: int, event: Answered) -> Step:
 
 
 def _to_group(state: KernelState, event: Answered) -> Step:
-    """One word arms, and one word starts, all channels that were gathered."""
-    given = state
+    """One word arms, and one word starts, all channels that were gathered.
+
+    They are armed by the next sample: the rows that refuse an arm are judged on it first, however quick the word was.
+    """
     if event.choice is Choice.ARM:
-        given = state._replace(armed_by=event.by)
-    elif event.choice is Choice.START:
-        given = state._replace(started=True)
+        note = Note(Level.INFO, state.group[0], "arm", f"the word to arm was given by {event.by}")
+        return state._replace(armed_by=event.by, question=None), (note,)
+    given = state._replace(started=True) if event.choice is Choice.START else state
     effects: tuple[Effect, ...] = ()
     for number in state.group:
         given, more = _to_channel(given, number, event)

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from rfctl.kernel.enable_loop import of_the_loop
 from rfctl.kernel.events import Notice
 from rfctl.kernel.expected import TISSUE_OHM_MIN
+from rfctl.kernel.signals_thermal import start_limit_w
 from rfctl.model.reading import PadStatus, Reading
 
 if TYPE_CHECKING:
     from rfctl.kernel.events import Noticed
-    from rfctl.kernel.state import ChannelState, KernelState
+    from rfctl.kernel.state import ChannelState, KernelState, Setup
 
 ONE_SECOND_NS = 1_000_000_000
 PAD_WINDOW_S = 60
@@ -217,7 +218,7 @@ def _pads(state: KernelState, reading: Reading, now_ns: int, period_s: float) ->
             continue
         current_a = measured.current_ma_rms * 1e-3
         if current_a != current_a:  # unknown: the most that it may have been
-            current_a = envelope_current_a(channel)
+            current_a = envelope_current_a(setup, channel)
         pad = setup.plan.sites[channel.site].pad
         sums[pad] = sums.get(pad, 0.0) + (current_a * current_a if setup.multiplexed else current_a)
     if not sums and not heated:
@@ -260,10 +261,17 @@ def _clocks(s: Supervision, received_ns: int, uptime_ms: int | None) -> Clocks:
     return uptime_ms, step_ms, marks, error_pct
 
 
-def envelope_current_a(channel: ChannelState) -> float:
-    """What the power limit of the envelope drives through the impedance at its least, A rms."""
+def envelope_current_a(setup: Setup, channel: ChannelState) -> float:
+    """What the power limit of the intent drives through the impedance at its least, A rms.
+
+    A limit that was lowered near the set temperature does not count: the sample that lowers it was measured before, and
+    the generator says itself, in the next, whether it has taken it.
+    """
     reference = channel.reference
     if reference is None:
         return math.nan
+    limit_w = channel.intended.envelope.power_w
+    if not channel.probing:
+        limit_w = start_limit_w(setup, setup.plan.sites[channel.site], channel)
     hot_ohm = reference.series_ohm + HOT_TISSUE * max(reference.after_ohm - reference.series_ohm, TISSUE_OHM_MIN)
-    return math.sqrt(channel.intended.envelope.power_w / hot_ohm)
+    return math.sqrt(limit_w / hot_ohm)

@@ -141,7 +141,6 @@ TRANSITIONS: tuple[Transition, ...] = (
         checks.confirm_position,
     ),
     # lesion: arm and start are two acts, each one word for all channels that heat together
-    _T(_P.ARM_READY, answer(Choice.ARM), guards.arming_turn_has_come, _P.LESION_INTENT, actions.intend_lesion),
     _T(_P.ARM_READY, SAMPLE, guards.arming_turn_has_come, _P.LESION_INTENT, actions.intend_lesion),
     _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
     _T(_P.CONFIGURING, done(Command.CONFIGURE), _sure, _P.ARMING, actions.arm),

@@ -14,7 +14,7 @@ from tests.unit.kernel.row_case import Case
 
 def current(bench: Bench, share: float) -> None:
     """So many times the limit flows."""
-    limit_a = 1.2 * envelope_current_a(bench.channel)
+    limit_a = 1.2 * envelope_current_a(bench.setup, bench.channel)
     bench.alter(bench.active, current_ma_rms=1e3 * share * limit_a)
 
 

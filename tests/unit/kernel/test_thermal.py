@@ -9,11 +9,13 @@ import pytest
 from rfctl.kernel.effects import ChannelOff, LowerLimit, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Command, Failed
 from rfctl.kernel.phase import Phase
+from rfctl.kernel.state import Setup
 from rfctl.model.electrode import find_electrode
 from tests.unit.kernel.bench import LESION, Bench, Person, at, setup_of, site
 from tests.unit.kernel.thermal_cases import rise_share
 
 MODEL_CHECK = "limits: model check"
+PICK_UP = "limits: RF pick-up"
 PAUSE = "model_check_pause"
 LONG = replace(LESION, hold_s=30.0)
 
@@ -22,14 +24,18 @@ def limits(bench: Bench) -> list[LowerLimit]:
     return [effect for effect in bench.effects if isinstance(effect, LowerLimit)]
 
 
+def without(setting: str, setup: Setup) -> Bench:
+    """A procedure in which these rows are not judged."""
+    return Bench(replace(setup, rows=tuple(row for row in setup.rows if row.setting != setting)), Person())
+
+
 def thin() -> Bench:
     """22 G, 10 mm: the time budget allows less near the set temperature than the cap. The tissue is that of 18 G."""
-    setup = setup_of(replace(site("L4, left", 1), electrode=find_electrode(22, 10)))
-    return Bench(replace(setup, rows=tuple(row for row in setup.rows if row.setting != MODEL_CHECK)), Person())
+    return without(MODEL_CHECK, setup_of(replace(site("L4, left", 1), electrode=find_electrode(22, 10))))
 
 
 def test_a_ramp_that_does_not_fit_is_paused_once_and_asks_about_the_seat() -> None:
-    bench = at(Phase.RAMP)
+    bench = without(PICK_UP, at(Phase.RAMP).setup).reach(Phase.RAMP)  # an altered temperature jumps as RF goes off
     rise_share(bench, 55.0)
     bench.until(lambda b: bool(b.notes(PAUSE)))
     assert bench.codes == []
@@ -102,3 +108,11 @@ def test_an_ordinary_long_hold_is_silent_and_its_figures_stand_beside_the_predic
     assert not figures.ended_early
     assert figures.above_45_k_s > 30.0 * 34.0
     assert figures.predicted_hold_w == pytest.approx(2.5, abs=0.3)
+
+
+def test_no_word_to_arm_is_too_quick_for_the_rows_that_refuse_it() -> None:
+    hot = replace(LESION, set_temperature_c=90.0)
+    bench = Bench(setup_of(replace(site("L4, left", 1, lesion=hot), electrode=find_electrode(22, 5))), Person())
+    bench.until(lambda b: bool(b.codes))  # the person answers in the instant of the question
+    assert bench.codes == ["time_budget"]
+    assert bench.state.outcome is Outcome.REFUSED
