@@ -4,7 +4,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Without it each process that a test starts would compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
-QUICK_TESTS := $(wildcard tests/unit tests/contract tests/property)
 
 .DEFAULT_GOAL := .venv/installed
 .PHONY: assure check test tools lint demo bench fuzz crash golden nuisance docs pictures electrodes lock clean
@@ -36,7 +35,7 @@ lint: .venv/installed
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/pytest --quiet --numprocesses auto --dist loadfile $(QUICK_TESTS)
+	$(BIN)/pytest --quiet -m "not slow" --numprocesses auto --dist loadfile tests/unit
 
 # What runs on the real clock mostly waits; nothing that computes runs beside it. Files of few long tests come first, so
 # that at the end no processor waits for one of them.

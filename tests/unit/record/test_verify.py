@@ -18,6 +18,8 @@ from rfctl.record.verify import Outcome, Verdict, verify
 if TYPE_CHECKING:
     from conftest import Forge
 
+pytestmark = pytest.mark.slow
+
 OTHER_SEED = bytes(reversed(range(32)))
 
 

@@ -4,6 +4,8 @@ import pytest
 
 from rfctl_sim import setups
 
+pytestmark = pytest.mark.slow
+
 PULSES = {
     "set_temperature_c": 90.0,
     "max_on_s": 300.0,

@@ -9,6 +9,8 @@ from rfctl.kernel.phase import ENERGISED, Phase
 from rfctl.station.garbage import TIDY_CYCLES, collected_by_hand, tidy
 from tests.unit.kernel.bench import at
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def collections() -> Iterator[list[int]]:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.slow
+
 MEMORY_BYTES = 160 << 20
 """Of addresses, the interpreter's and OpenSSL's own among them; a bomb below is larger."""
 PROCESSOR_S = 20

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.usefixtures("signatures_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("signatures_once")]
 
 SEGMENT, CHUNK = "00000000.seg", "00000000.chunk"
 HEX = re.compile(rb"[0-9a-f]{64}\"\}")

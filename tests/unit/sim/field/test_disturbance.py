@@ -7,6 +7,8 @@ from rfctl_sim.field.disturbance import distance_m, drawn_w
 from rfctl_sim.field.electrode import ElectrodeTissue
 from rfctl_sim.field.needle import NeedleField
 
+pytestmark = pytest.mark.slow
+
 
 def heated(tissue, seconds, power_w=2.0):
     for _ in range(round(seconds / 0.02)):

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from rfctl_sim.field.lesion import Heating, make_lesion
 
+pytestmark = pytest.mark.slow
+
 HEATING = Heating(gauge=18, tip_mm=10.0, set_c=80.0, hold_s=90.0)
 
 lesions = settings(max_examples=6, deadline=None, derandomize=True)

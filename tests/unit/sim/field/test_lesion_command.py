@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from rfctl.errors import EXIT_USAGE, ConfigError
 from rfctl_sim.commands import sim
 
+pytestmark = pytest.mark.slow
+
 ASKED = {"--gauge": "18", "--tip-mm": "10", "--set-c": "80", "--hold-s": "90"}
 EDGES = ["50", "55", "60", "arrhenius"]
 
