@@ -31,8 +31,8 @@ def private_keys(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("*.json"))
 
 
-def damage(log: Path) -> None:
-    path = log / "00000000.seg"
+def damage(log: Path, number: int = 0) -> None:
+    path = log / f"{number:08}.seg"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.chmod(0o600)

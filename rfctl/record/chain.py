@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from rfctl.kernel.effects import Effect
     from rfctl.kernel.events import Sampled
     from rfctl.record.epochs import Epoch
-    from rfctl.record.opening import Standing
     from rfctl.record.stamps import Stamps
+    from rfctl.record.standing import Standing
 
 MAX_PENDING_BYTES: Final = 16 << 20
 """Bytes kept while the disk does not answer: more than ten minutes of four channels at 20 Hz. Beyond it the record has

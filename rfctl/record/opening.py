@@ -7,64 +7,24 @@ import hashlib
 import os
 import re
 import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from rfctl.errors import ConfigError, RecordError
+from rfctl.record import standing as noted
 from rfctl.record import stub
-from rfctl.record.body import FRAME, HEAD, LOCK, NO_LEAF, RESERVE, chunk_name, segment_name, state_folder
+from rfctl.record.body import FRAME, HEAD, LOCK, RESERVE, chunk_name, segment_name, state_folder
 from rfctl.record.certificate import Certificate
 from rfctl.record.epochs import Epoch, Signer, generate
 from rfctl.record.notes import ORIGIN, BadNote, VerifierKey, decode64, parse
 from rfctl.record.segments import Entry, bodies, entry_of, opened, segment_numbers
-from rfctl.record.tree import Tree, leaf_hash
+from rfctl.record.standing import Standing
+from rfctl.record.tree import leaf_hash
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
     from rfctl.record.disk import Disk
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where a log stands before a session.
-
-    Attributes:
-        index: Number of the segment to begin.
-        tree: Over all its records.
-        prev: Leaf hash of the last record, hex.
-        epoch: Number of the last epoch, 0 before the first.
-        last_checkpoint: SHA-256 of the newest checkpoint note; empty before the first.
-        first: Number of the first segment that was not retired.
-        recovered: Members of the ``recovered`` record, where the session before left its segment open.
-        about: What the first segment says of the log.
-        certificates: Notes of its epochs that were not retired, by number.
-        confirmed: Numbers of chained epochs that the log says the root countersigned.
-        countersigned: Certificates of chained epochs, countersigned by the root, that the session has to record.
-        lock: Descriptor that keeps others out of the log.
-    """
-
-    index: int = 0
-    tree: Tree = field(default_factory=Tree)
-    prev: str = NO_LEAF
-    epoch: int = 0
-    last_checkpoint: bytes = b""
-    first: int = 0
-    recovered: dict[str, object] | None = None
-    about: dict[str, object] = field(default_factory=dict)
-    certificates: dict[int, bytes] = field(default_factory=dict)
-    confirmed: set[int] = field(default_factory=set)
-    countersigned: list[bytes] = field(default_factory=list)
-    lock: int = -1
-
-    def only_chained(self, root: VerifierKey) -> list[int]:
-        """Numbers of the epochs that the root has not signed for, neither at first nor later."""
-        return [
-            number
-            for number, note in self.certificates.items()
-            if number not in self.confirmed and not parse(note).signed_by(root)
-        ]
 
 
 class Keys(Protocol):
@@ -146,6 +106,9 @@ def new_origin(station: str) -> str:
 def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     """Take a log for this process and say where it stands. The folder is made when it is not there.
 
+    What the session before found is not read again, see ``standing.load``: a station that has watched for a year
+    begins a session as fast as one that has for a day.
+
     Raises:
         ConfigError: It is in use, of another origin, or damaged below what is known to have been in it.
         OSError: The disk refused.
@@ -159,7 +122,7 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
         disk.sync_folder(log.parent)
         known = _known_head(state)
         try:
-            standing = scan(log, keys.origin, known)
+            standing = scan(log, keys.origin, known, since=noted.load(log, keys.origin, before=known.size))
         except (RecordError, BadNote) as problem:
             what = problem.what if isinstance(problem, RecordError) else str(problem)
             raise Damaged(f"it is damaged: {what}", where=str(log), remedy="Keep it as it is, and verify it.") from None
@@ -173,6 +136,7 @@ def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
             )
         if standing.recovered is not None:
             _recover(log, standing, disk)
+        noted.keep(log, standing, keys.public, disk)
     except BaseException:
         os.close(lock)
         raise
@@ -274,14 +238,24 @@ def _note(encoded: object) -> bytes:
         raise Damaged(f"a record holds no note: {problem}", remedy="Verify the log.") from None
 
 
-def scan(log: Path, origin: str, known: Head | None = None, *, before: int | None = None) -> Standing:
+def scan(
+    log: Path, origin: str, known: Head | None = None, *, before: int | None = None, since: Standing | None = None
+) -> Standing:
     """Where the log stands, or stood before its segment number ``before``. Nothing is changed.
+
+    Args:
+        log: The folder.
+        origin: That it has to be of.
+        known: A head that it has to have.
+        before: Look no further.
+        since: Where it stood before one of its segments; what is before that is not read.
 
     Raises:
         ConfigError: It is of another origin or damaged, or has not the known head.
     """
     known = known if known is not None else Head()
-    standing = _begun(log)
+    standing = since if since is not None else _begun(log)
+    from_index = standing.index
     numbers = [number for number in segment_numbers(log) if number >= standing.first]
     if (numbers or standing.first) and numbers != list(range(standing.first, max(numbers, default=0) + 1)):
         raise Damaged("a segment is missing", where=str(log), remedy="Keep the log as it is, and verify it.")
@@ -289,6 +263,8 @@ def scan(log: Path, origin: str, known: Head | None = None, *, before: int | Non
     for index in numbers:
         if index == before:
             return standing
+        if index < from_index:
+            continue
         found = _Scan(standing)
         last = index == numbers[-1]
         where = str(log / segment_name(index))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from rfctl.record.opening import Standing
+    from rfctl.record.standing import Standing
 
 PUBLIC_FILE: Final = "root.pub"
 FEW: Final = 3

@@ -51,7 +51,15 @@ HARMS: Final = {"killed": "signal=KILL", "EIO": "error=EIO", "ENOSPC": "error=EN
 SCENES: Final = ("new", "again")
 """A log that is not there, and one that a crash left open with torn ends."""
 NAMES: Final = [f"{number:08}.{end}" for number in range(4) for end in ("seg", "chunk", "seg.torn", "chunk.torn")]
-BESIDE: Final = ["head", "head.new", "writer.lock", "reserve", *[f"{name}.new" for name in NAMES]]
+BESIDE: Final = [
+    "head",
+    "head.new",
+    "writer.lock",
+    "reserve",
+    "standing",
+    "standing.new",
+    *[f"{name}.new" for name in NAMES],
+]
 LEFT: Final = frozenset({Outcome.OPEN_TAIL, Outcome.UNCLEAN_END, Outcome.UNSEALED})
 STORED: Final = re.compile(r"(?:write|fsync|fdatasync)\(\d+<([^>]*\.(?:seg|chunk)(?:\.new)?)>")
 _LINE: Final = re.compile(r"(?:\[pid +)?(\d+)\]? +(\w+)\(")

@@ -131,7 +131,7 @@ def test_a_damaged_log_is_left_and_the_session_has_a_log_of_its_own_that_names_i
     shutil.copytree(folder / "out" / "log", tmp_path / "log")
     shutil.copytree(folder / "keys", tmp_path / "keys")
     log = tmp_path / "log" / "record"
-    damage(log)
+    damage(log, 2)
     before = {path.name: path.read_bytes() for path in log.iterdir()}
 
     async def run() -> Result:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rfctl.errors import ConfigError
+from rfctl.record import opening
 from rfctl.record.epochs import Epoch
-from rfctl.record.opening import Standing, ThrowAway
+from rfctl.record.opening import Damaged, ThrowAway, scan
 from rfctl.record.segments import entries
+from rfctl.record.standing import Standing, load
 from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
+from tests.prepared_keys import damage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rfctl.virtual import VirtualClock
@@ -102,3 +107,128 @@ async def test_a_recovery_that_was_cut_short_is_finished_by_the_next(clock: Virt
     assert verdict.verdict is Outcome.VALID_UNANCHORED, verdict.detail
     (recovered,) = [entry.members for entry in entries(log) if entry.kind == "recovered"]
     assert recovered["torn_bytes"] == 8
+
+
+def segments_read(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Numbers of the segments whose records are looked at, in order."""
+    found: list[int] = []
+
+    def taken(scan: Any, body: bytes, where: str, index: int) -> None:
+        if index not in found:
+            found.append(index)
+        take(scan, body, where, index)
+
+    take = opening._Scan.take
+    monkeypatch.setattr(opening._Scan, "take", taken)
+    return found
+
+
+async def test_a_session_reads_only_what_came_since_the_one_before_began(
+    clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(5):
+        found = segments_read(monkeypatch)
+        await session(log, clock, keys, str(number), sealed=number != 2)
+        assert found == ([number - 1] if number else [])
+        monkeypatch.undo()
+    verdict = verify(log, keys.public)
+    assert verdict.verdict is Outcome.VALID_UNANCHORED
+    noted, whole = load(log, keys.origin, before=verdict.records), scan(log, keys.origin, before=4)
+    assert noted is not None
+    assert (noted.index, noted.prev, noted.epoch) == (whole.index, whole.prev, whole.epoch) == (4, noted.prev, 4)
+    assert (noted.tree.size, noted.tree.nodes) == (whole.tree.size, whole.tree.nodes)
+    assert noted.last_checkpoint == whole.last_checkpoint
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "gone"])
+@pytest.mark.parametrize("name", ["00000000.seg", "00000001.seg"])
+async def test_a_file_of_before_that_is_short_or_gone_is_noticed_at_once(
+    clock: VirtualClock, tmp_path: Path, name: str, cut: bool
+) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(4):
+        await session(log, clock, keys, str(number))
+    (log / name).chmod(0o600)
+    if cut:
+        (log / name).write_bytes((log / name).read_bytes()[:-1])
+    else:
+        (log / name).unlink()
+    with pytest.raises(Damaged):
+        await session(log, clock, keys, "more")
+
+
+async def test_a_byte_that_changed_long_ago_is_for_the_verifier_to_find(clock: VirtualClock, tmp_path: Path) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(3):
+        await session(log, clock, keys, str(number))
+    damage(log)
+    await session(log, clock, keys, "more")
+    verdict = verify(log, keys.public)
+    assert verdict.verdict in {Outcome.MODIFIED, Outcome.CORRUPT}
+    assert verdict.records < 8
+    (tmp_path / "log.state" / "standing").unlink()
+    with pytest.raises(Damaged):
+        await session(log, clock, keys, "more")
+
+
+def with_other_nodes(note: dict[str, Any]) -> dict[str, Any]:
+    return note | {"nodes": [node[::-1] for node in note["nodes"]]}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        with_other_nodes,
+        lambda note: note | {"size": note["size"] + 1},
+        lambda note: note | {"size": 0, "nodes": []},
+        lambda note: note | {"index": note["index"] - 1},
+        lambda note: note | {"index": 3},
+        lambda note: note | {"index": -1},
+        lambda note: note | {"index": "1"},
+        lambda note: note | {"prev": "0" * 64},
+        lambda note: note | {"first": 1},
+        lambda note: note | {"bytes": []},
+        lambda note: note | {"chained": {"1": "AAAA"}},
+        lambda note: {},
+        lambda note: [],
+        lambda note: None,
+    ],
+)
+async def test_a_note_that_the_log_does_not_bear_out_counts_for_nothing(
+    clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, forged: Callable[[Any], Any]
+) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(3):
+        await session(log, clock, keys, str(number))
+    note = tmp_path / "log.state" / "standing"
+    note.write_text(json.dumps(forged(json.loads(note.read_text()))))
+    found = segments_read(monkeypatch)
+    await session(log, clock, keys, "more")
+    assert found == [0, 1, 2]
+    assert verify(log, keys.public).verdict is Outcome.VALID_UNANCHORED
+
+
+@pytest.mark.parametrize("text", [b"", b"\0" * 700, b"{", b"[" * 100_000])
+async def test_a_note_that_was_lost_counts_for_nothing(
+    clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(2):
+        await session(log, clock, keys, str(number))
+    (tmp_path / "log.state" / "standing").write_bytes(text)
+    found = segments_read(monkeypatch)
+    await session(log, clock, keys, "more")
+    assert found == [0, 1]
+
+
+async def test_without_a_head_of_its_own_a_station_reads_the_whole_log(
+    clock: VirtualClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log, keys = tmp_path / "log", ThrowAway("bench-1")
+    for number in range(3):
+        await session(log, clock, keys, str(number))
+    (tmp_path / "log.state" / "head").unlink()
+    found = segments_read(monkeypatch)
+    await session(log, clock, keys, "more")
+    assert found == [0, 1, 2]
