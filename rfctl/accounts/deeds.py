@@ -22,6 +22,7 @@ class Deed(StrEnum):
     LOGIN_REFUSED = "login_refused"
     LOGOUT = "logout"
     START = "start"
+    OVERRIDE_REFUSED = "override_refused"
     ALARM_HEARD = "alarm_heard"
     """The alarm's test tone has sounded before the start, and was heard."""
     ACKNOWLEDGE = "acknowledge"

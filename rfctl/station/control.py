@@ -307,7 +307,12 @@ class ControlServer:
             client.login.require_valid(self._clock.monotonic_ns())
         question, choice = _text(request, "question"), _text(request, "choice")
         if choice == Choice.OVERRIDE or (question, choice) == (Question.POSITION, Choice.CONFIRM):
-            self._require_role(client, Act.OVERRIDE)
+            try:
+                self._require_role(client, Act.OVERRIDE)
+            except RefusedError as refused:
+                person = client.login.person if client.login is not None else None
+                self._required.record(Done.by(person, Deed.OVERRIDE_REFUSED, refused.what))
+                raise
         reason, physician = (_text({key: ""} | request, key)[:WORDS_LENGTH] for key in ("reason", "physician"))
         self._required.answer(channel, question, choice, reason, physician)
         return {}

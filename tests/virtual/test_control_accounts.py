@@ -13,7 +13,7 @@ from rfctl.accounts import accounts_file, passwords
 from rfctl.accounts.accounts_file import Account
 from rfctl.accounts.deeds import Deed, Done
 from rfctl.accounts.door import IDLE_NS
-from rfctl.accounts.roles import Role
+from rfctl.accounts.roles import WITHOUT_PATIENT, Act, Role
 from rfctl.clock import NS_PER_S
 from rfctl.station import local_socket
 from rfctl.station.control import CONTROL_SOCKET, ControlServer
@@ -249,6 +249,43 @@ async def test_an_account_disabled_since_the_login_begins_nothing(rig: Rig, file
     await client.log_in("anna")
     accounts_file.change(file, "anna", disabled=True)
     assert "changed since the login" in (await client.ask("take"))["error"]
+
+
+TAKES_OVER = [("sensory_high", "override"), ("reposition", "override"), ("position", "confirm")]
+
+
+@pytest.mark.parametrize(("question", "choice"), TAKES_OVER)
+@pytest.mark.parametrize("rig", [False, True], indirect=True, ids=["no patient", "patient"])
+async def test_who_lost_the_role_takes_no_check_over_and_the_record_says_so(
+    rig: Rig, file: Path, question: str, choice: str
+) -> None:
+    client = await rig.client()
+    await client.log_in("anna")
+    assert (await client.ask("take"))["ok"]
+    words = {"channel": 1, "question": question, "choice": choice, "reason": "felt at 1.1 V", "physician": "Dr. Weber"}
+    assert (await client.ask("answer", **words))["ok"]
+    accounts_file.change(file, "anna", roles=frozenset({Role.VIEWER}))
+    refused = await client.ask("answer", **words)
+    assert (refused["ok"], refused["exit_code"]) == (False, 3)
+    assert "account of anna was changed since the login" in refused["error"]
+    assert rig.station.answered == 1
+    assert rig.deeds[-1] == (Deed.OVERRIDE_REFUSED, "anna")
+    assert rig.station.done[-1].reason in refused["error"]
+
+
+@pytest.mark.parametrize(("question", "choice"), TAKES_OVER)
+async def test_a_role_that_may_not_take_over_is_refused_whatever_else_it_may(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, question: str, choice: str
+) -> None:
+    monkeypatch.setitem(WITHOUT_PATIENT, Act.OVERRIDE, frozenset({Role.OPERATOR}))
+    client = await rig.client()
+    await client.log_in("egon")
+    assert (await client.ask("take"))["ok"]
+    refused = await client.ask("answer", channel=1, question=question, choice=choice, reason="felt at 1.1 V")
+    assert "override takes the role operator, and egon (engineer) has not" in refused["error"]
+    assert (await client.ask("answer", channel=1, question="reposition", choice="done"))["ok"]
+    assert rig.station.answered == 1
+    assert rig.deeds[-1] == (Deed.OVERRIDE_REFUSED, "egon")
 
 
 async def test_only_one_password_is_looked_at_at_a_time(rig: Rig) -> None:
