@@ -192,7 +192,6 @@ class Decoder:
 FIELDS = ("temperature_c", "rf_on", "rf_band_current_ma_rms", "power_w", "stimulating")
 """Of a channel, in the order of Seen."""
 WIDTH = len(FIELDS)
-WIDTH = len(FIELDS)
 MAY_BE_ABSENT = frozenset({"rf_band_current_ma_rms", "stimulating"})
 
 

@@ -319,6 +319,12 @@ class Link:
         """Time on the wire of a request, its reply, and the silences before each."""
         return self._framing.exchange_ns(pdu) + self._framing.gap_ns
 
+    def rest(self) -> None:
+        """Nothing is asked for a while: no timer is left behind, which would wake the loop only to find that out."""
+        if self._waiting is None and self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm, self._alarm_ns = None, NEVER_NS
+
     def close(self) -> None:
         """Close the connection; nothing more is sent. Idempotent."""
         self._end("closed by this side")

@@ -152,7 +152,7 @@ class Procedure:
                     due_ns, late = next_due(due_ns, POLL_NS, self._clock.monotonic_ns())
                     self.overruns += late
                     if not late:
-                        await self._ask_neighbours(due_ns)
+                        await self._leave_line(due_ns)
                     await timer.until(due_ns)
         except BaseException:
             self._connection.off()
@@ -163,11 +163,14 @@ class Procedure:
             await asyncio.gather(*self._durable_tasks, return_exceptions=True)
         return self.state
 
-    async def _ask_neighbours(self, due_ns: int) -> None:
-        """Until the next cycle other units on the line may be asked, as far as they fit."""
+    async def _leave_line(self, due_ns: int) -> None:
+        """Until the next cycle other units on the line may be asked, as far as they fit; then it rests."""
         connection = self._connection
-        if connection.bus is not None and not connection.closed:
+        if connection.closed:
+            return
+        if connection.bus is not None:
             await connection.bus.spend(connection.link, due_ns)
+        connection.link.rest()
 
     async def _cycle(self) -> None:
         await self._notice()

@@ -20,7 +20,7 @@ from rfctl.profile.profile import load
 from tests.modbus_peer import ModbusPeer, Request, frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from rfctl.clock import Clock
 
@@ -132,6 +132,35 @@ async def test_without_a_late_reply_the_drain_lasts_one_reply_deadline(clock: Cl
         assert await read(link) == b"\xaa\xaa"
         assert REPLY_NS <= clock.monotonic_ns() - started_ns < REPLY_NS + 10 * NS_PER_MS
         assert not link.dirty
+
+
+async def test_a_link_at_rest_leaves_nothing_behind_that_would_wake_the_loop(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, timers = asyncio.get_running_loop(), []
+    call_at = loop.call_at
+
+    def watched(when: float, call: Callable[[], None]) -> asyncio.TimerHandle:
+        timers.append(call_at(when, call))
+        return timers[-1]
+
+    async with connected(clock) as (link, _):
+        monkeypatch.setattr(loop, "call_at", watched)
+        await read(link)
+        assert [timer.cancelled() for timer in timers] == [False]
+        link.rest()
+        assert [timer.cancelled() for timer in timers] == [True]
+
+
+async def test_after_a_rest_a_deadline_holds_as_before(clock: Clock) -> None:
+    async with connected(clock) as (link, peer):
+        await read(link)
+        link.rest()
+        peer.answer = lambda _: []
+        began_ns = clock.monotonic_ns()
+        with pytest.raises(LinkTimeout):
+            await read(link)
+        assert clock.monotonic_ns() - began_ns == REPLY_NS
 
 
 async def test_there_are_no_hidden_retries(clock: Clock) -> None:
