@@ -23,8 +23,8 @@ from rfctl.errors import (
     RfctlError,
 )
 from rfctl.link.gate import Gate
+from rfctl.link.outgoing import Outgoing
 from rfctl.link.port import open_port
-from rfctl.link.stop_line import StopLine
 from rfctl.link.trace import Trace
 from rfctl.link.write_table import turns_all_off
 from rfctl.model.permit import Intent
@@ -32,6 +32,7 @@ from rfctl.model.permit import Intent
 if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.link.framing import Frame, Framing
+    from rfctl.link.stop_line import StopLine
     from rfctl.link.table import Table
     from rfctl.link.write_table import Action
     from rfctl.model.permit import Permit
@@ -146,12 +147,7 @@ class Link:
         self._given_up_ns = clock.monotonic_ns()  # when something was last left without its answer
         self._stray_ns = 0  # when bytes last came that nobody had asked for
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
-        self._sent_ns = 0  # when the last byte written is off the wire
-        self._tail = b""  # not yet taken by the kernel
-        self._tail_begun = False  # part of its first frame has been taken
-        self._tail_is_off = False  # it ends with every off frame
-        self._held_back = False  # a cut write waits in the tail; only an off may complete it
-        self._stop_line: StopLine | None = None
+        self._outgoing = Outgoing(descriptor, framing, clock, self.trace, self._end)
         self._arrived = select.poll()
         self._arrived.register(descriptor, select.POLLIN)
         self._loop.add_reader(descriptor, self._on_readable)
@@ -180,7 +176,7 @@ class Link:
     @property
     def dirty(self) -> bool:
         """Something may still arrive, or has half arrived, that the next request must not take for its reply."""
-        return not self._aligned or bool(self._outstanding or self._tail)
+        return not self._aligned or bool(self._outstanding or self._outgoing.tail)
 
     def load(self, table: Table, off_frames: tuple[bytes, ...]) -> None:
         """Set once what may be written, and how everything is turned off. Without it the link only reads.
@@ -224,6 +220,7 @@ class Link:
             (transaction, self._framing.wrap(table.unit, pdu, transaction))
             for transaction, pdu in zip(OFF_TRANSACTIONS, twice, strict=False)
         )
+        self._outgoing.load(tuple([frame for _, frame in self._offs]))
         self._gate = Gate(table)
 
     def grant(self, permit: Permit) -> None:
@@ -272,7 +269,7 @@ class Link:
             self._expected = self._outstanding[transaction] = expected
             self._wake_at(deadline_ns)
             try:
-                self._send(frame, now_ns)
+                self._outgoing.send(frame, now_ns)
                 if actions:
                     self._gate.sent(actions)
                 with self._clock.expect():
@@ -305,11 +302,7 @@ class Link:
 
     def stop_line(self) -> StopLine:
         """The way onto this line for a thread that stops when the loop hangs; after ``load``, one for a link."""
-        if self._stop_line is None:
-            frames = tuple(frame for _, frame in self._offs)
-            spacing_ns = self._framing.gap_ns and self._framing.gap_ns + self._wire_ns(max(map(len, frames), default=0))
-            self._stop_line = StopLine(self._descriptor, frames, self._begun, spacing_ns / NS_PER_S)
-        return self._stop_line
+        return self._outgoing.stop_line()
 
     def number_from(self, transaction: int) -> None:
         """Let the next request bear this number, where requests bear one."""
@@ -329,64 +322,13 @@ class Link:
         """Close the connection; nothing more is sent. Idempotent."""
         self._end("closed by this side")
 
-    def _begun(self) -> bytes:
-        """What is left of a frame of which a part has been sent."""
-        return self._tail if self._tail_begun else b""
-
-    def _lost_the_line(self) -> bool:
-        """A thread has stopped everything in place of the loop: this link must not touch the line any more."""
-        if self._stop_line is None or not self._stop_line.taken:
-            return False
-        self._end("stopped by the STOP thread, because the event loop did not answer")
-        return True
-
-    def _send(self, frame: bytes, now_ns: int) -> None:
-        if self._lost_the_line():
-            return
-        self.trace.note(now_ns, "tx", frame)
-        try:
-            sent = os.write(self._descriptor, frame)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as problem:
-            self._end(f"writing failed: {problem.strerror}")
-            return
-        if sent < len(frame):
-            self._tail = frame[sent:]
-            self._tail_begun = sent > 0
-            self._loop.add_writer(self._descriptor, self._flush)
-        self._sent_ns = now_ns + self._wire_ns(sent)
-
-    def _flush(self) -> bool:
-        """Hand the tail to the operating system. Returns: all of it was taken."""
-        if self._lost_the_line():
-            return False
-        try:
-            while self._tail:
-                sent = os.write(self._descriptor, self._tail)
-                self._tail = self._tail[sent:]
-                self._tail_begun = True
-                self._sent_ns = max(self._sent_ns, self._clock.monotonic_ns()) + self._wire_ns(sent)
-        except (BlockingIOError, InterruptedError):
-            self._loop.add_writer(self._descriptor, self._flush)
-            return False
-        except OSError as problem:
-            self._end(f"writing failed: {problem.strerror}")
-            return False
-        self._tail_begun = self._tail_is_off = False
-        self._loop.remove_writer(self._descriptor)
-        return True
-
     def _send_offs(self) -> bool:
         if self.closed or not self._offs:
             return False
-        if not self._tail_is_off:
-            if self._tail and not self._tail_begun:  # a request of which nothing has left never leaves
-                self._tail = b""
+        outgoing = self._outgoing
+        if not outgoing.ends_with_offs:
+            if outgoing.drop_unbegun():
                 self._outstanding.pop(self._transaction, None)
-            frames = b"".join(frame for _, frame in self._offs)
-            self.trace.note(self._clock.monotonic_ns(), "tx", frames)
-            self._held_back = False
             if self._framing.numbered:
                 unit = self._gate.table.unit
                 now_ns = self._clock.monotonic_ns()
@@ -394,36 +336,7 @@ class Link:
                     self._outstanding[transaction] = _Expected(transaction, unit, frame, (), self.reply_ns, now_ns)
             else:
                 self._misalign()
-            if self._framing.gap_ns:
-                return self._flush_spaced()
-            self._tail += frames
-            self._tail_is_off = True
-        return self._flush()
-
-    def _flush_spaced(self) -> bool:
-        """Hand over every off frame with a silent gap before it, so that a generator that knows a frame by its silences
-        sees it as one.
-
-        The loop must not run in between, for an off is synchronous; it is blocked before each frame for what is left of
-        the gap, and at the most for the gap and the time of the frame before it: for 2.5 ms at 115,200 baud. On an idle
-        line the first frame leaves at once. When the operating system takes no more, the rest waits in the tail without
-        gaps.
-        """
-        handed_over = self._flush()  # a frame that was cut is completed first
-        for _, frame in self._offs:
-            most_ns = self._framing.gap_ns + self._wire_ns(len(frame))
-            self._clock.block(min(self._quiet_ns() - self._clock.monotonic_ns(), most_ns))
-            self._tail += frame
-            handed_over = self._flush()
-        self._tail_is_off = not handed_over
-        return handed_over
-
-    def _wire_ns(self, octets: int) -> int:
-        return octets * self._framing.character_ns
-
-    def _quiet_ns(self) -> int:
-        """When the gap since the last byte, sent or received, is over."""
-        return max(self.received_ns, self._sent_ns) + self._framing.gap_ns
+        return outgoing.send_offs(self.received_ns)
 
     def _misalign(self) -> None:
         """Believe nothing until the line has been silent."""
@@ -446,7 +359,7 @@ class Link:
         What another unit answers late bears its own name. What this one may still answer is over when nothing stray has
         come for as long as it may take, since it was given up.
         """
-        if not self._aligned or self._tail:
+        if not self._aligned or self._outgoing.tail:
             return False
         if not self._outstanding:
             return True
@@ -460,20 +373,19 @@ class Link:
 
     def _decide_on_tail(self, transaction: int, intent: Intent) -> None:
         """What of a request has not left yet leaves only if that can do no harm."""
-        if not self._tail or self._tail_is_off or self.closed or intent is Intent.OFF:
+        outgoing = self._outgoing
+        if not outgoing.tail or outgoing.ends_with_offs or self.closed or intent is Intent.OFF:
             return
-        if not self._tail_begun:
-            self._tail = b""
+        if outgoing.drop_unbegun():
             self._outstanding.pop(transaction, None)
-            self._loop.remove_writer(self._descriptor)
-        elif intent is not Intent.READ:  # judged under permits that may not hold any more
-            self._held_back = True
-            self._loop.remove_writer(self._descriptor)
+        elif intent is not Intent.READ:
+            outgoing.hold_back()
 
     async def _drain(self) -> None:
-        if self._held_back:
+        outgoing = self._outgoing
+        if outgoing.held_back:
             raise LinkError(
-                f"a write was cut {len(self._tail)} bytes before its end and is not completed later",
+                f"a write was cut {len(outgoing.tail)} bytes before its end and is not completed later",
                 where=self.address,
                 remedy="Send off, or open a new connection.",
             )
@@ -484,14 +396,14 @@ class Link:
             now_ns = self._clock.monotonic_ns()
             if now_ns >= give_up_ns:
                 raise self._babble()
-            silent_ns = max(self._given_up_ns, self.received_ns, self._sent_ns) + quiet_ns
+            silent_ns = max(self._given_up_ns, self.received_ns, outgoing.sent_ns) + quiet_ns
             if silent_ns > now_ns:
                 with self._clock.expect():
                     await self._bytes_before(silent_ns)
                 continue
-            if self._tail:
+            if outgoing.tail:
                 raise LinkTimeout(
-                    f"{len(self._tail)} bytes not taken for {self._reply_shown}",
+                    f"{len(outgoing.tail)} bytes not taken for {self._reply_shown}",
                     where=self.address,
                     remedy="Check the generator and the network.",
                 )
@@ -502,7 +414,7 @@ class Link:
     async def _gap(self) -> None:
         """Let the line be silent for as long as stands between two frames."""
         give_up_ns = self._clock.monotonic_ns() + DRAIN_DEADLINES * self.reply_ns
-        while (quiet_ns := self._quiet_ns()) > self._clock.monotonic_ns():
+        while (quiet_ns := self._outgoing.quiet_ns(self.received_ns)) > self._clock.monotonic_ns():
             self._require_open()
             if quiet_ns > give_up_ns:
                 raise self._babble()
@@ -559,7 +471,7 @@ class Link:
         )
 
     def _on_readable(self) -> None:
-        if self._lost_the_line():
+        if self._outgoing.lost():
             return
         try:
             chunk = os.read(self._descriptor, CHUNK)
@@ -686,11 +598,9 @@ class Link:
         descriptor, self._descriptor = self._descriptor, -1
         self._why_closed = why
         self._loop.remove_reader(descriptor)
-        self._loop.remove_writer(descriptor)
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._stop_line is not None:
-            self._stop_line.retire()
+        self._outgoing.retire()
         os.close(descriptor)
         self._fail(self._closed_error())
 

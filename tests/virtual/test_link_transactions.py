@@ -6,11 +6,11 @@ import asyncio
 import socket
 import struct
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from rfctl.clock import NS_PER_MS
+from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import BadReply, ConfigError, LinkClosed, LinkTimeout, RefusedError
 from rfctl.link.link import Link
 from rfctl.link.modbus import ModbusRefused, TcpFraming, read_input, registers_in, write
@@ -20,7 +20,7 @@ from rfctl.profile.profile import load
 from tests.modbus_peer import ModbusPeer, Request, frame
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from rfctl.clock import Clock
 
@@ -137,19 +137,21 @@ async def test_without_a_late_reply_the_drain_lasts_one_reply_deadline(clock: Cl
 async def test_a_link_at_rest_leaves_nothing_behind_that_would_wake_the_loop(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop, timers = asyncio.get_running_loop(), []
+    loop = asyncio.get_running_loop()
+    timers: list[asyncio.TimerHandle] = []
     call_at = loop.call_at
 
-    def watched(when: float, call: Callable[[], None]) -> asyncio.TimerHandle:
-        timers.append(call_at(when, call))
+    def watched(*args: Any, **more: Any) -> asyncio.TimerHandle:
+        timers.append(call_at(*args, **more))
         return timers[-1]
 
     async with connected(clock) as (link, _):
         monkeypatch.setattr(loop, "call_at", watched)
         await read(link)
-        assert [timer.cancelled() for timer in timers] == [False]
+        alarms = [timer for timer in timers if timer.when() == loop.time() + REPLY_NS / NS_PER_S]
+        assert [alarm.cancelled() for alarm in alarms] == [False]
         link.rest()
-        assert [timer.cancelled() for timer in timers] == [True]
+        assert [alarm.cancelled() for alarm in alarms] == [True]
 
 
 async def test_after_a_rest_a_deadline_holds_as_before(clock: Clock) -> None:
