@@ -213,6 +213,13 @@ def test_what_is_no_longer_wanted_opens_and_without_a_hold_nothing_happens() -> 
     assert (state.stage, effects) == (Stage.NEW, ())
 
 
+def test_a_contact_that_opens_is_not_held_by_a_good_cycle() -> None:
+    opening = HELD._replace(stage=relay_hold.Stage.LETTING_GO, let_go_ns=NOW, looked_ns=0)
+    for stage in (Stage.OPENING, Stage.LATCHED):
+        assert guard.step(HOLDING._replace(stage=stage, hold=opening), beat())[1] == ()
+    assert guard.step(HOLDING._replace(hold=None), beat())[1] == ()
+
+
 # what may be overdue
 
 

@@ -111,6 +111,19 @@ def test_a_refusal_is_no_time_out():
 
 
 @pytest.mark.parametrize(
+    ("request_", "received"),
+    [
+        (LOOK, LOOK),  # its own echo
+        (LOOK, framed(b"\x01\x02\x02\x01")),  # of another count
+        (CLOSE, framed(b"\x01\x85")),  # a refusal without a reason
+        (CLOSE, b"\x01" * 256),  # noise, as much as there may be
+    ],
+)
+def test_what_only_looks_like_a_reply_is_waited_past(request_: bytes, received: bytes):
+    assert reply_to(request_, received) is None
+
+
+@pytest.mark.parametrize(
     "other", [flash_on(Contact(relay=1), 3), flash_on(FIRST, 4), framed(b"\x01\x05\x00\x00\xff\x00")]
 )
 def test_an_echo_of_something_else_is_refused(other: bytes):
