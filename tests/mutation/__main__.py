@@ -43,12 +43,12 @@ SUBJECTS = {
         "rfctl.link.stop_line",
     ),
     ("tests/unit/kernel",): (
-        *("rfctl.kernel.step", "rfctl.kernel.actions", "rfctl.kernel.checks", "rfctl.kernel.guards"),
-        *("rfctl.kernel.stimulation_guards", "rfctl.kernel.transitions", "rfctl.kernel.interlocks"),
-        *("rfctl.kernel.row", "rfctl.kernel.signals_thermal", "rfctl.kernel.signals_stimulation"),
-        *("rfctl.kernel.signals_supervision", "rfctl.kernel.thermal", "rfctl.kernel.supervision"),
-        *("rfctl.kernel.enable_loop", "rfctl.kernel.baseline", "rfctl.kernel.lowering", "rfctl.kernel.expected"),
-        *("rfctl.kernel.stimulation", "rfctl.kernel.regulator", "rfctl.kernel.journal"),
+        *("rfctl.kernel.guards", "rfctl.kernel.stimulation_guards", "rfctl.kernel.enable_loop"),
+        *("rfctl.kernel.baseline", "rfctl.kernel.transitions", "rfctl.kernel.row", "rfctl.kernel.interlocks"),
+        *("rfctl.kernel.signals_stimulation", "rfctl.kernel.signals_supervision", "rfctl.kernel.signals_thermal"),
+        *("rfctl.kernel.thermal", "rfctl.kernel.lowering", "rfctl.kernel.expected", "rfctl.kernel.stimulation"),
+        *("rfctl.kernel.regulator", "rfctl.kernel.supervision", "rfctl.kernel.checks", "rfctl.kernel.actions"),
+        *("rfctl.kernel.step", "rfctl.kernel.journal"),
     ),
 }
 """Modules whose code is changed, behind the tests that are about them."""

@@ -13,6 +13,7 @@ import signal
 import sys
 from collections import Counter, defaultdict
 from contextlib import suppress
+from itertools import chain
 from time import process_time_ns
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,7 +24,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 from tests.mutation.watched import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 KILLED, SURVIVED, UNCOVERED = "noticed", "not noticed", "no test runs through it"
 NOT_MADE = 2
@@ -172,7 +173,7 @@ class Campaign:
         self, mutant: Mutant, session: pytest.Session, items: list[int], caches: list[Callable[[], None]], far: int
     ) -> None:
         """The rest of a child's life."""
-        seconds = MORE_S + 2 * sum(self._took_ns[at] for at in items) // NS_PER_S
+        seconds = MORE_S + 4 * self.most_ns // NS_PER_S
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         gc.disable()
@@ -187,18 +188,27 @@ class Campaign:
             made = True
         if not made:
             os._exit(NOT_MADE)
-        for clear in caches:
-            clear()
         red = items[0]
         with suppress(BaseException):
-            for red, then in zip(items, [*items[1:], None], strict=True):
-                self._run(session, red, None if then is None else session.items[then])
+            for red in chain(self._in_time(items), self._in_time(items, caches)):
+                self._run(session, red, None)
                 if self._red:
                     break
             else:
                 os._exit(0)
         os.write(far, str(red).encode())
         os._exit(1)
+
+    def _in_time(self, items: list[int], caches: Iterable[Callable[[], None]] = ()) -> Iterator[int]:
+        """As many as there is time for, without what is remembered of the time before the mutant."""
+        for clear in caches:
+            clear()
+        end_ns = process_time_ns() + self.most_ns
+        yield items[0]
+        for at in items[1:]:
+            if process_time_ns() > end_ns:
+                return
+            yield at
 
 
 def _caches() -> Iterator[Callable[[], None]]:

@@ -28,17 +28,13 @@ class Decision(NamedTuple):
 
     Attributes:
         node: In the module's tree.
-        name: Function and text: the same for ever, wherever the function stands in its file.
         conditions: The nodes that it joins.
+        names: Of each condition, the same for ever, wherever the function stands in its file.
     """
 
     node: ast.BoolOp
-    name: str
     conditions: list[ast.expr]
-
-    def named(self, at: int) -> str:
-        """One of its conditions."""
-        return f"{self.name}: {at + 1}. {ast.unparse(self.conditions[at])}"
+    names: list[str]
 
 
 class Seen(NamedTuple):
@@ -65,7 +61,9 @@ def decisions_of(module: str, tree: ast.Module) -> list[Decision]:
                 parts |= set(_parts(node, conditions))
                 text = f"{module}:{name}: {ast.unparse(node)}"
                 again[text] += 1
-                found.append(Decision(node, f"{text} [{again[text]}]" if again[text] > 1 else text, conditions))
+                name = f"{text} [{again[text]}]" if again[text] > 1 else text
+                names = [f"{name}: {at}. {ast.unparse(each)}" for at, each in enumerate(conditions, 1)]
+                found.append(Decision(node, conditions, names))
     return found
 
 
@@ -155,7 +153,7 @@ class Asked:
                 seen = [Seen(*what, test) for what, test in self._seen[module][number].items()]
                 for at in range(len(decision.conditions)):
                     pair = next((pair for pair in combinations(seen, 2) if _is_pair(at, *pair)), None)
-                    yield module, decision.named(at), pair
+                    yield module, decision.names[at], pair
 
 
 def _condition(asked: tuple[int, Vector], at: int, value: object) -> object:
