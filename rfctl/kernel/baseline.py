@@ -26,7 +26,7 @@ def waits_for(state: KernelState, number: int, now_ns: int) -> str:
     reading_c = channel.history[-1].temperature_c
     if not low_c <= reading_c <= high_c:
         return _outside(reading_c, low_c, high_c)
-    if _warm(state, now_ns) and not _settled(channel, 0.5 * max(setup.resolution_k, default=0.0)):
+    if _warm(state, now_ns) and not _settled(channel, 0.5 * setup.display_step_k):
         return "heat is still coming from the lesion before: the tip must not be warming over 10 s"
     return ""
 

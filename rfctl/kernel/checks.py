@@ -40,20 +40,20 @@ def _note(number: int, code: str, text: str) -> tuple[Effect, ...]:
 # impedance
 
 
-def take_impedance(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+def take_impedance(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     """Z_pre, T0 and R_series from the 5 s mean, and which electrode it was."""
     channel = state.channels[number - 1]
     mean = channel.mean
     impedance_ohm = mean.impedance_sum / mean.samples
     temperature_c = mean.temperature_sum / mean.samples
     if state.setup.medium is Medium.LOAD:  # all of it is the load
-        reference = Reference(impedance_ohm, temperature_c, 0.0, impedance_ohm, temperature_c)
+        reference = Reference(impedance_ohm, temperature_c, 0.0, impedance_ohm, temperature_c, now_ns)
         channel = _with_electrode(state, number, channel._replace(reference=reference))
         return with_channel(state, number, channel), _note(number, "impedance", f"load of {impedance_ohm:.0f} ohm")
     at_37_ohm = site_of(state, number).electrode.impedance_ohm
     tissue_ohm = at_37_ohm / (1.0 + 0.02 * (temperature_c - 37.0))
     series_ohm = min(max(impedance_ohm - tissue_ohm, 0.0), SERIES_RESISTANCE_MAX_OHM)
-    reference = Reference(impedance_ohm, temperature_c, series_ohm, impedance_ohm, temperature_c)
+    reference = Reference(impedance_ohm, temperature_c, series_ohm, impedance_ohm, temperature_c, now_ns)
     text = (
         f"impedance {impedance_ohm:.0f} ohm at {temperature_c:.1f} degC, of which {series_ohm:.0f} ohm in series "
         f"with the tissue"
@@ -73,7 +73,7 @@ def _with_electrode(state: KernelState, number: int, channel: ChannelState) -> C
     )
 
 
-def take_reference(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:
+def take_reference(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     """Z_ref and T_ref after the anaesthetic wait, or after a planned move; never another R_series."""
     channel = state.channels[number - 1]
     reference, mean = channel.reference, channel.mean
@@ -82,7 +82,7 @@ def take_reference(state: KernelState, number: int, _now_ns: int, _value: int) -
     after_ohm, after_c = mean.impedance_sum / mean.samples, mean.temperature_sum / mean.samples
     before_ohm = reference.after_ohm - reference.series_ohm
     change_pct = (after_ohm - reference.after_ohm) / before_ohm * 100.0 if before_ohm > 0.0 else 0.0
-    reference = reference._replace(after_ohm=after_ohm, after_c=after_c)
+    reference = reference._replace(after_ohm=after_ohm, after_c=after_c, after_ns=now_ns)
     text = f"impedance {after_ohm:.0f} ohm at {after_c:.1f} degC, the tissue's share changed by {change_pct:+.0f} %"
     return with_channel(state, number, channel._replace(reference=reference)), _note(number, "reference", text)
 
@@ -427,7 +427,9 @@ def confirm_position(state: KernelState, number: int, now_ns: int, _value: int) 
         return state, ()
     after_ohm, after_c = guards.last_second(channel)
     found = channel.stimulation.void_text
-    channel = channel._replace(reference=channel.reference._replace(after_ohm=after_ohm, after_c=after_c))
+    channel = channel._replace(
+        reference=channel.reference._replace(after_ohm=after_ohm, after_c=after_c, after_ns=now_ns)
+    )
     channel = _with_electrode(state, number, channel)
     channel = channel._replace(stimulation=channel.stimulation._replace(void_code="", void_text=""))
     return _override(state, number, now_ns, channel, Check.POSITION, found)

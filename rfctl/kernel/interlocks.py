@@ -257,7 +257,7 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     if channel.site < 0:
         return math.nan
     if row.basis is Basis.DISPLAY_STEP:
-        return max(row.factor * max(setup.resolution_k, default=0.0), row.offset)
+        return max(row.factor * setup.display_step_k, row.offset)
     site = setup.plan.sites[channel.site]
     if row.basis is Basis.RESULT_VALID:
         return row.factor * site.result_valid_s + row.offset
@@ -295,7 +295,7 @@ def _standing_still_s(setup: Setup, channel: ChannelState) -> float:
     rise_k = newest.temperature_c - figures.start_c if figures else math.nan
     if not rise_k > 0.0:
         return math.inf if rise_k <= 0.0 else STANDING_STILL_S
-    steps_k = STANDING_STILL_STEPS * max(setup.resolution_k, default=0.0)
+    steps_k = STANDING_STILL_STEPS * setup.display_step_k
     return max(STANDING_STILL_S, steps_k * newest.rf_on_s / rise_k)
 
 

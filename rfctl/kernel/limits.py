@@ -55,6 +55,12 @@ MEASURING = frozenset({Phase.IMPEDANCE, Phase.ANAESTHETIC_WAIT, Phase.RECHECK})
 
 
 ROWS: tuple[Row, ...] = (
+    Row(
+        "off_not_verified", "HZ-15", OFF_VERIFYING | {Phase.ENDED}, Quantity.OUTPUT_AFTER_OFF, Side.ABOVE,
+        Basis.ABSOLUTE, 0, 0.25, AT_ONCE, Action.TRIP, Origin.DEVICE, "s",
+        "channel {channel}: OFF NOT CONFIRMED, output still measured {measured} s after off, limit {limit} s",
+        "limits: off verified",
+    ),
     *rows_stimulation.EXCLUSION,
     Row(
         "sample_age", "HZ-17", ENERGISED, Quantity.SAMPLE_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.3, AT_ONCE,
@@ -101,12 +107,6 @@ ROWS: tuple[Row, ...] = (
         "{window})", "limits: RF on without command",
     ),
     Row(
-        "off_not_verified", "HZ-15", OFF_VERIFYING | {Phase.ENDED}, Quantity.OUTPUT_AFTER_OFF, Side.ABOVE,
-        Basis.ABSOLUTE, 0, 0.25, AT_ONCE, Action.TRIP, Origin.DEVICE, "s",
-        "channel {channel}: OFF NOT CONFIRMED, output still measured {measured} s after off, limit {limit} s",
-        "limits: off verified",
-    ),
-    Row(
         "thermocouple_open", "HZ-02", ON_SITE, Quantity.THERMOCOUPLE_OPEN, Side.ABOVE, Basis.ABSOLUTE, 0, 0, AT_ONCE,
         Action.TRIP, Origin.PROCESS, "1",
         "channel {channel}: the thermocouple is open; check electrode and cable", "limits: implausible",
@@ -144,6 +144,12 @@ ROWS: tuple[Row, ...] = (
         sustained(1000), Action.WARN, Origin.PROCESS, "Cel",
         "channel {channel}: {measured} degC is above set temperature + 3 K ({limit} degC) for {window}",
         "limits: over set",
+    ),
+    Row(
+        "under_set", "HZ-06", frozenset({Phase.HOLD}), Quantity.TEMPERATURE, Side.BELOW, Basis.SET_TEMPERATURE, 1, -4.0,
+        sustained(500), Action.TRIP, Origin.PROCESS, "Cel",
+        "channel {channel}: {measured} degC is below set temperature - 4 K ({limit} degC) for {window} of the hold, "
+        "with RF on: has the electrode slipped out of its seat in the cannula, or been moved?", "limits: under set",
     ),
     Row(
         "impedance_high", "HZ-10", HEATING | STIMULATION, Quantity.IMPEDANCE, Side.ABOVE, Basis.ABSOLUTE, 0, 1200.0,
@@ -273,6 +279,8 @@ ROWS: tuple[Row, ...] = (
     *rows_stimulation.RESULT,
     *rows_supervision.CHANNEL,
 )  # fmt: skip
-"""In the order of evaluation: the first row that acts names the cause. Not-a-number is beyond every limit, so the row
-that names its cause comes first: open (impedance high) before impedance low and before the power that follows from it.
+"""In the order of evaluation: the first row that acts names the cause. That an output stays on after off comes before
+what it is that is on, so that OFF NOT CONFIRMED is said in time whatever was said before. Not-a-number is beyond every
+limit, so the row that names its cause comes first: open (impedance high) before impedance low and before the power that
+follows from it.
 """

@@ -46,6 +46,8 @@ class Quantity(StrEnum):
     POWER_LIMIT_TISSUE = "power_limit_tissue_w"
     TEMPERATURE_AT_REST = "temperature_at_rest_c"
     FROM_COLD_JUNCTION = "from_cold_junction_k"
+    FALLEN_SINCE_OFF = "fallen_since_off_k"
+    STANDS_WARM = "stands_warm_s"
     STIMULATION_WITH_RF = "stimulation_with_rf"
     UNCOMMANDED_STIMULATION = "uncommanded_stimulation"
     STIMULATION_MODE = "stimulation_mode_wrong"
@@ -57,6 +59,7 @@ class Quantity(StrEnum):
     INJECTION_CHANGE = "injection_change_pct"
     IMPEDANCE_HIGH = "impedance_high_pct"
     IMPEDANCE_LOW = "impedance_low_pct"
+    TISSUE_HIGH = "tissue_high_pct"
     RESULT_AGE = "result_age_s"
     GUARD_AGE = "guard_age_s"
     LOOP_OPEN = "loop_open"
@@ -175,6 +178,7 @@ class Row(NamedTuple):
         stops_all: It ends the procedure even where a plan lets the other channels go on. A cause in the device always
             does.
         media: Where it is in force.
+        watching: What follows where nothing is planned, if it is not ``action``: who only watches delivers no energy.
     """
 
     code: str
@@ -193,6 +197,7 @@ class Row(NamedTuple):
     setting: str
     stops_all: bool = False
     media: frozenset[Medium] = frozenset(Medium)
+    watching: Action | None = None
 
     def holds_in(self, medium: Medium) -> bool:
         """It is in force in this medium."""
@@ -218,6 +223,8 @@ OF_THE_TIP = frozenset(
         Quantity.POWER_LIMIT_TISSUE,
         Quantity.TEMPERATURE_AT_REST,
         Quantity.FROM_COLD_JUNCTION,
+        Quantity.FALLEN_SINCE_OFF,
+        Quantity.STANDS_WARM,
         Quantity.NEIGHBOUR_RISE,
         Quantity.IDLE_SLOPE,
     }

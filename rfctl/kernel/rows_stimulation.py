@@ -86,6 +86,13 @@ RESULT: tuple[Row, ...] = (
         "{limit} % in {window}; was the electrode moved?", "limits: impedance since the check",
     ),
     Row(
+        "tissue_above_reference", "HZ-08", BEFORE_RF, Quantity.TISSUE_HIGH, Side.ABOVE, Basis.ABSOLUTE, 0, 120.0,
+        TWO_OF_THREE, Action.VOID, Origin.PROCESS, "%",
+        "channel {channel}: the tissue's share of the impedance is {measured} % of its reference, the least effect of "
+        "warmth and all that fluid gives back allowed for, limit {limit} % in {window}; was the electrode moved?",
+        "limits: impedance since the check",
+    ),
+    Row(
         "impedance_below_reference", "HZ-08", BEFORE_RF, Quantity.IMPEDANCE_LOW, Side.BELOW, Basis.ABSOLUTE, 0, 85.0,
         TWO_OF_THREE, Action.VOID, Origin.PROCESS, "%",
         "channel {channel}: impedance is {measured} % of its reference, the greatest effect of warmth allowed for, "

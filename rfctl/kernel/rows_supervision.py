@@ -22,7 +22,7 @@ GENERATOR: tuple[Row, ...] = (
         "suspended", "HZ-21", _OPEN, Quantity.SUSPENDED, Side.ABOVE, Basis.ABSOLUTE, 0, 0.2, AT_ONCE,
         Action.TRIP, Origin.PROCESS, "s",
         "the computer slept for {measured} s, limit {limit} s: nothing is known of what happened meanwhile",
-        "limits: supervision",
+        "limits: supervision", watching=Action.WARN,
     ),
     Row(
         "cycle_overrun", "HZ-20", _OUTPUT, Quantity.CYCLE_GAP, Side.ABOVE, Basis.ABSOLUTE, 0, 0.2, AT_ONCE,
@@ -44,6 +44,7 @@ GENERATOR: tuple[Row, ...] = (
         "record_backlog", "HZ-35", _OPEN, Quantity.RECORD_BACKLOG, Side.ABOVE, Basis.ABSOLUTE, 0, 1.0, AT_ONCE,
         Action.TRIP, Origin.DEVICE, "s",
         "the record is {measured} s behind, limit {limit} s; no energy without a record", "limits: supervision",
+        watching=Action.WARN,
     ),
     Row(
         "lease_late_warning", "HZ-20", _OUTPUT, Quantity.SAMPLE_AGE, Side.ABOVE, Basis.ABSOLUTE, 0, 0.15, AT_ONCE,

@@ -8,6 +8,7 @@ from rfctl.kernel.row import AT_ONCE, Action, Basis, Origin, Quantity, Row, Side
 
 _RAMP = frozenset({Phase.RAMP})
 _HOLD = frozenset({Phase.HOLD})
+_COOLING = frozenset({Phase.COOLING})
 _ARM = frozenset({Phase.ARM_READY})
 _EDGES = frozenset({Phase.PROBE, Phase.RAMP, Phase.LESION_OFF, Phase.COOLING})
 """Where the first samples after RF on or off are."""
@@ -39,6 +40,20 @@ THERMAL_ROWS: tuple[Row, ...] = (
         AT_ONCE, Action.TRIP, Origin.PROCESS, "s",
         "channel {channel}: the temperature has not moved by its own noise for {measured} s, limit {limit} s",
         "limits: frozen",
+    ),
+    Row(
+        "cooling_stands_still", "HZ-05", _COOLING, Quantity.STANDS_WARM, Side.ABOVE, Basis.ABSOLUTE, 0, 300.0, AT_ONCE,
+        Action.TRIP, Origin.PROCESS, "s",
+        "channel {channel}: the tip reads 45 degC or more and has not cooled by another 1 K, or step of the display, "
+        "for {measured} s, limit {limit} s: its reading stands still, or something heats it; do not remove the "
+        "electrode by this reading", "limits: frozen",
+    ),
+    Row(
+        "not_cooling", "HZ-15", _COOLING, Quantity.FALLEN_SINCE_OFF, Side.BELOW, Basis.DISPLAY_STEP, 1.0, 1.0, AT_ONCE,
+        Action.WARN, Origin.DEVICE, "K",
+        "channel {channel}: 5 s after RF off the tip has cooled by {measured} K, and at least {limit} K are certain, "
+        "though status, current and power are those of off: its reading stands still, or something heats it",
+        "limits: off verified",
     ),
     Row(
         "hold_power", "HZ-06", _HOLD, Quantity.HOLD_POWER, Side.ABOVE, Basis.EXPECTED_POWER, 3.5, 0, AT_ONCE,

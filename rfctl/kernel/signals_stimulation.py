@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from rfctl.kernel.expected import FLUID_UPTAKE_S, drying_per_s, fluid_factor
 from rfctl.kernel.phase import BEFORE_RF, LESION, OFF_VERIFYING, STIMULATION, STIMULATION_STARTING, Phase
 from rfctl.kernel.stimulation import OPEN_OHM, allowed_amplitude
 from rfctl.model.plan import Medium
@@ -37,6 +38,8 @@ ALPHA_PER_K = (0.007, 0.025)
 """Bounds of the share of its impedance that tissue loses with each K; what lies between them is no movement. Which of
 them bounds which side depends on whether it is warmer or colder than at the reference: decision 0010.
 """
+TELLS_FROM_OHM = 30.0
+"""With less left of the tissue's share, the noise of all of the path is taken for a change of it."""
 
 
 class StimulationSignals(NamedTuple):
@@ -53,6 +56,7 @@ class StimulationSignals(NamedTuple):
     injection_change_pct: float | None = None
     impedance_high_pct: float | None = None
     impedance_low_pct: float | None = None
+    tissue_high_pct: float | None = None
     result_age_s: float | None = None
 
 
@@ -74,18 +78,20 @@ def stimulation_signals(
         uncommanded = float(phase in WITHOUT_STIMULATION)
     stimulator = _of_the_stimulator(state, channel, measured, now_ns) if phase in STIMULATION else NOTHING
     changed = float(_changed(channel, measured)) if phase in SAME_ELECTRODE else None
-    is_open = injection_pct = high_pct = low_pct = age_s = None
+    is_open = injection_pct = high_pct = low_pct = tissue_pct = age_s = None
     reference = channel.reference if state.setup.medium is not Medium.LOAD else None
     if phase in BEFORE_RF:
         checked_ns = channel.stimulation.checked_ns
         age_s = (now_ns - checked_ns) / 1e9 if checked_ns else None
         if reference is not None and measured.impedance_fresh:
-            high_pct, low_pct = _since(reference, measured)
+            high_pct, low_pct, tissue_pct = _since(reference, measured, now_ns)
     elif phase is Phase.ANAESTHETIC_WAIT and reference is not None:
         is_open = float(measured.impedance_fresh and not measured.impedance_ohm <= OPEN_OHM)
         if impedance_mean_ohm is not None:
             injection_pct = _change_pct(reference, impedance_mean_ohm)
-    return StimulationSignals(both, uncommanded, *stimulator, changed, is_open, injection_pct, high_pct, low_pct, age_s)
+    return StimulationSignals(
+        both, uncommanded, *stimulator, changed, is_open, injection_pct, high_pct, low_pct, tissue_pct, age_s
+    )
 
 
 NOTHING = (None, None, None, None)
@@ -113,12 +119,22 @@ def _change_pct(reference: Reference, mean_ohm: float) -> float:
     return 100.0 * (mean_ohm - reference.impedance_ohm) / before_ohm if before_ohm > 0.0 else float("nan")
 
 
-def _since(reference: Reference, measured: ChannelReading) -> tuple[float, float]:
-    """Impedance in percent of its reference, the least and the greatest effect of warmth allowed for."""
+def _since(reference: Reference, measured: ChannelReading, now_ns: int) -> tuple[float, float, float | None]:
+    """Impedance in percent of its reference, the least and the greatest effect of warmth allowed for; and the tissue's
+    share of it, the least effect of warmth allowed for, and that injected fluid is taken up.
+    """
     share_pct = 100.0 * measured.impedance_ohm / reference.after_ohm
     warmer_k = measured.temperature_c - reference.after_c
     least, most = ALPHA_PER_K if warmer_k >= 0.0 else ALPHA_PER_K[::-1]
-    return share_pct * (1.0 + least * warmer_k), share_pct * (1.0 + most * warmer_k)
+    high_pct, low_pct = share_pct * (1.0 + least * warmer_k), share_pct * (1.0 + most * warmer_k)
+    tissue_ohm = reference.after_ohm - reference.series_ohm
+    if tissue_ohm < TELLS_FROM_OHM:
+        return high_pct, low_pct, None
+    fluid = fluid_factor(reference.impedance_ohm, reference.after_ohm, reference.series_ohm)
+    taken_up_s = min((now_ns - reference.after_ns) / 1e9, FLUID_UPTAKE_S)
+    dried_ohm = tissue_ohm * (1.0 + drying_per_s(fluid) * taken_up_s)
+    now_ohm = measured.impedance_ohm - reference.series_ohm
+    return high_pct, low_pct, 100.0 * now_ohm / dried_ohm * (1.0 + least * warmer_k)
 
 
 def _changed(channel: ChannelState, measured: ChannelReading) -> bool:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.kernel import thermal
 from rfctl.kernel.expected import allowed_power_w, fluid_factor, hold_power_w, terminal_power_w, tissue_power_w
-from rfctl.kernel.phase import Phase
+from rfctl.kernel.limits import REMOVE_BELOW_C
+from rfctl.kernel.phase import HEATING, Phase
 from rfctl.kernel.thermal import AVERAGED, FOLLOWED, PICK_UP_NS, Thermal
 from rfctl.model.plan import Medium
 
@@ -23,8 +24,15 @@ STANDS_STILL_BELOW_SET_K = 10.0
 STANDS_STILL_AFTER_NS = 3_000_000_000
 PICK_UP_K = 1.5
 PICK_UP_STEPS = 2.0
-AROUND_EDGES = frozenset({Phase.PROBE, Phase.LESION_OFF, Phase.COOLING})
-"""Phases, beside the ramp, in which RF may just have gone on or off."""
+AROUND_EDGES = frozenset({Phase.PROBE, Phase.LESION_OFF})
+"""Phases, beside ramp and cooling, in which RF may just have gone on or off."""
+REMEMBERED = FOLLOWED | AVERAGED | {Phase.COOLING}
+"""Phases of which something is kept from sample to sample."""
+COOLING_STEP_K = 1.0
+"""Or a step of the display, where that is more: a reading that is lower by so much has fallen."""
+FALLS_FROM_C = 60.0
+"""From there on a tip falls by several K in 5 s, whatever was heated for how long."""
+FALLS_WITHIN_NS = 5_000_000_000
 
 
 class Signals(NamedTuple):
@@ -42,6 +50,8 @@ class Signals(NamedTuple):
     power_limit_tissue_w: float | None = None
     temperature_at_rest_c: float | None = None
     from_cold_junction_k: float | None = None
+    fallen_since_off_k: float | None = None
+    stands_warm_s: float | None = None
 
 
 NONE = Signals()
@@ -65,7 +75,7 @@ def expected_power_w(site: Site, channel: ChannelState) -> float:
 
 def pick_up_limit_k(setup: Setup) -> float:
     """A residual of more than this is not noise: 1.5 K, or two steps of the display."""
-    return max(PICK_UP_K, PICK_UP_STEPS * max(setup.resolution_k, default=0.0))
+    return max(PICK_UP_K, PICK_UP_STEPS * setup.display_step_k)
 
 
 def start_limit_w(setup: Setup, site: Site, channel: ChannelState) -> float:
@@ -95,7 +105,7 @@ def _limit_in_force_w(setup: Setup, site: Site, channel: ChannelState) -> float:
 def follow(setup: Setup, number: int, channel: ChannelState, measured: ChannelReading, now_ns: int) -> Thermal:
     """The channel's thermal memory with this reading in it."""
     memory, phase = channel.thermal, channel.phase
-    if channel.site < 0 or setup.medium is Medium.LOAD or (phase not in FOLLOWED and phase not in AVERAGED):
+    if channel.site < 0 or setup.medium is Medium.LOAD or (phase not in REMEMBERED):
         return memory
     site = setup.plan.sites[channel.site]
     temperature_c, power_w = measured.temperature_c, 0.0
@@ -118,6 +128,9 @@ def follow(setup: Setup, number: int, channel: ChannelState, measured: ChannelRe
             set_c, base_c = site.lesions[channel.lesion].set_temperature_c, channel.reference.temperature_c
             expected_w = expected_power_w(site, channel)
             memory = thermal.held(memory, base_c, (set_c - base_c) / expected_w, channel.figures.hold_ns)
+    if phase is Phase.COOLING:
+        step_k = max(COOLING_STEP_K, setup.display_step_k)
+        memory = thermal.cooled(memory, temperature_c, step_k, channel.since_ns, now_ns)
     edge = memory.edge
     if edge is not None and not memory.biased:
         residual_k = _residual_k(memory, measured, now_ns)
@@ -162,6 +175,8 @@ def signals(
     if phase in AROUND_EDGES:
         residual_k = _residual_k(memory, measured, now_ns)
         return NONE if residual_k is None else NONE._replace(pick_up_k=residual_k)
+    if phase is Phase.COOLING:
+        return _in_cooling(state, number, memory, measured, now_ns)
     if phase is Phase.ARM_READY:
         return _before_arming(setup, channel)
     if mean_is_complete and phase is Phase.IMPEDANCE:
@@ -196,6 +211,21 @@ def _in_hold(setup: Setup, number: int, memory: Thermal, now_ns: int) -> Signals
         hold_ratio_least_pct=signs.least_pct,
         same_code_hold_s=still_s,
     )
+
+
+def _in_cooling(state: KernelState, number: int, memory: Thermal, measured: ChannelReading, now_ns: int) -> Signals:
+    """Whether the tip cools, as long as no neighbour keeps it warm."""
+    fallen_k = still_s = None
+    others = [other for n, other in enumerate(state.channels, start=1) if n != number]
+    if not any(other.phase in HEATING for other in others):
+        alone_ns = max([other.off_ns for other in others], default=0)
+        edge = memory.edge
+        if edge is not None and not edge.temperature_c < FALLS_FROM_C:
+            since_ns = max(edge.ns, alone_ns)
+            fallen_k = edge.temperature_c - measured.temperature_c if now_ns - since_ns >= FALLS_WITHIN_NS else None
+        if not measured.temperature_c < REMOVE_BELOW_C:
+            still_s = (now_ns - max(memory.low_ns, alone_ns)) * 1e-9
+    return Signals(pick_up_k=_residual_k(memory, measured, now_ns), fallen_since_off_k=fallen_k, stands_warm_s=still_s)
 
 
 def _before_arming(setup: Setup, channel: ChannelState) -> Signals:

@@ -69,10 +69,12 @@ class Setup:
     generator_rows: tuple[ReadyRow, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        watching = not self.plan.sites
+        rows = tuple(row._replace(action=row.watching) if watching and row.watching else row for row in self.rows)
         by_phase = {
             phase: tuple(
                 _ready(row, Sample._fields)
-                for row in self.rows
+                for row in rows
                 if phase in row.phases
                 and row.holds_in(self.medium)
                 and row.quantity not in GENERATOR_WIDE
@@ -83,11 +85,14 @@ class Setup:
         object.__setattr__(self, "channel_rows", by_phase)
         of_generator = GENERATOR_WIDE if self.guarded else GENERATOR_WIDE - OF_THE_GUARD
         whole = tuple(
-            _ready(row, Whole._fields)
-            for row in self.rows
-            if row.quantity in of_generator and row.holds_in(self.medium)
+            _ready(row, Whole._fields) for row in rows if row.quantity in of_generator and row.holds_in(self.medium)
         )
         object.__setattr__(self, "generator_rows", whole)
+
+    @property
+    def display_step_k(self) -> float:
+        """The coarsest step in which a channel's temperature is shown, K; 0 where none is stated."""
+        return max(self.resolution_k, default=0.0)
 
     def noise_tells(self, number: int) -> bool:
         """The channel's reading moves by its own noise, so that one which does not is stuck."""
@@ -160,6 +165,8 @@ class Sample(NamedTuple):
     power_limit_tissue_w: float | None
     temperature_at_rest_c: float | None
     from_cold_junction_k: float | None
+    fallen_since_off_k: float | None
+    stands_warm_s: float | None
     stimulation_with_rf: float | None
     uncommanded_stimulation: float | None
     stimulation_mode_wrong: float | None
@@ -171,6 +178,7 @@ class Sample(NamedTuple):
     injection_change_pct: float | None
     impedance_high_pct: float | None
     impedance_low_pct: float | None
+    tissue_high_pct: float | None
     result_age_s: float | None
     power_mean_w: float | None
     power_difference_w: float | None
@@ -197,6 +205,7 @@ class Reference(NamedTuple):
         series_ohm: R_series = Z_pre - Z0(T0), clipped to 0-200 ohm.
         after_ohm: Z_ref: mean of the last 5 s of the anaesthetic wait, or Z_pre without one.
         after_c: T_ref: mean of the temperature over the same 5 s.
+        after_ns: When those were over.
     """
 
     impedance_ohm: float
@@ -204,6 +213,7 @@ class Reference(NamedTuple):
     series_ohm: float
     after_ohm: float
     after_c: float
+    after_ns: int = 0
 
 
 class CheckResult(NamedTuple):

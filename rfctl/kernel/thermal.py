@@ -97,6 +97,8 @@ class Thermal(NamedTuple):
         edge: Before the last change of RF.
         biased: RF shifts the reading.
         heated_ns: When RF was last commanded on or off, -1 for never.
+        low_c: The lowest reading of this cooling, degC, to a whole step of it.
+        low_ns: When it was reached.
         lowered: The power limit has been lowered, or need not be.
         limit_due: A lowered power limit has still to be written.
         pauses: How often the ramp of this lesion was paused.
@@ -123,6 +125,8 @@ class Thermal(NamedTuple):
     edge: Edge | None = None
     biased: bool = False
     heated_ns: int = -1
+    low_c: float = math.nan
+    low_ns: int = 0
     lowered: bool = False
     limit_due: bool = False
     pauses: int = 0
@@ -181,6 +185,13 @@ def averaged(thermal: Thermal, power_w: float, temperature_c: float, now_ns: int
         temperature_sum_c=temperature_c,
         halves=(*thermal.halves[1 - HALVES :], half),
     )
+
+
+def cooled(thermal: Thermal, temperature_c: float, step_k: float, since_ns: int, now_ns: int) -> Thermal:
+    """With one more reading of a cooling that began at ``since_ns``; a step downwards is of so many K, at least."""
+    if thermal.low_ns >= since_ns and not temperature_c <= thermal.low_c - step_k:
+        return thermal
+    return thermal._replace(low_c=temperature_c, low_ns=now_ns)
 
 
 def held(thermal: Thermal, base_c: float, expected_k_per_w: float, hold_ns: int) -> Thermal:

@@ -18,6 +18,7 @@ _HOLD = "takes the half-second means of more than 15 s of hold; the tests of the
 _RAMP = (
     "takes seconds of ramp; the tip is at its set temperature after 0.2 s here; the tests of the thermal rows have it"
 )
+_COOLING = "takes seconds, or minutes, of a tip that stays hot after RF off; the tests of the thermal rows have it"
 EXCLUDED: dict[str, str] = {
     "row: reversed": _RAMP,
     "row: rise_missing": _RAMP,
@@ -26,6 +27,8 @@ EXCLUDED: dict[str, str] = {
     "row: model_check_pause": _RAMP,
     "row: temperature_frozen": _RAMP,
     "row: temperature_frozen_hold": _HOLD,
+    "row: cooling_stands_still": _COOLING,
+    "row: not_cooling": _COOLING,
     "row: hold_power": _HOLD,
     "row: hold_power_growing": _HOLD,
     "row: hold_rise_low": _HOLD,

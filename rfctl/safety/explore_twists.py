@@ -132,6 +132,7 @@ _FIXED: dict[Quantity, tuple[tuple[tuple[str, Value], ...], ...]] = {
     ),
     Quantity.ELECTRODE_CHANGED: ((("electrode_present", False),), (("electrode_id", 1),)),
     Quantity.IMPEDANCE_HIGH: ((("impedance_ohm", times(1.14)),), (("impedance_ohm", times(1.3)),)),
+    Quantity.TISSUE_HIGH: ((("impedance_ohm", times(1.08)),), (("impedance_ohm", times(1.13)),)),
     Quantity.IMPEDANCE_LOW: ((("impedance_ohm", times(0.9)),), (("impedance_ohm", times(0.7)),)),
     Quantity.INJECTION_CHANGE: ((("impedance_ohm", times(1.3)),), (("impedance_ohm", times(0.35)),)),
     Quantity.CURRENT: (

@@ -45,7 +45,7 @@ OFF_AGAIN_NS = 200_000_000
 TOKEN_NS = 5_000_000_000
 GIVEN_UP_NS = 5_000_000_000
 CLOSED = frozenset({Stage.ENDING, Stage.RELEASING, Stage.ENDED})
-NOT_CONFIRMED = frozenset({"off_not_verified", "off_uncertain", "stimulation_with_rf"})
+NOT_CONFIRMED = frozenset({"off_not_verified", "off_uncertain"})
 """Codes of verdicts that say of an output that it is on, or not known to be off."""
 LATCHED = frozenset({Phase.VOID_OFF, Phase.STIM_REQUIRED})
 GIVEN_UP = frozenset({Phase.DROP_OFF, Phase.DROPPED})

@@ -28,6 +28,7 @@ from enum import StrEnum
 from typing import Any
 
 from rfctl.clock import NS_PER_S
+from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
 from rfctl.model.electrode import find_electrode
 from rfctl.model.heating import predict
@@ -167,6 +168,8 @@ MONITORED = "pad = { monitored = true, contact_ohm = 30.0 }"
 CHECKPOINT_RF_S = CHECKPOINT_RF_NS / NS_PER_S
 CHUNK_S = 1.0
 ANSWERED_S = THINK_NS / NS_PER_S
+WITHOUT_UNDER_SET = {"rows": tuple(row for row in ROWS if row.code != "under_set")}
+"""A fall that this row has waited for is seen by that one first."""
 COOL_LESION = {"set_temperature_c": 45, "hold_s": 170}
 _ELECTRODE = find_electrode(18, 10)
 COOL_LESION_J = 2.0 * predict(_ELECTRODE, Lesion(45.0, 170.0, 5.0, TimerDefinition.SET_TEMPERATURE)).energy_j
@@ -203,6 +206,9 @@ PROOFS: dict[str, Proof] = {
     "over_set_warning": Proof(
         Fault("over_temperature", kelvin=4.2), for_s=5.0, ends=Ends.WARNED, limit_s=1.0 + OVER_LIMIT_S,
         source="over set, 1 s, then one poll",
+    ),
+    "under_set": Proof(
+        Fault("electrode_not_seated", share=0.6), for_s=3.0, limit_s=1.5, source="HZ-06, 1.5 s"
     ),
     "impedance_high": Proof(Fault("impedance", ohm=5000.0), limit_s=0.3, source="HZ-10, 300 ms"),
     "impedance_low": Proof(
@@ -290,6 +296,14 @@ PROOFS: dict[str, Proof] = {
         Fault("temperature_frozen"), for_s=3.0, plan=LONG_LESION, told={"noise_k": (0.2, 0.2)},
         limit_s=10.0 + OVER_LIMIT_S, source="frozen, 10 s in the hold of a generator that states noise of a step",
     ),
+    "cooling_stands_still": Proof(
+        Fault("temperature_frozen"), at=Phase.COOLING, for_s=0.5, full_s=300.0, ends=Ends.SAID, limit_s=OVER_LIMIT_S,
+        source="frozen, 300 s in cooling: no output is on",
+    ),
+    "not_cooling": Proof(
+        Fault("temperature_frozen"), for_s=7.0, plan=USUAL_LESION, since=Since.OFF, full_s=5.0, ends=Ends.WARNED,
+        limit_s=OVER_LIMIT_S, source="off verified: 5 s after RF off",
+    ),
     "hold_power": Proof(
         Fault("temperature_drift", k_per_s=-4.0), for_s=4.0, plan=COOL_LESION, limit_s=12.0,
         source="hold check: the mean of 5 s from 10 s on, less 4 s",
@@ -299,7 +313,7 @@ PROOFS: dict[str, Proof] = {
         source="HZ-06, 1.5 s, after the mean of 5 s",
     ),
     "hold_rise_low": Proof(
-        Fault("over_temperature", kelvin=-14.0), for_s=10.0, plan=LONG_LESION, limit_s=9.5,
+        Fault("over_temperature", kelvin=-14.0), for_s=10.0, plan=LONG_LESION, limit_s=9.5, told=WITHOUT_UNDER_SET,
         source="HZ-06, 1.5 s, after the mean of 5 s and 3 s",
     ),
     "hold_rise_high": Proof(
@@ -342,6 +356,7 @@ PROOFS: dict[str, Proof] = {
         Fault("electrode_moved", factor=0.3, distance_mm=0.1), Phase.ANAESTHETIC_WAIT, full_s=60.0
     ),
     "impedance_above_reference": void(Fault("electrode_moved", factor=1.6, distance_mm=0.1), Phase.ARM_READY),
+    "tissue_above_reference": void(Fault("electrode_moved", factor=1.3, distance_mm=0.1), Phase.ARM_READY),
     "impedance_below_reference": void(Fault("electrode_moved", factor=0.5, distance_mm=0.1), Phase.ARM_READY),
     "suspended": Proof(Fault("station_sleeps", s=5.0), limit_s=0.5, source="HZ-21, 500 ms"),
     "cycle_overrun": Proof(Fault("station_hangs", s=0.25), limit_s=0.5, source="HZ-20, 500 ms"),

@@ -125,6 +125,25 @@ async def test_an_output_that_ignores_off_is_said_to_be_on_within_half_a_second(
     assert_sealed(result, tmp_path)
 
 
+async def test_rf_and_stimulation_that_both_stay_on_are_said_to_be_on_as_fast_as_one(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        running = bench.begin()
+        await bench.in_hold()
+        bench.simulator.faults.start("ignore_off", 1)
+        bench.simulator.faults.start("stimulation_without_command", 1)
+        signal.raise_signal(signal.SIGTERM)
+        await bench.until(lambda state: any(trip.code == "off_not_verified" for trip in state.trips))
+        assert bench.state is not None
+        said_s = (bench.state.trips[-1].t_ns - bench.state.since_ns) / NS_PER_S
+        assert OFF_VERIFIED_S < said_s <= OFF_VERIFIED_S + 2 * POLL_S
+        assert bench.simulator.truth()["channels"][0]["rf_on"]  # type: ignore[index]
+        result = await running
+    assert result.document["off_verified"] is False
+    assert_sealed(result, tmp_path)
+
+
 async def test_an_output_that_obeys_late_ends_verified_but_not_well(tmp_path: Path, clock: Clock) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()

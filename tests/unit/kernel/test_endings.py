@@ -192,6 +192,15 @@ def test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed(phase: Phas
     assert "mains" in bench.finish.text
 
 
+@pytest.mark.parametrize("phase", [Phase.HOLD, Phase.COOLING], ids=lambda phase: phase.name)
+def test_both_outputs_stuck_after_the_end_are_said_to_be_on_as_soon_as_one_would_be(phase: Phase) -> None:
+    bench = at(phase)
+    bench.stop()
+    bench.alter(1, rf_on=True, stimulating=True)
+    bench.until(lambda b: "off_not_verified" in b.codes)
+    assert bench.now_ns - bench.state.since_ns <= 350_000_000
+
+
 @pytest.mark.requirement("off.again")
 def test_off_is_repeated_every_200_ms_until_it_is_verified() -> None:
     bench = at(Phase.HOLD)

@@ -168,6 +168,10 @@ def share_of_reference(bench: Bench, pct: float) -> None:
     bench.alter(bench.active, impedance_ohm=TOTAL_OHM * pct / 100.0)
 
 
+def share_of_tissue(bench: Bench, pct: float) -> None:
+    bench.alter(bench.active, impedance_ohm=SERIES_OHM + TISSUE_OHM * pct / 100.0)
+
+
 def old_result(bench: Bench, _value: float) -> None:
     """In half a second the result of the checks is 20 min old."""
     channel = bench.channel
@@ -191,6 +195,7 @@ CASES: dict[str, Case] = {
     "over_set_fast": Case(Phase.HOLD, Phase.COOLING, field("temperature_c"), 2, 88.0, 88.01, nan=True),
     "over_set": Case(Phase.HOLD, Phase.COOLING, field("temperature_c"), 11, 85.0, 85.01, nan=True),
     "over_set_warning": Case(Phase.HOLD, Phase.COOLING, field("temperature_c"), 21, 83.0, 83.01, nan=True),
+    "under_set": Case(Phase.HOLD, Phase.RAMP, field("temperature_c"), 11, 76.0, 75.99, nan=True),
     "impedance_high": Case(Phase.MOTOR, Phase.ARM_READY, field("impedance_ohm"), 2, 1200.0, 1200.1, nan=True),
     "impedance_low": Case(Phase.HOLD, Phase.ARM_READY, field("impedance_ohm"), 2, 30.0, 29.9, nan=True),
     "power_cap": Case(Phase.HOLD, Phase.IMPEDANCE, power, 2, POWER_CAP_W - 0.005, POWER_CAP_W + 0.005, nan=True),
@@ -237,6 +242,9 @@ CASES: dict[str, Case] = {
     ),
     "impedance_above_reference": Case(
         Phase.ARM_READY, Phase.ANAESTHETIC_WAIT, share_of_reference, 2, 114.99, 115.01, nan=True
+    ),
+    "tissue_above_reference": Case(
+        Phase.ARM_READY, Phase.ANAESTHETIC_WAIT, share_of_tissue, 2, 119.99, 120.01, nan=True
     ),
     "impedance_below_reference": Case(
         Phase.ARM_READY, Phase.ANAESTHETIC_WAIT, share_of_reference, 2, 85.01, 84.99, nan=True

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
-from rfctl.kernel.effects import Ask, Claim, Grant, Note, Off, Outcome, Release
-from rfctl.kernel.events import Cause, Missed
+from rfctl.kernel.effects import Ask, Claim, Grant, Level, Note, Off, Outcome, Release
+from rfctl.kernel.events import Cause, Missed, Notice, Noticed
 from rfctl.kernel.state import Stage
 from tests.unit.kernel.bench import Bench, setup_of
 
@@ -35,6 +35,20 @@ def test_rf_without_command_is_turned_off_within_two_samples(watching: Bench) ->
     watching.finished()
     assert (watching.finish.outcome, watching.finish.exit_code) == (Outcome.FAILED, EXIT_DEVICE)
     assert watching.finish.off_verified
+
+
+@pytest.mark.parametrize(
+    ("notice", "code"), [(Notice.RECORD_BACKLOG, "record_backlog"), (Notice.SUSPENDED, "suspended")]
+)
+def test_what_ends_a_procedure_before_energy_is_only_said_where_there_will_be_none(
+    watching: Bench, notice: Notice, code: str
+) -> None:
+    effects = watching.feed(Noticed(watching.now_ns, notice, 5.0))
+    assert [(effect.code, effect.level) for effect in effects if isinstance(effect, Note)] == [(code, Level.WARNING)]
+    assert (watching.codes, watching.state.stage) == ([], Stage.STANDING_BY)
+    planned = Bench(setup_of()).reach_stage(Stage.CHECKLIST)
+    planned.feed(Noticed(planned.now_ns, notice, 5.0))
+    assert planned.codes == [code]
 
 
 def test_a_silent_link_ends_it(watching: Bench) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
 
+from rfctl.kernel.actions import with_channel
 from rfctl.kernel.effects import ChannelOff, LowerLimit, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Command, Failed
 from rfctl.kernel.phase import Phase
-from rfctl.kernel.state import Setup
+from rfctl.kernel.state import Figures, Setup
 from rfctl.model.electrode import find_electrode
 from tests.unit.kernel.bench import LESION, Bench, Person, at, setup_of, site
-from tests.unit.kernel.thermal_cases import rise_share
+from tests.unit.kernel.thermal_cases import rise_share, stays_warm
 
 MODEL_CHECK = "limits: model check"
 PICK_UP = "limits: RF pick-up"
@@ -116,3 +118,20 @@ def test_no_word_to_arm_is_too_quick_for_the_rows_that_refuse_it() -> None:
     bench.until(lambda b: bool(b.codes))  # the person answers in the instant of the question
     assert bench.codes == ["time_budget"]
     assert bench.state.outcome is Outcome.REFUSED
+
+
+@pytest.mark.parametrize("code", ["not_cooling", "cooling_stands_still"])
+def test_a_tip_may_stay_warm_for_as_long_as_a_neighbour_heats(code: str) -> None:
+    setup = setup_of()
+    bench = Bench(replace(setup, rows=tuple(row for row in setup.rows if row.code == code)))
+    bench.reach(Phase.COOLING)
+    stays_warm(bench, math.nan)
+    beside = bench.state.channels[1]
+    since_ns = bench.now_ns - 10_000_000_000
+    figures = Figures(since_ns, 37.0, bench.now_ns, 80.0, 0, 0, 0, 0, 0, 0, 0, since_ns)
+    bench.state = with_channel(bench.state, 2, beside._replace(phase=Phase.RAMP, figures=figures, site=1))
+    bench.samples(110)
+    assert not bench.notes(code)
+    bench.state = with_channel(bench.state, 2, beside)
+    bench.samples(2)
+    assert bench.notes(code)

@@ -55,6 +55,22 @@ def stands_still_in_hold(bench: Bench, _seconds: float) -> None:
     remembers(bench, code_c=reading_c, code_ns=bench.now_ns - 10_000_000_000 + 3 * PERIOD_NS)
 
 
+def stays_warm(bench: Bench, _seconds: float) -> None:
+    """The tip has stayed where it is for nearly 300 s."""
+    reading_c = bench.newest(bench.active).temperature_c
+    bench.alter(bench.active, temperature_c=reading_c)
+    since_ns = bench.now_ns - 300_000_000_000 + 3 * PERIOD_NS
+    remembers(bench, low_c=reading_c, low_ns=since_ns)
+    channels = tuple(channel._replace(since_ns=since_ns, off_ns=since_ns) for channel in bench.state.channels)
+    bench.state = bench.state._replace(channels=channels)
+
+
+def fallen(bench: Bench, kelvin: float) -> None:
+    """By so much, and no more, from the edge on."""
+    edge = bench.channel.thermal.edge
+    bench.alter(bench.active, temperature_c=edge.temperature_c - kelvin if edge else math.nan)
+
+
 def hold_power(bench: Bench, power_w: float) -> None:
     remembers(bench, hold=HoldSigns(power_w, None, None, None))
 
@@ -106,6 +122,8 @@ CASES: dict[str, Case] = {
     "model_check_pause": Case(Phase.RAMP, Phase.HOLD, rise_share, 21, 60.05, 59.95, nan=True),
     "temperature_frozen": Case(Phase.RAMP, Phase.HOLD, stands_still, 1, 2.0, 3600.0, 110),
     "temperature_frozen_hold": Case(Phase.HOLD, Phase.RAMP, stands_still_in_hold, 1, None, 1),
+    "cooling_stands_still": Case(Phase.COOLING, Phase.HOLD, stays_warm, 1, None, 1),
+    "not_cooling": Case(Phase.COOLING, Phase.HOLD, fallen, 1, 1.001, 0.999, 110, nan=True),
     "hold_power": Case(
         Phase.HOLD, Phase.RAMP, hold_power, 1, 3.5 * HOLD_POWER_W - 0.005, 3.5 * HOLD_POWER_W + 0.005, nan=True
     ),
