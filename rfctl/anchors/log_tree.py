@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.errors import ConfigError
+from rfctl.record.tree import Leaves, Tree
 from rfctl_verify.files import Unreadable, opened
 from rfctl_verify.folder import look
 from rfctl_verify.frames import Frames
@@ -28,12 +29,12 @@ class LogTree(NamedTuple):
     """One log.
 
     Attributes:
-        leaves: Hash of every record.
+        leaves: Hash of every record; of those that were retired only the roots in their stub.
         checkpoint: The newest checkpoint, a signed note.
         certificates: Of its epochs, in order; where the root countersigned one, that one too.
     """
 
-    leaves: list[bytes]
+    leaves: Leaves
     checkpoint: bytes
     certificates: list[bytes]
 
@@ -42,18 +43,14 @@ def read(log: Path) -> LogTree:
     """Read a log. A torn end is left out.
 
     Raises:
-        ConfigError: The folder is no log, has no checkpoint, or its oldest records were retired.
+        ConfigError: The folder is no log, has no checkpoint.
     """
     leaves: list[bytes] = []
     checkpoint, certificates = b"", []
     try:
         folder = look(log)
-        if folder.retired is not None:
-            raise ConfigError(
-                f"its first {folder.retired.size} records were retired, and a proof needs their hashes",
-                where=str(log),
-                remedy="Have a copy cosigned from before that.",
-            )
+        retired = folder.retired
+        before = Tree(retired.size, retired.peaks) if retired is not None else None
         for index in range(folder.first, folder.end):
             with opened(folder.segment(index), through_links=False) as file:
                 for body in Frames(file).bodies():
@@ -71,4 +68,4 @@ def read(log: Path) -> LogTree:
         raise ConfigError(what, where=str(log), remedy="Verify the log.") from None
     if not checkpoint:
         raise ConfigError("has no checkpoint", where=str(log), remedy="Wait for the first.")
-    return LogTree(leaves, checkpoint, certificates)
+    return LogTree(Leaves(leaves, before), checkpoint, certificates)

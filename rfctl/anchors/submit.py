@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from rfctl.errors import ConfigError, LinkError, RefusedError
-from rfctl.record.tree import consistency_proof
 from rfctl_verify.note import BadNote, parse_checkpoint, parse_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rfctl.record.tree import Leaves
 
 TIMEOUT_S = 10.0
 _LONGEST_REPLY = 64 << 10
@@ -39,7 +40,7 @@ class WitnessClient:
         self.url = url
         self._host, self._port = host, port or 80
 
-    def submit(self, leaves: Sequence[bytes], checkpoint: bytes, certificates: Sequence[bytes]) -> bytes:
+    def submit(self, leaves: Leaves, checkpoint: bytes, certificates: Sequence[bytes]) -> bytes:
         """Have a checkpoint cosigned.
 
         Args:
@@ -51,6 +52,7 @@ class WitnessClient:
             The note with the cosignature behind the log's own signature: a head for ``rfctl record verify --head``.
 
         Raises:
+            ConfigError: What the witness has cosigned last was retired since.
             RefusedError: The witness did not cosign: it has seen another history, or a longer one.
             LinkError: It does not answer, or not like one.
         """
@@ -69,7 +71,7 @@ class WitnessClient:
                     where=self.url,
                     remedy="Take the newest copy of the log. If this is the newest, records are missing.",
                 )
-            proof = consistency_proof(leaves[:size], seen) if 0 < seen < size else []
+            proof = self._proof(leaves, seen, size)
             lines = [f"old {seen}", *(b64encode(node).decode("ascii") for node in proof)]
             status, body = self._post("/add-checkpoint", "\n".join(lines).encode("ascii") + b"\n\n" + checkpoint)
             if status == HTTPStatus.OK:
@@ -79,6 +81,18 @@ class WitnessClient:
                 break
             seen = int(known[:15])
         raise self._refused(status, body)
+
+    def _proof(self, leaves: Leaves, seen: int, size: int) -> list[bytes]:
+        if not 0 < seen < size:
+            return []
+        try:
+            return leaves.consistency_proof(seen, size)
+        except LookupError:
+            raise ConfigError(
+                f"has cosigned {seen} records, and more than these were retired from this log since",
+                where=self.url,
+                remedy="Submit a copy of the log from before that; then this one.",
+            ) from None
 
     def _cosigned(self, checkpoint: bytes, lines: bytes) -> bytes:
         note = checkpoint + lines

@@ -83,9 +83,53 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> list[bytes]:
 
 def consistency_proof(leaves: Sequence[bytes], older: int) -> list[bytes]:
     """PROOF(older, leaves) of RFC 6962 section 2.1.2: that a tree of ``older`` leaves is the beginning of this one."""
-    if older == 0:
-        return []
-    return _subproof(older, leaves, complete=True)
+    return Leaves(leaves).consistency_proof(older, len(leaves))
+
+
+class Leaves:
+    """The leaf hashes of a log; of the first ones maybe no more than the roots of their perfect subtrees."""
+
+    def __init__(self, leaves: Sequence[bytes], before: Tree | None = None) -> None:
+        """``leaves`` come behind those of ``before``."""
+        self._leaves = leaves
+        self._before = 0 if before is None else before.size
+        self._roots: dict[tuple[int, int], bytes] = {}
+        begin = 0
+        for node in [] if before is None else before.nodes:
+            end = begin + (1 << ((self._before - begin).bit_length() - 1))
+            self._roots[begin, end] = node
+            begin = end
+
+    def __len__(self) -> int:
+        return self._before + len(self._leaves)
+
+    def consistency_proof(self, older: int, newer: int) -> list[bytes]:
+        """That the tree of the first ``older`` leaves is the beginning of that of the first ``newer``.
+
+        Raises:
+            LookupError: It takes hashes of leaves of which only roots are known.
+        """
+        return self._subproof(older, 0, newer, complete=True) if older else []
+
+    def _subproof(self, older: int, begin: int, end: int, *, complete: bool) -> list[bytes]:
+        size = end - begin
+        if older == size:
+            return [] if complete else [self._root(begin, end)]
+        split = begin + _split(size)
+        if begin + older <= split:
+            return [*self._subproof(older, begin, split, complete=complete), self._root(split, end)]
+        return [*self._subproof(begin + older - split, split, end, complete=False), self._root(begin, split)]
+
+    def _root(self, begin: int, end: int) -> bytes:
+        if begin >= self._before:
+            return root_of(self._leaves[begin - self._before : end - self._before])
+        known = self._roots.get((begin, end))
+        if known is not None:
+            return known
+        if end - begin == 1:
+            raise LookupError(f"leaf {begin} is not known")
+        split = begin + _split(end - begin)
+        return node_hash(self._root(begin, split), self._root(split, end))
 
 
 def includes(root: bytes, size: int, index: int, leaf: bytes, proof: Sequence[bytes]) -> bool:
@@ -140,15 +184,6 @@ def consistent(older: int, older_root: bytes, newer: int, newer_root: bytes, pro
         position >>= 1
         last >>= 1
     return last == 0 and first == older_root and second == newer_root
-
-
-def _subproof(older: int, leaves: Sequence[bytes], *, complete: bool) -> list[bytes]:
-    if older == len(leaves):
-        return [] if complete else [root_of(leaves)]
-    split = _split(len(leaves))
-    if older <= split:
-        return [*_subproof(older, leaves[:split], complete=complete), root_of(leaves[split:])]
-    return [*_subproof(older - split, leaves[split:], complete=False), root_of(leaves[:split])]
 
 
 def _split(size: int) -> int:

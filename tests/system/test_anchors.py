@@ -17,6 +17,7 @@ from rfctl.anchors.submit import WitnessClient
 from rfctl.clock import NS_PER_S, RealClock
 from rfctl.errors import RefusedError
 from rfctl.record.epochs import write_public_key
+from rfctl.record.tree import Leaves
 from rfctl.telemetry.encoder import Encoder, Origin
 from rfctl.telemetry.inbox import Inbox
 from rfctl.telemetry.publisher import Publisher
@@ -91,20 +92,20 @@ def test_a_witness_remembers_through_a_kill(tmp_path: Path, stack: ExitStack) ->
 
     process, client, key = listening()
     for log in logs:
-        client.submit(log.leaves, log.checkpoint(), log.certificates)
+        client.submit(Leaves(log.leaves), log.checkpoint(), log.certificates)
     other = logs[0].fork().grow(1, "other ")
     logs[0].grow(1)
-    client.submit(logs[0].leaves, logs[0].checkpoint(), [])
+    client.submit(Leaves(logs[0].leaves), logs[0].checkpoint(), [])
     process.kill()
     process.wait()
     process, client, key_again = listening()
     assert key_again == key
     assert (tmp_path / "state" / "witness.pub").read_text() == key + "\n"
     with pytest.raises(RefusedError, match="another root for 4 records"):
-        client.submit(other.leaves, other.checkpoint(), [])
+        client.submit(Leaves(other.leaves), other.checkpoint(), [])
     for log in logs:
         log.grow(2)
-        client.submit(log.leaves, log.checkpoint(), [])
+        client.submit(Leaves(log.leaves), log.checkpoint(), [])
     process.send_signal(signal.SIGTERM)
     assert process.wait(PATIENCE_S) == 0
 

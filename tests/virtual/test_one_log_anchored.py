@@ -6,12 +6,15 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+import pytest
+
 from rfctl.anchors import log_tree
 from rfctl.anchors.collector import Collector
 from rfctl.anchors.cosignature import WitnessKey
 from rfctl.anchors.http import HttpServer
 from rfctl.anchors.submit import WitnessClient
 from rfctl.anchors.witness import Witness
+from rfctl.errors import ConfigError
 from rfctl.record import retention
 from rfctl.record.prepared import Prepared
 from rfctl.record.verify import Outcome, verify, verify_files
@@ -91,3 +94,39 @@ async def test_old_sessions_of_a_log_with_prepared_keys_are_retired_and_it_goes_
         "00000004.seg",
     ]
     assert verify(tmp_path / "log", root.public).verdict is Outcome.VALID_UNANCHORED
+
+
+async def test_a_witness_follows_a_log_whose_oldest_segments_were_retired(clock: VirtualClock, tmp_path: Path) -> None:
+    root = root_of(tmp_path / "keys", 12)
+    failed: list[BaseException] = []
+    key = WitnessKey.in_folder(tmp_path / "witness", "witness/test")
+    witness = Witness(tmp_path / "witness", key, [root.public], lambda: NOW_S)
+    server = HttpServer(witness.answer, failed.append)
+    await server.open("127.0.0.1", 0)
+    client = WitnessClient(server.address)
+
+    async def submitted() -> bytes:
+        tree = log_tree.read(tmp_path / "log")
+        return await asyncio.to_thread(client.submit, tree.leaves, tree.checkpoint, tree.certificates)
+
+    async def retire_all_but_the_newest() -> int:
+        keys = Prepared.of(tmp_path / "keys")
+        since = clock.utc() + timedelta(days=1)
+        return await retention.retire(tmp_path / "log", since, keys=keys, clock=clock, header=HEADER)
+
+    for _ in range(3):
+        await session(tmp_path, clock, lambda _: None)
+    await submitted()
+    assert await retire_all_but_the_newest() == 2
+    (tmp_path / "cosigned").write_bytes(await submitted())
+    (tmp_path / "root.pub").write_text(f"{root.public.text}\n")
+    found = verify_files(tmp_path / "log", tmp_path / "root.pub", heads=[tmp_path / "cosigned"], witnesses=[key.text])
+    assert (found.verdict, found.anchored_by) == (Outcome.VALID_ANCHORED, "witness/test")
+    for _ in range(2):
+        await session(tmp_path, clock, lambda _: None)
+    assert await retire_all_but_the_newest() == 5
+    with pytest.raises(ConfigError, match=r"more than these were retired from this log since"):
+        await submitted()
+    await server.close()
+    witness.close()
+    assert failed == []

@@ -13,6 +13,7 @@ from rfctl.anchors.http import MOST_BODY_BYTES, MOST_CONNECTIONS, REQUEST_S, Htt
 from rfctl.anchors.submit import WitnessClient
 from rfctl.anchors.witness import Reply, Witness
 from rfctl.errors import ConfigError, LinkError, RefusedError
+from rfctl.record.tree import Leaves
 from rfctl_verify.note import parse_note
 from tests.small_log import SmallLog, heads_in, size_of
 
@@ -38,7 +39,7 @@ class Served:
 
     async def submit(self, log: SmallLog) -> bytes:
         client = WitnessClient(self.server.address)
-        return await asyncio.to_thread(client.submit, log.leaves, log.checkpoint(), log.certificates)
+        return await asyncio.to_thread(client.submit, Leaves(log.leaves), log.checkpoint(), log.certificates)
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         host, _, port = self.server.address.removeprefix("http://").rpartition(":")

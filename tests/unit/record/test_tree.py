@@ -9,6 +9,7 @@ import pytest
 
 from rfctl.record.tree import (
     EMPTY_ROOT,
+    Leaves,
     Tree,
     consistency_proof,
     consistent,
@@ -106,6 +107,21 @@ def test_every_proof_holds_and_every_changed_one_does_not() -> None:
                 assert not consistent(older, roots[older], size, roots[size - 1], proof)
             proofs += 1
     assert proofs == 2 * sum(range(1, 41)) + 40 + 2 * 12 * (len(sizes) - 40)
+
+
+def test_where_the_first_leaves_were_retired_every_proof_from_there_on_is_the_same() -> None:
+    leaves = hashes(70)
+    for gone in range(70):
+        before = Tree()
+        for leaf in leaves[:gone]:
+            before.append(leaf)
+        left = Leaves(leaves[gone:], before)
+        assert len(left) == 70
+        for newer in (69, 70):
+            for older in range(gone, newer + 1):
+                assert left.consistency_proof(older, newer) == consistency_proof(leaves[:newer], older)
+    with pytest.raises(LookupError):
+        left.consistency_proof(3, 70)
 
 
 def changed(proof: list[bytes], chance: random.Random) -> list[list[bytes]]:
