@@ -18,7 +18,7 @@ from rfctl.cli.view.frame import draw
 from rfctl.kernel.phase import Phase
 from rfctl.profile import profile
 from rfctl.station import answers, plan_file, session, station_file
-from rfctl.station.snapshot import Onlooker
+from rfctl.station.onlooker import Onlooker
 from rfctl.virtual import VirtualClock, run_virtual
 
 if TYPE_CHECKING:

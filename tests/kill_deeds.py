@@ -110,7 +110,8 @@ def only_those_that_sound(shown: Any) -> Any:
 
 def taking_a_sample_for_a_decision(decoded: Any) -> Any:
     def hearing(state: Any, event: Any) -> Any:
-        from rfctl.guard.step import Heartbeat, Stage, _heard
+        from rfctl.guard.state import Heartbeat, Stage
+        from rfctl.guard.step import _heard
 
         state, effects = decoded(state, event)
         if effects or state.stage is not Stage.HOLDING:
@@ -123,7 +124,7 @@ def taking_a_sample_for_a_decision(decoded: Any) -> Any:
 
 def trusting(proved: Any) -> Any:
     def believing(state: Any, verdict: Any, at_ns: int) -> Any:
-        from rfctl.guard.step import Stage
+        from rfctl.guard.state import Stage
         from rfctl.link.relay_proof import RelayFault
 
         if isinstance(verdict, RelayFault):

@@ -61,7 +61,7 @@ def arrange_watching(station: Station, operator: Operator, *, visible: bool) -> 
     if place is None:
         return Watching(progress, None, lines)
     from rfctl.cli.view.own import OwnView
-    from rfctl.station.snapshot import Onlooker
+    from rfctl.station.onlooker import Onlooker
 
     onlooker = Onlooker(station.id, station.title, "", operator.name)
 

@@ -17,7 +17,7 @@ from rfctl.errors import RfctlError
 from rfctl.guard import wire
 from rfctl.guard.decoder import Decoder
 from rfctl.guard.runner import Runner
-from rfctl.guard.step import Begin, Gone, Notice, Setup, Stop
+from rfctl.guard.state import Begin, Gone, Notice, Setup, Stop
 from rfctl.link.relay import Contact
 from rfctl.link.relay_port import RelayPort, open_relay
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_MS
 from rfctl.errors import RfctlError
-from rfctl.guard.step import Decoded, Event, Notice, Send, State, initial, step
+from rfctl.guard.state import Decoded, Event, Notice, Send, State
+from rfctl.guard.step import initial, step
 from rfctl.link.relay import no_reply, reply_to
 from rfctl.link.relay_proof import Answered, Due, Unanswered
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rfctl.guard.decoder import Decoder
-    from rfctl.guard.step import Setup
+    from rfctl.guard.state import Setup
     from rfctl.link.relay_port import RelayPort
 
 PATIENT_NS = 200 * NS_PER_MS

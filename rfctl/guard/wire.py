@@ -6,10 +6,10 @@ import json
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfctl.guard.step import Heartbeat, Stage, Wanted
+from rfctl.guard.state import Heartbeat, Stage, Wanted
 
 if TYPE_CHECKING:
-    from rfctl.guard.step import State
+    from rfctl.guard.state import State
 
 _BEAT = struct.Struct(">cIIQ?B")
 _FRAME = struct.Struct(">cH")
@@ -46,7 +46,7 @@ class Word(NamedTuple):
 
 
 def beat(cycle: int, digest: int, sent_ns: int, wanted: bytes, frames: Frames, *, enable: bool) -> bytes:
-    """A heartbeat as a packet. ``wanted`` has a byte a channel, a value of rfctl.guard.step.Wanted."""
+    """A heartbeat as a packet. ``wanted`` has a byte a channel, a value of rfctl.guard.state.Wanted."""
     parts = [_BEAT.pack(BEAT, cycle & 0xFFFFFFFF, digest, sent_ns, enable, len(wanted)), wanted]
     for direction, data in _as_many_as_fit(frames):
         parts += (_FRAME.pack(_TX if direction == "tx" else _RX, len(data)), data)

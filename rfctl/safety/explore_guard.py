@@ -15,21 +15,8 @@ from rfctl.clock import NS_PER_MS
 from rfctl.errors import LinkError
 from rfctl.guard import limits
 from rfctl.guard.sample import Sample, Seen
-from rfctl.guard.step import (
-    Begin,
-    Decoded,
-    Gone,
-    Heartbeat,
-    Notice,
-    Send,
-    Setup,
-    Stage,
-    State,
-    Stop,
-    Wanted,
-    initial,
-    step,
-)
+from rfctl.guard.state import Begin, Decoded, Gone, Heartbeat, Notice, Send, Setup, Stage, State, Stop, Wanted
+from rfctl.guard.step import initial, step
 from rfctl.link import relay_hold
 from rfctl.link.relay import Contact, check_sum, read_contact
 from rfctl.link.relay_proof import SETTLED_NS, Answered, Due, Unanswered
@@ -37,7 +24,7 @@ from rfctl.link.relay_proof import SETTLED_NS, Answered, Due, Unanswered
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    from rfctl.guard.step import Effect, Event
+    from rfctl.guard.state import Effect, Event
 
 SETUP = Setup(Contact(), tenths=3, reply_ns=25 * NS_PER_MS, hold_up_ns=75 * NS_PER_MS, channels=1)
 REPLY_NS = 4 * NS_PER_MS

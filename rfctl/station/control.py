@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from rfctl.accounts.door import Login
     from rfctl.clock import Clock
+    from rfctl.station.onlooker import Onlooker
     from rfctl.station.session import Result
-    from rfctl.station.snapshot import Onlooker
 
 CONTROL_SOCKET = "control.sock"
 HEALTH_SOCKET = "health.sock"

@@ -18,7 +18,7 @@ from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.errors import ConfigError, DeviceError, LinkTimeout
 from rfctl.guard import wire
 from rfctl.guard.process import put_together
-from rfctl.guard.step import Begin, Gone, Heartbeat, Notice, Stop, Wanted
+from rfctl.guard.state import Begin, Gone, Heartbeat, Notice, Stop, Wanted
 from rfctl.guard.wire import Word
 from rfctl.kernel.events import Guarded
 from rfctl.kernel.interlocks import has_output

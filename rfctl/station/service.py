@@ -22,8 +22,8 @@ from rfctl.station import answers, plan_file, session, station_file
 from rfctl.station.attended import AttendedOperator
 from rfctl.station.connection import Connection
 from rfctl.station.measured_off import turn_off
+from rfctl.station.onlooker import Onlooker
 from rfctl.station.session import Result
-from rfctl.station.snapshot import Onlooker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

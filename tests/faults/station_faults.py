@@ -22,7 +22,7 @@ from rfctl_sim.pad import Pad, PadStatus
 if TYPE_CHECKING:
     import pytest
 
-    from rfctl.guard.step import Wanted
+    from rfctl.guard.state import Wanted
     from rfctl.kernel.events import Answered, Stopped
     from rfctl.kernel.state import KernelState
     from tests.station_bench import Bench

@@ -34,12 +34,13 @@ SUBJECTS = {
         "tests/virtual/test_relay.py",
         "tests/virtual/test_guard_decoder.py",
     ): (
-        *("rfctl.guard.step", "rfctl.guard.decoder", "rfctl.guard.items"),
+        *("rfctl.guard.step", "rfctl.guard.state", "rfctl.guard.decoder", "rfctl.guard.items"),
         *("rfctl.guard.wire", "rfctl.guard.sample"),
         *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
     ),
     ("tests/virtual/test_link_off.py", "tests/virtual/test_stop_line.py", "tests/virtual/test_link_transactions.py"): (
         "rfctl.link.link",
+        "rfctl.link.outgoing",
         "rfctl.link.stop_line",
     ),
     ("tests/unit/kernel",): (

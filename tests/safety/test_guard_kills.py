@@ -9,14 +9,15 @@ import pytest
 
 from rfctl.guard import limits
 from rfctl.guard import step as guard
-from rfctl.guard.step import Begin, Gone, Stop
+from rfctl.guard.state import Begin, Gone, Stop
 from tests.unit.guard import test_guard_step as decisions
 from tests.unit.guard.guard_bench import HEATING, MS, NOTHING, REST, RF_ON_1, STIMULATING, Bench
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rfctl.guard.step import Notice, State, Step
+    from rfctl.guard.state import Notice, State
+    from rfctl.guard.step import Step
 
 ANY_TIME_NS = 10**15
 

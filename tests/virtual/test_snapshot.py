@@ -10,7 +10,8 @@ import pytest
 
 from rfctl.clock import NS_PER_S
 from rfctl.station.attended import AttendedOperator
-from rfctl.station.snapshot import Onlooker, Snapshot
+from rfctl.station.onlooker import Onlooker
+from rfctl.station.snapshot import Snapshot
 from tests.station_bench import answers_text, plan_text, station_bench
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from rfctl.cli.lines import Lines
     from rfctl.clock import Clock
     from rfctl.station.attended import AttendedOperator
+    from rfctl.station.onlooker import Onlooker
     from rfctl.station.session import Begun
-    from rfctl.station.snapshot import Onlooker, Snapshot
+    from rfctl.station.snapshot import Snapshot
 
 
 class OwnView:

@@ -8,7 +8,7 @@ from math import nan
 from rfctl.clock import NS_PER_MS
 from rfctl.guard import step as guard
 from rfctl.guard.sample import Sample, Seen
-from rfctl.guard.step import Begin, Decoded, Event, Heartbeat, Notice, Send, Setup, Stage, State, Wanted
+from rfctl.guard.state import Begin, Decoded, Event, Heartbeat, Notice, Send, Setup, Stage, State, Wanted
 from rfctl.link.relay import Contact, check_sum
 from rfctl.link.relay_proof import Answered, Due
 

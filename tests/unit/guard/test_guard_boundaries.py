@@ -11,7 +11,7 @@ from rfctl.clock import NS_PER_MS
 from rfctl.guard import limits
 from rfctl.guard import step as guard
 from rfctl.guard.sample import Sample, Seen
-from rfctl.guard.step import (
+from rfctl.guard.state import (
     QUIET,
     Begin,
     Decoded,
@@ -32,7 +32,7 @@ from rfctl.link.relay_hold import Hold, HoldPlan
 from rfctl.link.relay_proof import Due
 
 if TYPE_CHECKING:
-    from rfctl.guard.step import Effect, Event
+    from rfctl.guard.state import Effect, Event
 
 MS = NS_PER_MS
 NOW = 10_000 * MS

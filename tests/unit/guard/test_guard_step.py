@@ -9,7 +9,7 @@ import pytest
 from rfctl.errors import LinkTimeout
 from rfctl.guard import limits
 from rfctl.guard.sample import Seen
-from rfctl.guard.step import Begin, Gone, Stage, Stop, Wanted
+from rfctl.guard.state import Begin, Gone, Stage, Stop, Wanted
 from rfctl.link import relay_hold
 from rfctl.link.relay_proof import Unanswered
 from tests.unit.guard.guard_bench import HEATING, MS, NOT_A_NUMBER, NOTHING, REST, RF_ON_1, SETUP, STIMULATING, Bench

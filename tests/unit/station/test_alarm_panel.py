@@ -6,7 +6,7 @@ import pytest
 
 from rfctl.kernel.alarms import PRESENTATIONS, Priority
 from rfctl.kernel.phase import Phase
-from rfctl.station.snapshot import Onlooker
+from rfctl.station.onlooker import Onlooker
 from tests.unit.kernel.bench import Bench, at
 
 
