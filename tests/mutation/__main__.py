@@ -49,7 +49,8 @@ SUBJECTS = {
         *("rfctl.kernel.signals_stimulation", "rfctl.kernel.signals_supervision", "rfctl.kernel.signals_thermal"),
         *("rfctl.kernel.thermal", "rfctl.kernel.lowering", "rfctl.kernel.expected", "rfctl.kernel.stimulation"),
         *("rfctl.kernel.regulator", "rfctl.kernel.supervision", "rfctl.kernel.checks", "rfctl.kernel.actions"),
-        *("rfctl.kernel.step", "rfctl.kernel.journal"),
+        *("rfctl.kernel.step", "rfctl.kernel.verdicts", "rfctl.kernel.ending", "rfctl.kernel.dose"),
+        "rfctl.kernel.journal",
     ),
 }
 """Modules whose code is changed, behind the tests that are about them."""

@@ -12,7 +12,7 @@ import pytest
 from rfctl.clock import RealClock
 from rfctl.errors import ConfigError
 from rfctl.guard import step as guard_step
-from rfctl.kernel import actions, checks, guards, step
+from rfctl.kernel import actions, checks, ending, guards, step, verdicts
 from rfctl.kernel.events import Choice
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
@@ -70,7 +70,7 @@ def test_what_was_once_found_is_found_no_more(path: Path) -> None:
 
 
 def test_counter_example_is_written_read_and_replayed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "OFF_AGAIN_NS", 10_000_000_000)
+    monkeypatch.setattr(ending, "OFF_AGAIN_NS", 10_000_000_000)
     violation = _broken(NOTHING, deviations=1).violations[0]
     path = tmp_path / "found.json"
     path.write_text(counterexample.as_text(violation), encoding="utf-8")
@@ -105,8 +105,9 @@ def _leaves_rf_on(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _trips_without_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    ends = step._end
-    monkeypatch.setattr(step, "_end", lambda *args: (ends(*args)[0], ()))
+    ends = verdicts.end
+    for module in (step, verdicts):
+        monkeypatch.setattr(module, "end", lambda *args: (ends(*args)[0], ()))
 
 
 def _leaves_a_latch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +119,7 @@ def _stimulates_in_a_lesion(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _says_off_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(step, "OFF_AGAIN_NS", 10_000_000_000)
+    monkeypatch.setattr(ending, "OFF_AGAIN_NS", 10_000_000_000)
 
 
 def _goes_on_without_a_temperature(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def test_every_row_has_an_alarm() -> None:
 
 def test_every_verdict_on_an_event_has_an_alarm_of_its_hazard() -> None:
     text = "\n".join(source.read_text("utf-8") for source in SOURCES)
-    raised = dict(re.findall(r'_event_trip\(\s*"(\w+)",\s*"(HZ-\d+)"', text))
+    raised = dict(re.findall(r'event_trip\(\s*"(\w+)",\s*"(HZ-\d+)"', text))
     assert raised
     assert {code: OF_EVENT.get(code) for code in raised} == raised
 
