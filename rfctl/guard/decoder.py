@@ -87,7 +87,6 @@ class Decoder:
             serial: The frames are those of a serial line (RTU), not of Modbus TCP.
         """
         self._unit, self._places = _places_of(profile, channels)
-        self._channels = channels
         self._serial = serial
         self._plans: dict[Block, _Plan] = {}
         self._values: list[Any] = [None] * len(self._places)

@@ -95,7 +95,7 @@ class Campaign:
         if not todo:
             return True
         self._walk(session, todo)
-        caches = list(_caches())
+        caches = list(_caches("rfctl", "tests"))
         gc.freeze()
         for mutant in todo:
             if wall_ns() > self.end_ns:
@@ -120,7 +120,10 @@ class Campaign:
     def _walk(self, session: pytest.Session, mutants: list[Mutant]) -> None:
         """Run each test once, and see which lines it runs through."""
         watched = Watched(dict.fromkeys(mutant.module for mutant in mutants))
+        remembered = list(_caches("rfctl"))
         for at, item in enumerate(session.items):
+            for clear in remembered:
+                clear()
             watched.seen.clear()
             began_ns = process_time_ns()
             self._run(session, at, session.items[at + 1] if at + 1 < len(session.items) else None)
@@ -211,10 +214,11 @@ class Campaign:
             yield at
 
 
-def _caches() -> Iterator[Callable[[], None]]:
-    """What forgets what was computed without the mutant."""
+def _caches(*packages: str) -> Iterator[Callable[[], None]]:
+    """What forgets what was computed before."""
+    prefixes = tuple(f"{package}." for package in packages)
     for name, module in list(sys.modules.items()):
-        if name.startswith(("rfctl.kernel", "rfctl.link", "rfctl.guard", "tests")):
+        if name.startswith(prefixes) and not name.startswith("rfctl.model."):  # tables that no mutant changes
             yield from (each.cache_clear for each in vars(module).values() if hasattr(each, "cache_clear"))
 
 

@@ -218,6 +218,8 @@ def _changes(node: ast.AST) -> Iterator[ast.AST]:
                 yield ast.comprehension(target, source, conditions[:at] + conditions[at + 1 :], is_async)
         case ast.Assign(targets=[ast.Attribute() | ast.Subscript()]):
             yield ast.Pass()
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super"))))):
+            return  # without it the function has another closure, and cannot be put in the place of the live one
         case ast.Expr(value=ast.Call()) | ast.Raise() | ast.AugAssign() | ast.Break() | ast.Continue():
             yield ast.Pass()
 

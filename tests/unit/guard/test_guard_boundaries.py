@@ -27,9 +27,9 @@ from rfctl.guard.state import (
     Wanted,
 )
 from rfctl.link import relay_hold
-from rfctl.link.relay import Contact, flash_on
+from rfctl.link.relay import Contact, check_sum, flash_on, read_contact
 from rfctl.link.relay_hold import Hold, HoldPlan
-from rfctl.link.relay_proof import Due
+from rfctl.link.relay_proof import Answered, Due, Proved, RelayProof, Second
 
 if TYPE_CHECKING:
     from rfctl.guard.state import Effect, Event
@@ -251,6 +251,8 @@ def test_a_lapsed_hold_says_what_had_stayed_away(age_ns: int, code: str) -> None
     state, said = after(lapsed, Due(NOW))
     assert said == [code]
     assert state.stage is Stage.LATCHED
+    assert state.cause is not None
+    assert (" 100 ms, limit 100 ms" in state.cause.text) is (code == "sample_stale")
 
 
 # samples
@@ -382,3 +384,53 @@ def test_a_proof_is_begun_once() -> None:
 
 def test_a_relay_that_answers_nobody_who_holds_is_heard_by_nobody() -> None:
     assert guard.step(READY, Due(NOW)) == (READY, ())
+
+
+def test_a_stop_while_it_opens_only_says_so() -> None:
+    opening = HELD._replace(stage=relay_hold.Stage.LETTING_GO, let_go_ns=NOW, looked_ns=0)
+    effects = guard.step(HOLDING._replace(stage=Stage.OPENING, hold=opening), Stop(NOW, "anna"))[1]
+    assert effects == (Notice("stop", "HZ-43", "anna"),)
+    assert guard.step(HOLDING._replace(hold=None), Stop(NOW, "anna"))[1] == effects
+
+
+def test_a_stop_ends_the_proof() -> None:
+    state, _ = guard.step(guard.initial(SETUP), Begin(NOW))
+    state, _ = guard.step(state, Stop(NOW + MS, "anna"))
+    assert state.wake_ns == 0
+    assert guard.step(state, Due(NOW + 900 * MS)) == (state, ())
+
+
+def test_a_fault_is_said_once_and_the_next_one_beside_the_first_cause() -> None:
+    state, said = after(HOLDING._replace(hold=HELD._replace(kept_ns=NOW - 200 * MS - 1)), Due(NOW))
+    assert said == ["lapsed"]
+    assert state.hold is not None
+    state = state._replace(hold=state.hold._replace(frame=b"", looked_ns=NOW + MS))
+    state, said = after(state, Due(NOW + 2 * MS))
+    assert said == []
+    state, said = after(state, Due(NOW + 900 * MS))
+    assert said == ["welded"]
+    assert state.cause is not None
+    assert state.cause.code == "lapsed"
+
+
+def test_once_seen_open_by_wish_nothing_is_held_and_nothing_is_due() -> None:
+    opening = HELD._replace(stage=relay_hold.Stage.LETTING_GO, let_go_ns=NOW, looked_ns=0)
+    state, effects = guard.step(HOLDING._replace(stage=Stage.OPENING, hold=opening), Due(NOW))
+    assert effects == (Send(read_contact(Contact())),)
+    body = bytes((1, 2, 1, 0))
+    state, effects = guard.step(state, Answered(NOW + MS, body + check_sum(body).to_bytes(2, "little")))
+    assert effects == ()
+    assert (state.stage, state.hold, state.wake_ns) == (Stage.READY, None, 0)
+
+
+def test_a_proof_says_what_it_measured() -> None:
+    proved = Proved(3, Second.RETRIGGERS, 21 * MS, 291 * MS, 311 * MS)
+    proof = RelayProof(Contact(), 3, NOW, verdict=proved, frame=b"")
+    state = guard.initial(SETUP)._replace(stage=Stage.PROVING, proof=proof)
+    state, effects = guard.step(state, Due(NOW))
+    (notice,) = effects
+    assert isinstance(notice, Notice)
+    assert notice.text.startswith(
+        "relay proved: closed within 21 ms, open again 291 to 311 ms after 300 ms were asked for"
+    )
+    assert state.stage is Stage.READY

@@ -62,7 +62,7 @@ def test_a_contact_that_no_board_has_is_refused(contact: Contact, says: str):
 
 @pytest.mark.parametrize("tenths", [0, MOST_TENTHS + 1, 0xFF00])
 def test_a_time_that_is_none_of_a_dead_mans_is_refused(tenths: int):
-    with pytest.raises(ConfigError, match="Valid: 100 to 500 ms"):
+    with pytest.raises(ConfigError, match=rf"closed for {100 * tenths} ms by one frame.*Valid: 100 to 500 ms"):
         flash_on(FIRST, tenths)
 
 
