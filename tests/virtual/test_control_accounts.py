@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,8 +13,8 @@ from rfctl.accounts.deeds import Deed, Done
 from rfctl.accounts.door import IDLE_NS
 from rfctl.accounts.roles import WITHOUT_PATIENT, Act, Role
 from rfctl.clock import NS_PER_S
-from rfctl.station import local_socket
-from rfctl.station.control import CONTROL_SOCKET, ControlServer
+from rfctl.station.control import ControlServer
+from tests.control_peer import PASSWORD, Client, connect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
 
     from rfctl.accounts.door import Login
     from rfctl.clock import Clock
-
-PASSWORD = "correct horse"
 
 
 class Station:
@@ -64,25 +60,6 @@ class Station:
         return {}
 
 
-class Client:
-    """One connection."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
-
-    async def ask(self, do: str, **members: object) -> dict[str, Any]:
-        self._writer.write(json.dumps({"do": do, **members}).encode() + b"\n")
-        reply: dict[str, Any] = json.loads(await self._reader.readline())
-        assert reply["reply"] == do
-        return reply
-
-    async def log_in(self, name: str, password: str = PASSWORD) -> dict[str, Any]:
-        return await self.ask("login", name=name, password=password)
-
-    def close(self) -> None:
-        self._writer.close()
-
-
 @pytest.fixture(scope="module")
 def hashed() -> str:
     return passwords.hash_of(PASSWORD)
@@ -106,9 +83,7 @@ class Rig:
         self._clients: list[Client] = []
 
     async def client(self) -> Client:
-        connection = local_socket.connect(self._folder, CONTROL_SOCKET, timeout_s=1)
-        os.set_blocking(connection.fileno(), False)
-        client = Client(*await asyncio.open_unix_connection(sock=connection))
+        client = await connect(self._folder)
         self._clients.append(client)
         return client
 
