@@ -91,6 +91,7 @@ class ServiceWorld:
         self._folder = folder
         self._rf = Wanted(LESION)
         self._stimulation = Wanted(STIMULATION | STIMULATION_STARTING)
+        self._latched = False
         self._idle: KernelState | None = None
         self._state: KernelState | None = None
         self._task: asyncio.Task[int] | None = None
@@ -136,8 +137,8 @@ class ServiceWorld:
         await asyncio.gather(self._looking, return_exceptions=True)
         try:
             await self._bench.__aexit__(None, None, None)
-        except EnergisedWithoutIntent:
-            assert self.by_hand
+        except EnergisedWithoutIntent as problem:
+            assert self.by_hand, problem
         finally:
             self._files.__exit__(None, None, None)
         for record in sorted(self._folder.glob("out/*/record")):
@@ -313,6 +314,8 @@ class ServiceWorld:
 
     def _watch(self, state: KernelState, _effects: tuple[Effect, ...]) -> None:
         self._idle = self._idle or state
+        if self._latched and any(channel.phase in LESION | STIMULATION for channel in state.channels):
+            self.unhandled.append(f"at {self.now_ns / NS_PER_S:.3f} s a channel is energised while a latch stands")
         self._state = state
         for wanted in (self._rf, self._stimulation):
             wanted.look(state, self._clock.monotonic_ns())
@@ -323,9 +326,11 @@ class ServiceWorld:
             self.hottest_c = max(self.hottest_c, *(channel["tissue_max_c"] for channel in channels))
             await asyncio.sleep(LOOK_S)
 
-    def violations(self) -> list[str]:
+    async def violations(self) -> list[str]:
         """What does not hold, in words."""
         now_ns, simulator = self._clock.monotonic_ns(), self.bench.simulator
+        stands = bool(latches.load(self._station().state_folder))
+        self._latched = stands and (self._latched or self.service is None or not self.service.busy)
         found = list(self.unhandled)
         for output, wanted in (("rf", self._rf), ("stimulation", self._stimulation)):
             unwanted_s = wanted.longest_s(simulator, output, now_ns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from rfctl.accounts.resets import Demand
 from rfctl.clock import NS_PER_S
+from rfctl.record.writer import RecordWriter
+from rfctl.station import latches
 from rfctl.virtual import VirtualLoop
 from rfctl_sim.catalogue.kinds import Scope
 from rfctl_sim.catalogue.table import CATALOGUE
@@ -21,7 +24,7 @@ from tests.assurance.worlds import DEEDS
 from tests.property.service_world import ServiceWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine, Iterator
 
 pytestmark = pytest.mark.slow
 
@@ -145,7 +148,56 @@ class ServiceMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_happens_that_must_not(self) -> None:
-        assert self.world.violations() == []
+        assert self.run(self.world.violations()) == []
+
+
+@contextmanager
+def heated(folder: Path) -> Iterator[tuple[ServiceWorld, Callable[[Coroutine[Any, Any, Any]], Any]]]:
+    """A world in hold, and what runs it."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        world = ServiceWorld(folder)
+        runner.run(world.open())
+        runner.run(world.asks("anna", "take"))
+        runner.run(world.starts("anna", checked=False))
+        runner.run(world.goes_to("anna", "hold"))
+        try:
+            yield world, runner.run
+        finally:
+            runner.run(world.close())
+
+
+def test_an_output_that_nobody_turns_off_is_seen(tmp_path: Path) -> None:
+    with heated(tmp_path) as (world, run):
+        assert run(world.violations()) == []
+        for fault in ("welded", "lease_endless", "off_ignored"):
+            run(world.strikes(fault, None))
+        run(world.asks("", "stop"))
+        run(world.go_on(1.0))
+        assert any("while nobody wanted it" in violation for violation in run(world.violations()))
+        run(world.mends())
+
+
+def test_an_energy_without_an_intent_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    append = RecordWriter.append
+
+    def forgets(record: RecordWriter, kind: str, *rest: Any, **more: Any) -> None:
+        if kind != "intent":
+            append(record, kind, *rest, **more)
+
+    monkeypatch.setattr(RecordWriter, "append", forgets)
+    with pytest.raises(AssertionError, match="intent"), heated(tmp_path):
+        pass
+
+
+def test_a_start_while_a_latch_stands_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(latches, "require_none", lambda *_: None)
+    with heated(tmp_path) as (world, run):
+        run(world.strikes("thermocouple_open", 0.5))
+        run(world.go_on(5.0))
+        assert run(world.violations()) == []
+        run(world.starts("anna", checked=False))
+        run(world.goes_to("anna", "ramp"))
+        assert any("while a latch stands" in violation for violation in run(world.violations()))
 
 
 TestService = ServiceMachine.TestCase
