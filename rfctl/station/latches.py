@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from rfctl.accounts.resets import Latch, ResetClass, class_in_force
 from rfctl.errors import ConfigError, RecordError, RefusedError
 from rfctl.kernel.row import Action
+from rfctl.kernel.stimulation_guards import beyond_repeating
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from rfctl.kernel.state import ChannelState, KernelState, Trip
+    from rfctl.kernel.state import KernelState, Trip
 
 FILE = "latches.json"
 RESERVE = "latches.reserve"
@@ -88,7 +89,7 @@ def latched(state: KernelState, procedure_id: str, at: str) -> tuple[Standing, .
 
 def _where(trip: Trip, state: KernelState) -> tuple[int, ...]:
     """An impedance is compared on a channel: what concerns the whole generator is left on each that had heat."""
-    had = [number for number, channel in enumerate(state.channels, 1) if _says_nothing_any_more(channel)]
+    had = [number for number in range(1, len(state.channels) + 1) if beyond_repeating(state, number)]
     if trip.channel or not had or latch_of(trip.hazard) is not Latch.R3:
         return (trip.channel,)
     return tuple(had)
@@ -98,22 +99,14 @@ def standing_of(
     code: str, hazard: str, number: int, text: str, state: KernelState, procedure_id: str, at: str
 ) -> Standing:
     """The latch of a hazard on a channel, 0 for the whole generator, in the class that holds there."""
-    channels = [state.channels[number - 1]] if number else state.channels
-    klass = class_in_force(
-        latch_of(hazard), state.setup.medium, anaesthetic_or_heat=any(map(_says_nothing_any_more, channels))
-    )
-    reference = channels[0].reference
+    numbers = [number] if number else range(1, len(state.channels) + 1)
+    had = any(beyond_repeating(state, each) for each in numbers)
+    klass = class_in_force(latch_of(hazard), state.setup.medium, anaesthetic_or_heat=had)
+    reference = state.channels[numbers[0] - 1].reference
     ohm = reference.after_ohm if reference is not None else None
     if klass is ResetClass.R3B and ohm is None:
         klass = ResetClass.R4  # nothing to compare with, and a latch that nobody could ever leave helps nobody
     return Standing(code, hazard, number, text, str(klass), ohm, procedure_id, at)
-
-
-def _says_nothing_any_more(channel: ChannelState) -> bool:
-    """A stimulation check, after heat or anaesthetic; after the wait for it the impedance was measured anew."""
-    reference = channel.reference
-    injected = reference is not None and reference.after_ohm != reference.impedance_ohm
-    return injected or channel.figures is not None or bool(channel.lesions)
 
 
 def load(state_folder: Path) -> tuple[Standing, ...]:

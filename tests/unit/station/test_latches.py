@@ -39,7 +39,8 @@ def test_a_hazard_has_the_class_of_the_table(latch: Latch, hazards: list[str]) -
     [
         (Phase.SENSORY, Medium.TISSUE, "R3a"),
         (Phase.HOLD, Medium.TISSUE, "R3b"),
-        (Phase.ARMED, Medium.TISSUE, "R3b"),  # the anaesthetic was given
+        (Phase.ANAESTHETIC_WAIT, Medium.TISSUE, "R3b"),  # the anaesthetic was given
+        (Phase.ARMED, Medium.TISSUE, "R3b"),
         (Phase.HOLD, Medium.PHANTOM, "R2"),
     ],
 )
