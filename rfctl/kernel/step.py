@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rfctl.errors import EXIT_STOPPED
 from rfctl.kernel import supervision
-from rfctl.kernel.actions import gather, permit, set_outputs, with_channel
+from rfctl.kernel.actions import permit, set_outputs, with_channel
 from rfctl.kernel.dose import cooled, with_sample
 from rfctl.kernel.effects import Ask, Claim, Effect, Level, Note, Off, Outcome, Renew
 from rfctl.kernel.enable_loop import Loop, must_wait
@@ -26,6 +26,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
+from rfctl.kernel.grouping import gather
 from rfctl.kernel.guards import under_work
 from rfctl.kernel.interlocks import (
     WINDOW_MAX_NS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfctl.kernel import actions, checks, guards
+from rfctl.kernel import actions, checks, grouping, guards
 from rfctl.kernel import stimulation_guards as stimulation
 from rfctl.kernel.events import Choice, Command
 from rfctl.kernel.phase import Phase
@@ -43,7 +43,7 @@ _T = Transition
 _sure = guards.always
 
 TRANSITIONS: tuple[Transition, ...] = (
-    _T(_P.QUEUED, SAMPLE, guards.turn_has_come_and_tip_is_hot, _P.QUEUED, actions.say_wait),
+    _T(_P.QUEUED, SAMPLE, guards.turn_has_come_and_tip_is_hot, _P.QUEUED, grouping.say_wait),
     _T(_P.QUEUED, SAMPLE, guards.turn_has_come, _P.IMPEDANCE, actions.begin_site),
     _T(_P.IMPEDANCE, SAMPLE, guards.impedance_measured, _P.SENSORY_NEXT, checks.take_impedance),
     # sensory check
@@ -144,7 +144,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.ARM_READY, SAMPLE, guards.arming_turn_has_come, _P.LESION_INTENT, actions.intend_lesion),
     _T(_P.LESION_INTENT, DURABLE, _sure, _P.CONFIGURING, actions.configure),
     _T(_P.CONFIGURING, done(Command.CONFIGURE), _sure, _P.ARMING, actions.arm),
-    _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, actions.ask_start),
+    _T(_P.ARMING, done(Command.ARM), _sure, _P.ARMED, grouping.ask_start),
     _T(_P.ARMED, answer(Choice.START), guards.group_may_fire, _P.FIRING, actions.fire),
     _T(_P.ARMED, SAMPLE, guards.started, _P.FIRING, actions.fire),
     _T(_P.DISARM_OFF, SAMPLE, guards.output_is_off, _P.LESION_READY, actions.nothing),

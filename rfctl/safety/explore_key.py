@@ -11,8 +11,8 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from rfctl.kernel.actions import BASELINE
 from rfctl.kernel.effects import Outcome
+from rfctl.kernel.grouping import BASELINE
 from rfctl.kernel.interlocks import has_output, limit_of
 from rfctl.kernel.phase import CHECKING, ENERGISED, HEATING, INTENDED, LESION, OFF_VERIFYING, PERMITTED
 from rfctl.kernel.row import Action, Side

@@ -50,6 +50,7 @@ SUBJECTS = {
         *("rfctl.kernel.thermal", "rfctl.kernel.lowering", "rfctl.kernel.expected", "rfctl.kernel.stimulation"),
         *("rfctl.kernel.regulator", "rfctl.kernel.supervision", "rfctl.kernel.checks", "rfctl.kernel.actions"),
         *("rfctl.kernel.step", "rfctl.kernel.verdicts", "rfctl.kernel.ending", "rfctl.kernel.dose"),
+        "rfctl.kernel.grouping",
         "rfctl.kernel.journal",
     ),
 }
