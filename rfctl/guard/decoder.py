@@ -169,7 +169,7 @@ class Decoder:
                 values[slot] = place.value(data)
         if plan.slots != self._all:
             self._missing -= plan.slots
-            if self._missing or not plan.slots:
+            if self._missing:
                 return None
         self._missing = set(self._all)
         return Sample(int(values[0]), tuple([_seen(*values[at : at + WIDTH]) for at in range(1, len(values), WIDTH)]))

@@ -273,7 +273,7 @@ def _judged(proof: RelayProof, first_ns: int, open_from_ns: int, open_until_ns: 
 
 def _ask(proof: RelayProof, now_ns: int) -> tuple[RelayProof, bytes]:
     """The next frame: the second flash-on when it is time for it, else a read."""
-    second_run = proof.plain is not None and proof.second_ns is None and proof.first_ns is not None
+    second_run = proof.plain is not None and proof.second_ns is None
     if second_run and proof.closed_ns is not None and now_ns - (proof.first_ns or 0) >= proof._time_ns // 2:
         return _send(replace(proof, second_ns=now_ns), flash_on(proof.contact, proof.tenths), now_ns)
     return _send(proof, read_contact(proof.contact), now_ns)

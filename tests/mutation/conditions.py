@@ -1,15 +1,21 @@
 """What each condition does by itself: pairs of evaluations that differ in it alone, and in the result (MC/DC).
 
-A decision is an expression with ``and`` or ``or``; its conditions are what those join, behind every ``not``. The tests
-are run once with every decision made to say what its conditions were. Python stops at the first condition that
-settles a decision: one that was not asked differs from nothing.
+A decision is an expression with ``and`` or ``or``; its conditions are what those join, behind every ``not``. A value
+with another in its place, ``name or "none"``, is no decision. The tests are run once with every decision made to say
+what its conditions were. Python stops at the first condition that settles a decision: one that was not asked differs
+from nothing.
+
+``python -m tests.mutation.conditions`` runs the tests below and says, in JSON, which conditions have no pair.
 """
 
 from __future__ import annotations
 
 import ast
+import json
+import sys
 from collections import Counter, defaultdict
 from itertools import combinations
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -21,6 +27,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 Vector = list[bool | None]
+ROOT = Path(__file__).parents[2]
+MODULES = (
+    *("rfctl.kernel.guards", "rfctl.kernel.stimulation_guards", "rfctl.kernel.enable_loop"),
+    *("rfctl.guard.step", "rfctl.guard.decoder", "rfctl.guard.items", "rfctl.guard.wire", "rfctl.guard.sample"),
+    *("rfctl.link.gate", "rfctl.link.write_table"),
+    *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
+)
+"""The guards of the transition table, the guard with the relay that it holds, and the gate."""
+TESTS = (
+    *("tests/unit/kernel/test_guards.py", "tests/unit/kernel/test_stimulation_guards.py", "tests/unit/guard"),
+    *("tests/safety/test_gate.py", "tests/unit/link/test_gate_edges.py", "tests/unit/link/test_write_table.py"),
+    *(f"tests/unit/link/test_relay_{name}.py" for name in ("frames", "hold", "proof")),
+)
 
 
 class Decision(NamedTuple):
@@ -38,15 +57,10 @@ class Decision(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """An evaluation, and the first test that had it."""
+    """An evaluation: what the conditions were, None for one that was not asked, and what came of it."""
 
     vector: tuple[bool | None, ...]
     result: bool
-    test: str
-
-    def __str__(self) -> str:
-        signs = {True: "T", False: "F", None: "-"}
-        return f"{''.join(signs[each] for each in self.vector)} {signs[self.result]} {self.test}"
 
 
 def decisions_of(module: str, tree: ast.Module) -> list[Decision]:
@@ -55,16 +69,31 @@ def decisions_of(module: str, tree: ast.Module) -> list[Decision]:
     for name, function in functions_of(tree):
         again: Counter[str] = Counter()
         parts: set[ast.AST] = set()
+        tests = set(_tests(function))
         for node in ast.walk(function):
-            if isinstance(node, ast.BoolOp) and node not in parts:
+            if isinstance(node, ast.BoolOp) and node not in parts and (node in tests or _decides(node)):
                 conditions: list[ast.expr] = []
                 parts |= set(_parts(node, conditions))
                 text = f"{module}:{name}: {ast.unparse(node)}"
                 again[text] += 1
-                name = f"{text} [{again[text]}]" if again[text] > 1 else text
-                names = [f"{name}: {at}. {ast.unparse(each)}" for at, each in enumerate(conditions, 1)]
+                shown = f"{text} [{again[text]}]" if again[text] > 1 else text
+                names = [f"{shown}: {at}. {ast.unparse(each)}" for at, each in enumerate(conditions, 1)]
                 found.append(Decision(node, conditions, names))
     return found
+
+
+def _tests(function: ast.AST) -> Iterator[ast.expr]:
+    """Expressions by which the code goes one way or the other."""
+    for node in ast.walk(function):
+        if isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert)):
+            yield node.test
+        elif isinstance(node, ast.comprehension):
+            yield from node.ifs
+
+
+def _decides(node: ast.BoolOp) -> bool:
+    looks = (ast.Compare, ast.UnaryOp, ast.BoolOp)
+    return isinstance(node.op, ast.And) or any(isinstance(value, looks) for value in node.values)
 
 
 def _parts(node: ast.expr, conditions: list[ast.expr]) -> Iterator[ast.expr]:
@@ -114,33 +143,24 @@ class Asked:
     def __init__(self, modules: Iterable[str]) -> None:
         self.red: list[str] = []
         self.decisions: dict[str, list[Decision]] = {module: [] for module in modules}
-        self._seen: dict[str, dict[int, dict[tuple[tuple[bool | None, ...], bool], str]]] = {}
-        self._test = ""
+        self._seen: dict[str, dict[int, set[Seen]]] = {}
 
     def pytest_collection_finish(self) -> None:
         for module in self.decisions:
             tree = tree_of(module)
             self.decisions[module] = decisions = decisions_of(module, tree)
-            seen = self._seen[module] = defaultdict(dict)
+            seen = self._seen[module] = defaultdict(set)
             marked = _Marked(decisions).visit(tree)
             sizes = [len(decision.conditions) for decision in decisions]
 
             def begun(number: int, sizes: list[int] = sizes) -> tuple[int, Vector]:
                 return number, [None] * sizes[number]
 
-            def decided(
-                asked: tuple[int, Vector],
-                result: object,
-                seen: dict[int, dict[tuple[tuple[bool | None, ...], bool], str]] = seen,
-            ) -> object:
-                seen[asked[0]].setdefault((tuple(asked[1]), bool(result)), self._test)
+            def decided(asked: tuple[int, Vector], result: object, seen: dict[int, set[Seen]] = seen) -> object:
+                seen[asked[0]].add(Seen(tuple(asked[1]), bool(result)))
                 return result
 
             Instead(module, marked, _begun_=begun, _decided_=decided, _condition_=_condition)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._test = item.nodeid
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -150,7 +170,7 @@ class Asked:
         """Module, condition and its pair, if there is one."""
         for module, decisions in self.decisions.items():
             for number, decision in enumerate(decisions):
-                seen = [Seen(*what, test) for what, test in self._seen[module][number].items()]
+                seen = self._seen[module][number]
                 for at in range(len(decision.conditions)):
                     pair = next((pair for pair in combinations(seen, 2) if _is_pair(at, *pair)), None)
                     yield module, decision.names[at], pair
@@ -169,3 +189,18 @@ def _is_pair(at: int, one: Seen, other: Seen) -> bool:
         if this is not None and that is not None and this is not that
     ]
     return differ == [at] and one.result is not other.result
+
+
+def main() -> int:
+    """Run the tests. Returns: 1 where one of them failed."""
+    asked = Asked(MODULES)
+    options = ("-p", "no:cacheprovider", "-p", "no:terminal", "-p", "no:xdist")
+    status = pytest.main([*options, *(str(ROOT / test) for test in TESTS)], plugins=[asked])
+    pairs = list(asked.pairs())
+    without = [condition for _, condition, pair in pairs if pair is None]
+    print(json.dumps({"conditions": len(pairs), "without": without, "red": asked.red}))
+    return int(bool(status))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

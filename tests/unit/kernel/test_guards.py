@@ -8,10 +8,12 @@ is not.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from rfctl.kernel import guards
+from rfctl.kernel.enable_loop import Loop, must_wait
 from rfctl.kernel.guards import PROBE_BASELINE_NS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import Mean
@@ -36,6 +38,7 @@ from tests.unit.kernel.turned import (
     one,
     planned,
     tip,
+    treating,
     two,
     whole,
 )
@@ -183,3 +186,37 @@ def test_each_thing_that_a_guard_looks_at_turns_its_answer_by_itself(
     assert answer(guard, state) is holds
     for number, change in enumerate(turns):
         assert answer(guard, (*state, change)) is not holds, f"change {number}"
+
+
+@pytest.mark.parametrize(
+    ("guarded", "closed", "waits"), [(True, False, True), (True, True, False), (False, False, False)]
+)
+def test_an_intent_waits_for_the_loop_only_where_a_guard_holds_it(guarded: bool, closed: bool, waits: bool) -> None:
+    state = treating()._replace(loop=Loop(closed=closed))
+    assert must_wait(state._replace(setup=replace(state.setup, guarded=guarded))) is waits
+
+
+@pytest.mark.parametrize(
+    ("changes", "numbers"),
+    [
+        ((), [1, 2]),
+        ((one(site=-1),), [2]),
+        ((one(phase=Phase.DONE), two(phase=Phase.DROPPED)), []),
+        ((two(site=0),), [1, 2]),
+    ],
+)
+def test_a_channel_is_under_work_from_its_site_on_until_that_is_over(
+    changes: tuple[Change, ...], numbers: list[int]
+) -> None:
+    state = treating()
+    for change in changes:
+        state = change(state)
+    assert guards.under_work(state) == numbers
+
+
+def test_each_channel_has_its_own_site_and_lesion() -> None:
+    state = two(lesion=1)(planned(lesions=(AGAIN, replace(AGAIN, hold_s=7.0)))(treating()))
+    sites = state.setup.plan.sites
+    assert [guards.site_of(state, number) for number in (1, 2)] == [*sites]
+    state = two(site=0)(state)
+    assert [guards.lesion_of(state, number).hold_s for number in (1, 2)] == [AGAIN.hold_s, 7.0]

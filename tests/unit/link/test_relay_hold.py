@@ -183,3 +183,8 @@ def test_a_hold_that_never_flashed_counts_from_its_end() -> None:
     hold, _ = step(hold, Due(NOW + SETTLED_NS + 1))
     assert hold.stage is Stage.NOT_OPEN
     assert "100 ms after" in str(hold.fault)
+
+
+def test_while_it_opens_a_lost_reply_ends_nothing_more() -> None:
+    hold, _ = step(LETTING_GO._replace(frame=LOOK, unanswered=5), unanswered(NOW + MS))
+    assert (hold.stage, hold.fault, hold.unanswered, hold.let_go_ns) == (Stage.LETTING_GO, None, 6, NOW)

@@ -1,6 +1,7 @@
 """What a frame does is read from its bytes alone; what is not listed is refused."""
 
 import dataclasses
+import struct
 
 import pytest
 from hypothesis import given
@@ -89,6 +90,8 @@ def test_values_are_decoded_with_channel_and_unit() -> None:
         (bytes.fromhex("0f0000"), "malformed write of coils"),
         (bytes.fromhex("0f000000090101"), "malformed write: 9 coils"),
         (bytes.fromhex("0f000000000101"), "malformed write: 0 coils"),
+        (bytes.fromhex("0f0000000801"), "malformed write: 8 coils, 1 bytes stated, 0 there"),
+        (bytes.fromhex("0f0000000801ffff"), "malformed write: 8 coils, 1 bytes stated, 2 there"),
         (bytes.fromhex("0f00000008020100"), "malformed write: 8 coils"),
         (bytes.fromhex("01000007d1"), "read of 2001 bits"),
         (bytes.fromhex("160010fffe0001"), "function 22"),
@@ -229,3 +232,23 @@ def test_the_digest_covers_the_whole_content() -> None:
     ):
         assert isinstance(changed, WriteTable)
         assert changed.sha256 != TABLE.sha256
+
+
+@pytest.mark.parametrize(
+    ("kind", "minimum", "inside", "outside"),
+    [
+        (RegisterType.U16, 5.0, b"\0\x0a", b"\0\x09"),
+        (RegisterType.F32, 0.35, struct.pack(">f", 0.7), struct.pack(">f", 0.6999999)),
+        (RegisterType.I16, -1.0, b"\xff\xff", b"\xff\xfd"),
+    ],
+)
+def test_nothing_below_the_least_that_a_profile_allows_is_sent(
+    kind: RegisterType, minimum: float, inside: bytes, outside: bytes
+) -> None:
+    row = Writable("x", None, 7, kind, WordOrder.ABCD, ((None, Act(Intent.CONFIG)),), scale=0.5, minimum=minimum)
+    table = WriteTable(1, (row,), ())
+    assert table.classify(write(7, inside)).intent is Intent.CONFIG
+    with pytest.raises(RefusedError, match=rf"x = .* is below {minimum:g}, the least"):
+        table.classify(write(7, outside))
+    free = WriteTable(1, (dataclasses.replace(row, minimum=None),), ())
+    assert free.classify(write(7, outside)).intent is Intent.CONFIG
