@@ -8,6 +8,7 @@ from rfctl.kernel import stimulation_guards as guards
 from rfctl.kernel.actions import ask, f32, intend, off, permit, with_channel
 from rfctl.kernel.effects import Claim, Effect, Level, Note, Renew, SetAmplitude, StartStimulation
 from rfctl.kernel.events import Choice, Question
+from rfctl.kernel.expected import fluid_factor
 from rfctl.kernel.guards import site_of
 from rfctl.kernel.limits import SERIES_RESISTANCE_MAX_OHM
 from rfctl.kernel.phase import MOTOR_CHECK
@@ -71,6 +72,17 @@ def _with_electrode(state: KernelState, number: int, channel: ChannelState) -> C
             electrode_id=measured.electrode_id, present=bool(measured.electrode_present)
         )
     )
+
+
+def take_anaesthetised(state: KernelState, number: int, now_ns: int, value: int) -> Result:
+    """The reference after the anaesthetic wait, and how much of the impedance the fluid took."""
+    before = state.channels[number - 1].reference
+    state, effects = take_reference(state, number, now_ns, value)
+    channel = state.channels[number - 1]
+    if before is not None and (after := channel.reference) is not None:
+        fluid = fluid_factor(before.impedance_ohm, after.after_ohm, after.series_ohm)
+        state = with_channel(state, number, channel._replace(reference=after._replace(fluid=fluid)))
+    return state, effects
 
 
 def take_reference(state: KernelState, number: int, now_ns: int, _value: int) -> Result:

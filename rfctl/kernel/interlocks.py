@@ -268,7 +268,8 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
     if row.basis is Basis.RAMP:
         return _limit_of_ramp(row, site, channel)
     if row.basis is Basis.ENERGY:
-        return min(row.factor * channel.figures.predicted_energy_j, ENERGY_MAX_J) if channel.figures else math.nan
+        figures = channel.figures
+        return min(row.factor * figures.predicted_energy_j + figures.before_j, ENERGY_MAX_J) if figures else math.nan
     if row.basis is Basis.SET_TEMPERATURE:
         return row.factor * site.lesions[channel.lesion].set_temperature_c + row.offset
     if row.basis is Basis.POWER_CAP:

@@ -233,7 +233,7 @@ ROWS: tuple[Row, ...] = (
     ),
     *THERMAL_ROWS,
     Row(
-        "energy", "HZ-30", LESION, Quantity.ENERGY, Side.ABOVE, Basis.ENERGY, 2.0, 0, AT_ONCE, Action.TRIP,
+        "energy", "HZ-30", LESION, Quantity.ENERGY, Side.ABOVE, Basis.ENERGY, 2.4, 0, AT_ONCE, Action.TRIP,
         Origin.PROCESS, "J",
         "channel {channel}: {measured} J in the tissue, limit {limit} J", "limits: energy",
     ),

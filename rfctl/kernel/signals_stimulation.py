@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rfctl.kernel.expected import FLUID_UPTAKE_S, drying_per_s, fluid_factor
+from rfctl.kernel.expected import FLUID_UPTAKE_S, drying_per_s
 from rfctl.kernel.phase import BEFORE_RF, LESION, OFF_VERIFYING, STIMULATION, STIMULATION_STARTING, Phase
 from rfctl.kernel.stimulation import OPEN_OHM, allowed_amplitude
 from rfctl.model.plan import Medium
@@ -38,6 +38,8 @@ ALPHA_PER_K = (0.007, 0.025)
 """Bounds of the share of its impedance that tissue loses with each K; what lies between them is no movement. Which of
 them bounds which side depends on whether it is warmer or colder than at the reference: decision 0010.
 """
+SURELY_LOST_UP_TO_K = 20.0
+"""Warmer than that, as after a pause of the ramp, the resistance in series with the tissue hides what it loses more."""
 TELLS_FROM_OHM = 30.0
 """With less left of the tissue's share, the noise of all of the path is taken for a change of it."""
 
@@ -126,15 +128,15 @@ def _since(reference: Reference, measured: ChannelReading, now_ns: int) -> tuple
     share_pct = 100.0 * measured.impedance_ohm / reference.after_ohm
     warmer_k = measured.temperature_c - reference.after_c
     least, most = ALPHA_PER_K if warmer_k >= 0.0 else ALPHA_PER_K[::-1]
-    high_pct, low_pct = share_pct * (1.0 + least * warmer_k), share_pct * (1.0 + most * warmer_k)
+    surely = 1.0 + least * min(warmer_k, SURELY_LOST_UP_TO_K)
+    high_pct, low_pct = share_pct * surely, share_pct * (1.0 + most * warmer_k)
     tissue_ohm = reference.after_ohm - reference.series_ohm
     if tissue_ohm < TELLS_FROM_OHM:
         return high_pct, low_pct, None
-    fluid = fluid_factor(reference.impedance_ohm, reference.after_ohm, reference.series_ohm)
     taken_up_s = min((now_ns - reference.after_ns) / 1e9, FLUID_UPTAKE_S)
-    dried_ohm = tissue_ohm * (1.0 + drying_per_s(fluid) * taken_up_s)
+    dried_ohm = tissue_ohm * (1.0 + drying_per_s(reference.fluid) * taken_up_s)
     now_ohm = measured.impedance_ohm - reference.series_ohm
-    return high_pct, low_pct, 100.0 * now_ohm / dried_ohm * (1.0 + least * warmer_k)
+    return high_pct, low_pct, 100.0 * now_ohm / dried_ohm * surely
 
 
 def _changed(channel: ChannelState, measured: ChannelReading) -> bool:

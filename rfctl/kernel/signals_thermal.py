@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from rfctl.kernel import thermal
-from rfctl.kernel.expected import allowed_power_w, fluid_factor, hold_power_w, terminal_power_w, tissue_power_w
+from rfctl.kernel.expected import allowed_power_w, hold_power_w, terminal_power_w, tissue_power_w
 from rfctl.kernel.limits import REMOVE_BELOW_C
 from rfctl.kernel.phase import HEATING, Phase
 from rfctl.kernel.thermal import AVERAGED, FOLLOWED, PICK_UP_NS, Thermal
@@ -59,10 +59,7 @@ NONE = Signals()
 
 def fluid_of(channel: ChannelState) -> float:
     """f of the channel's impedance check and anaesthetic."""
-    reference = channel.reference
-    if reference is None:
-        return 0.0
-    return fluid_factor(reference.impedance_ohm, reference.after_ohm, reference.series_ohm)
+    return channel.reference.fluid if channel.reference else 0.0
 
 
 def expected_power_w(site: Site, channel: ChannelState) -> float:

@@ -206,6 +206,8 @@ class Reference(NamedTuple):
         after_ohm: Z_ref: mean of the last 5 s of the anaesthetic wait, or Z_pre without one.
         after_c: T_ref: mean of the temperature over the same 5 s.
         after_ns: When those were over.
+        fluid: f: the part of the tissue's impedance that the anaesthetic took, 0 to 0.6. It stays what it was when a
+            later lesion takes its reference in tissue that is still warm, and has less impedance for that.
     """
 
     impedance_ohm: float
@@ -214,6 +216,7 @@ class Reference(NamedTuple):
     after_ohm: float
     after_c: float
     after_ns: int = 0
+    fluid: float = 0.0
 
 
 class CheckResult(NamedTuple):

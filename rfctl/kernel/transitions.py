@@ -131,7 +131,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     _T(_P.ANAESTHETIC_NEXT, SAMPLE, guards.all_checked_and_nobody_asked, _P.ANAESTHETIC, checks.ask_anaesthetic),
     _T(_P.ANAESTHETIC, answer(Choice.GIVEN), _sure, _P.ANAESTHETIC_WAIT, checks.take_anaesthetic),
     _T(_P.ANAESTHETIC, answer(Choice.REPOSITION), _sure, _P.VOID_OFF, checks.void_by_word),
-    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.impedance_measured, _P.LESION_READY, checks.take_reference),
+    _T(_P.ANAESTHETIC_WAIT, SAMPLE, guards.impedance_measured, _P.LESION_READY, checks.take_anaesthetised),
     # a result that counts no more: checked anew, or the position taken over by a physician
     _T(_P.ARM_READY, answer(Choice.REPOSITION), _sure, _P.VOID_OFF, checks.void_by_word),
     _T(_P.VOID_OFF, SAMPLE, guards.output_is_off_and_nobody_asked, _P.STIM_REQUIRED, checks.ask_position),

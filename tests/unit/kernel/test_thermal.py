@@ -11,8 +11,10 @@ from rfctl.kernel.actions import with_channel
 from rfctl.kernel.effects import ChannelOff, LowerLimit, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Command, Failed
 from rfctl.kernel.phase import Phase
+from rfctl.kernel.signals_thermal import fluid_of
 from rfctl.kernel.state import Figures, Setup
 from rfctl.model.electrode import find_electrode
+from rfctl.model.plan import Move
 from tests.unit.kernel.bench import LESION, Bench, Person, at, setup_of, site
 from tests.unit.kernel.thermal_cases import rise_share, stays_warm
 
@@ -135,3 +137,14 @@ def test_a_tip_may_stay_warm_for_as_long_as_a_neighbour_heats(code: str) -> None
     bench.state = with_channel(bench.state, 2, beside)
     bench.samples(2)
     assert bench.notes(code)
+
+
+def test_tissue_that_is_still_warm_is_not_taken_for_fluid() -> None:
+    again = replace(LESION, after=Move.ROTATION)
+    bench = Bench(setup_of(site("L4, left", 1, further=(again,))), Person()).reach(Phase.RECHECK)
+    before = fluid_of(bench.channel)
+    bench.alter(1, impedance_ohm=bench.newest(1).impedance_ohm * 0.93)
+    bench.reach(Phase.ARM_READY)
+    assert bench.channel.reference is not None
+    assert bench.channel.reference.after_ohm < 0.95 * bench.channel.reference.impedance_ohm
+    assert fluid_of(bench.channel) == before
