@@ -10,6 +10,7 @@ import pytest
 from rfctl.kernel.actions import with_channel
 from rfctl.kernel.effects import ChannelOff, LowerLimit, Note, Off, Outcome
 from rfctl.kernel.events import Cause, Command, Failed
+from rfctl.kernel.interlocks import limit_of
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.signals_thermal import fluid_of
 from rfctl.kernel.state import Figures, Setup
@@ -148,3 +149,15 @@ def test_tissue_that_is_still_warm_is_not_taken_for_fluid() -> None:
     assert bench.channel.reference is not None
     assert bench.channel.reference.after_ohm < 0.95 * bench.channel.reference.impedance_ohm
     assert fluid_of(bench.channel) == before
+
+
+def test_what_flowed_before_a_pause_is_not_the_energy_of_what_comes_after_it() -> None:
+    row = next(row for row in at(Phase.RAMP).setup.rows if row.code == "energy")
+    bench = at(Phase.RAMP)
+    figures = bench.channel.figures
+    assert figures is not None
+    for before_j, limit_j in ((0.0, 2.4 * figures.predicted_energy_j), (7.0, 2.4 * figures.predicted_energy_j + 7.0)):
+        channel = bench.channel._replace(figures=figures._replace(before_j=before_j))
+        assert limit_of(row, bench.setup, channel) == pytest.approx(limit_j)
+    channel = bench.channel._replace(figures=figures._replace(before_j=3990.0))
+    assert limit_of(row, bench.setup, channel) == 4000.0
