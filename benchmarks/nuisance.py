@@ -291,13 +291,13 @@ def is_nuisance(result: dict[str, Any]) -> bool:
     return bool(result["outcome"] != "complete")
 
 
-def summary(results: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What is kept of a run."""
+def summary(results: Iterable[dict[str, Any]], digest: str) -> dict[str, Any]:
+    """What is kept of a run that began on the sources of this hash."""
     results = sorted(results, key=lambda result: result["number"])
     refused = [r["code"] for r in results if r["outcome"] == "refused" and not is_nuisance(r)]
     rows = {row.code: 0 for row in ROWS} | Counter(r["code"] for r in results if is_nuisance(r))
     return {
-        "sources_sha256": sources(),
+        "sources_sha256": digest,
         "procedures": len(results),
         "outcomes": dict(Counter(result["outcome"] for result in results)),
         "nuisance_trips": sum(rows.values()),
@@ -352,7 +352,7 @@ def main() -> None:
             state.flush()
             if is_nuisance(result):
                 print(f"{result['number']}: {result['text']} {result['variant']}", file=sys.stderr)
-    told = summary(results.values())
+    told = summary(results.values(), digest)
     RESULT.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     trips = told["nuisance_trips"]
     print(f"{told['procedures']} procedures: {told['outcomes']}, {trips} nuisance trips", file=sys.stderr)

@@ -28,7 +28,7 @@ def results() -> list[dict[str, Any]]:
 
 
 def test_a_normal_procedure_is_complete_or_refused_by_its_plan(results: list[dict[str, Any]], shows: Show) -> None:
-    told = nuisance.summary(results)
+    told = nuisance.summary(results, nuisance.sources())
     assert told["nuisances"] == []
     assert told["outcomes"]["complete"] >= 0.8 * len(SUBSET)
     for each in filter(None, (told, nuisance.committed())):  # thousands, where they were run on these sources
