@@ -36,12 +36,8 @@ def whatever_its_number(on_reply: Any) -> Any:
     return taking
 
 
-def once(send_offs: Any) -> Any:
-    def sending(link: Any) -> Any:
-        link._offs = link._offs[:1]
-        return send_offs(link)
-
-    return sending
+def once(load: Any) -> Any:
+    return lambda outgoing, offs: load(outgoing, offs[:1])
 
 
 def at_once_durable() -> None:

@@ -143,18 +143,18 @@ KILLS: dict[str, Kill] = {
         PROCEDURE + "test_first_act_is_off_whatever_happens_first",
     ),
     "off.total": Kill(
-        around(LINK + "_send_offs", deeds.once),
+        around("rfctl.link.outgoing:Outgoing.load", deeds.once),
         OFF + "test_each_off_frame_crosses_the_wire_twice_under_a_reserved_number",
     ),
     "off.measured": Kill(
-        instead(KERNEL + "step:has_output", no),
+        instead(KERNEL + "ending:has_output", no),
         ENDINGS + "test_an_output_that_stays_on_after_off_ends_in_off_not_confirmed",
     ),
     "off.unanswered": Kill(
-        instead(KERNEL + "step:OFF_UNVERIFIED_NS", 10**18), ENDINGS + "test_an_unanswered_off_counts_as_on"
+        instead(KERNEL + "ending:OFF_UNVERIFIED_NS", 10**18), ENDINGS + "test_an_unanswered_off_counts_as_on"
     ),
     "off.again": Kill(
-        instead(KERNEL + "step:OFF_AGAIN_NS", 10**18),
+        instead(KERNEL + "ending:OFF_AGAIN_NS", 10**18),
         ENDINGS + "test_off_is_repeated_every_200_ms_until_it_is_verified",
     ),
     "stop.signals": Kill(
@@ -181,7 +181,7 @@ KILLS: dict[str, Kill] = {
         "tests/unit/station/test_plan_file.py::test_a_value_that_is_refused_is_named_with_its_bound",
     ),
     "procedure.partial-dose": Kill(
-        around(KERNEL + "step:site_result", deeds.without_figures),
+        around(KERNEL + "verdicts:site_result", deeds.without_figures),
         ENDINGS + "test_what_was_delivered_before_a_stop_is_kept",
     ),
     "procedure.remove-below": Kill(
@@ -253,7 +253,7 @@ KILLS: dict[str, Kill] = {
         "tests/unit/verify/test_log.py::test_the_first_record_that_was_changed_is_named",
     ),
     "procedure.check-first": Kill(
-        instead(KERNEL + "step:make_void", lambda state, *_arguments, **_named: (state, ())),
+        instead(KERNEL + "verdicts:make_void", lambda state, *_arguments, **_named: (state, ())),
         "tests/unit/kernel/test_stimulation_result.py::test_each_way_blocks_the_lesion_and_asks_for_a_check",
     ),
     "stimulation.mode": Kill(instead("rfctl_modbus.access:Access.compare", nothing_later), SET_OTHERWISE),

@@ -68,7 +68,10 @@ TABLE = (
     Expected("over_temperature", 0.3, inf, f"HZ-01, 300 ms; {HEATS}"),
     Expected("temperature_drift", inf, inf, "slow: the tissue is what counts"),
     Expected("temperature_lag", inf, inf, "limits: a lag of 1 s is harmless; of 2 s the tissue is what counts"),
-    Expected("electrode_not_seated", inf, inf, "model check, from 8 K of rise on: the tissue is what counts"),
+    Expected(
+        "electrode_not_seated", inf, inf,
+        "model check, from 8 K of rise on, in the hold under set: the tissue is what counts",
+    ),
     Expected("temperature_noise", inf, inf, "HZ-50: it alone must end nothing"),
     Expected("rf_pickup", inf, inf, "HZ-07: seen at the edge of RF, it blocks the next start"),
     Expected("channels_swapped", 3.0, inf, f"HZ-52, in the probe, else HZ-03, 3 s; {HEATS}"),
@@ -81,8 +84,8 @@ TABLE = (
     Expected("charring", 1.7, inf, f"1 s of regression, 200 ms, then HZ-12, 500 ms; {HEATS}"),
     Expected(
         "electrode_moved", 1.0, inf, "0.5 s means, 200 ms, then HZ-08, 300 ms; before RF the impedance refuses",
-        borne_in=BEFORE | {"anaesthetic wait"}, borne="where it was moved before the check it was checked",
-        parameters={"factor": 2.0},  # at 1.3 the path's series resistance hides it below 15 %
+        borne_in=BEFORE | {"anaesthetic wait", "between sites", "probe"},
+        borne="where it was moved before the check it was checked; after the probe, of 1 W, its impedance refuses",
     ),
     Expected(
         "fluid_injected", 1.7, inf, "1 s of regression, 200 ms, then HZ-11 and HZ-12",

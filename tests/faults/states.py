@@ -48,7 +48,7 @@ IN_STATE_S = 0.3
 CARRIED_OUT_S = 0.001
 """And right after a sample was decided on, so that the next one is as late as it can be."""
 LOOKED_ON_S = 50.0
-"""Then it is stopped by hand: a tip that never cools by its own reading is waited for without an end."""
+"""Then it is stopped by hand: a tip that never cools by its own reading is waited for, 300 s."""
 STOPPED_S = 20.0
 
 
