@@ -20,6 +20,7 @@ from rfctl.kernel.events import Answered
 from rfctl.kernel.phase import LESION, STIMULATION, STIMULATION_STARTING
 from rfctl.profile import any_profile
 from rfctl.record.pointer import StateFolder
+from rfctl.record.segments import segment_numbers
 from rfctl.station import answers, latches, plan_file, station_file
 from rfctl.station.control import ControlServer
 from rfctl.station.reset import Asked, reset
@@ -142,7 +143,8 @@ class ServiceWorld:
         finally:
             self._files.__exit__(None, None, None)
         for record in sorted(self._folder.glob("out/*/record")):
-            decided_again(record)
+            if segment_numbers(record):  # else a full disk has not let it begin
+                decided_again(record)
 
     async def begin(self) -> None:
         """Start the service and wait until it watches, or has ended because it cannot."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = "64m"
+BLOCK = 4096
+"""What fits into the last block of a file on a full disk does fit."""
 
 
 class SmallDisk:
@@ -38,20 +40,20 @@ class SmallDisk:
         """
         if self.mounted:
             with self._filler.open("wb", buffering=0) as filler:
-                block = 1 << 16
+                block = 16 * BLOCK
                 while block:
                     try:
                         filler.write(bytes(block))
                     except OSError:
                         block //= 2
             return
-        self._longest = max(file.stat().st_size for file in self.folder.rglob("*") if file.is_file())
+        self._longest = max(path.stat().st_size for path in self.folder.glob("out/*/record/*"))
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (self._longest, resource.RLIM_INFINITY))
 
     def limit(self) -> None:
         """In a process that is about to begin: no room there, either."""
         if self._longest is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (BLOCK, resource.RLIM_INFINITY))
 
     def make_room(self) -> None:
         """For the processes that begin from now on."""
