@@ -44,12 +44,16 @@ class Seen(NamedTuple):
     off_after_s: float | None
 
 
-async def _lesion(folder: Path, *, gauge: int, tip_mm: float, fault: str = "", share: float = 0.5) -> Seen:
-    """18 G, 10 mm on the bench; in the plan the one that is given."""
+async def _lesion(
+    folder: Path, *, gauge: int, tip_mm: float, fault: str = "", share: float = 0.5, into_hold_s: float | None = None
+) -> Seen:
+    """18 G, 10 mm on the bench; in the plan the one that is given. The fault is there from the start, or strikes so
+    long into the hold.
+    """
     setup = folder / "bench.toml"
     setup.write_text(SETUP.format(gauge=18, tip_mm=10.0), encoding="utf-8")
     async with station_bench(folder, VirtualClock.running(), channels=1, setup=str(setup), tissue="field") as bench:
-        if fault:
+        if fault and into_hold_s is None:
             bench.simulator.faults.start(fault, channel=1, share=share)
         tips: list[float] = []
         first: list[tuple[float, str, int]] = []
@@ -63,7 +67,11 @@ async def _lesion(folder: Path, *, gauge: int, tip_mm: float, fault: str = "", s
                 first.append((tips[-1], said[0].code, state.received_ns))
 
         bench.watch = look
-        result = await bench.begin(bench.order(plan=plan_text(gauge=gauge, tip_mm=tip_mm, hold_s=5)))
+        running = bench.begin(bench.order(plan=plan_text(gauge=gauge, tip_mm=tip_mm, hold_s=5)))
+        if into_hold_s is not None:
+            await bench.in_hold(for_s=into_hold_s)
+            bench.simulator.faults.start(fault, channel=1, share=share)
+        result = await running
         if not first:
             return Seen(result, max(tips), None, "", None)
         noticed_c, code, at_ns = first[0]
@@ -85,6 +93,14 @@ def test_the_power_does_not_fit_the_reading(tmp_path: Path, gauge: int, fault: s
     assert seen.off_after_s is not None
     assert seen.off_after_s < 0.2
     assert [trip["code"] for trip in seen.result.document["trips"]] == [code]
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8])
+def test_an_electrode_that_slips_in_the_hold_reads_less_than_the_hold_may(tmp_path: Path, share: float) -> None:
+    fault = "electrode_not_seated"
+    seen = run_virtual(_lesion(tmp_path, gauge=18, tip_mm=10.0, fault=fault, share=share, into_hold_s=1.0))
+    assert [trip["code"] for trip in seen.result.document["trips"]] == ["under_set"]
+    assert seen.hottest_c < 88.0
 
 
 def test_the_planned_electrode_seated_well_is_silent(tmp_path: Path) -> None:

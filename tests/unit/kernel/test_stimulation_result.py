@@ -43,6 +43,11 @@ def move(bench: Bench) -> None:
     bench.alter(1, impedance_ohm=1.2 * TOTAL_OHM)
 
 
+def shift(bench: Bench) -> None:
+    """Behind the path's series resistance less than 15 %."""
+    bench.alter(1, impedance_ohm=SERIES_OHM + 1.3 * TISSUE_OHM)
+
+
 def touch(bench: Bench) -> None:
     bench.alter(1, impedance_ohm=0.8 * TOTAL_OHM)
 
@@ -94,6 +99,7 @@ WAYS = (
     Way(Phase.ANAESTHETIC_WAIT, dry, "impedance_rose_at_injection"),
     Way(Phase.ANAESTHETIC_WAIT, flood, "impedance_fell_at_injection"),
     Way(Phase.ARM_READY, move, "impedance_above_reference"),
+    Way(Phase.ARM_READY, shift, "tissue_above_reference"),
     Way(Phase.ARM_READY, touch, "impedance_below_reference"),
     Way(Phase.ARM_READY, wait, "stimulation_result_expired"),
     Way(Phase.ARM_READY, word, "repositioned"),
@@ -129,6 +135,29 @@ def test_without_its_row_the_same_event_does_not_block(way: Way) -> None:
     way.happens(bench)
     bench.samples(20 if way.phase is Phase.ARM_READY else 119)
     assert way.code not in bench.channel.stimulation.void_code
+
+
+@pytest.mark.parametrize(("waited_s", "void"), [(0.0, True), (60.0, False)])
+def test_what_injected_fluid_gives_back_with_time_is_no_movement(waited_s: float, void: bool) -> None:
+    bench = Bench(setup_of(), replace(ATTENTIVE)).reach(Phase.ANAESTHETIC_WAIT)
+    wet_ohm = 0.7 * TISSUE_OHM
+    bench.alter(1, impedance_ohm=SERIES_OHM + wet_ohm)
+    bench.reach(Phase.ARM_READY).samples(round(waited_s * 20))
+    bench.alter(1, impedance_ohm=SERIES_OHM + 1.3 * wet_ohm)
+    bench.samples(5)
+    assert (bench.channel.stimulation.void_code == "tissue_above_reference") is void
+
+
+@pytest.mark.parametrize(("left", "void"), [(0.45, True), (0.32, False)])
+def test_too_little_of_the_tissue_s_share_tells_nothing(left: float, void: bool) -> None:
+    """Of 85 ohm 38 and 27: with less than 30 the noise of the whole path would be taken for a movement."""
+    rows = tuple(row for row in ROWS if row.code != "impedance_fell_at_injection")
+    bench = Bench(setup_of(), replace(ATTENTIVE)).reach(Phase.ANAESTHETIC_WAIT).with_rows(rows)
+    bench.alter(1, impedance_ohm=SERIES_OHM + left * TISSUE_OHM)
+    bench.reach(Phase.ARM_READY)
+    bench.alter(1, impedance_ohm=SERIES_OHM + 1.4 * left * TISSUE_OHM)
+    bench.samples(5)
+    assert (bench.channel.stimulation.void_code == "tissue_above_reference") is void
 
 
 @pytest.mark.parametrize("phase", [Phase.LESION_INTENT, Phase.CONFIGURING, Phase.ARMING, Phase.ARMED])
