@@ -60,11 +60,13 @@ tools:
 			echo "Install the package $$package, then run make test again." >&2; exit 1; }; \
 	done
 
-# The whole service through ten thousand seeds, hours of it; goes on where it stopped. MINUTES bounds one go.
+# The long campaigns, hours of them: each goes on where it stopped, and MINUTES bounds one go of each. What they find is
+# committed with the hash of the sources that it is about.
 MINUTES ?= 600
-assure: .venv/installed
+assure: .venv/installed mutate
 	$(BIN)/python -m tests.assurance run --mode safety --minutes $(MINUTES) 2> build/assurance.log
 	$(BIN)/python -m tests.assurance run --mode liveness --minutes $(MINUTES) 2>> build/assurance.log
+	$(BIN)/python -m benchmarks.nuisance 10000 --minutes $(MINUTES)
 
 # Every state of a procedure under every fault of the catalogue, half an hour: docs/fault-campaign.md.
 .PHONY: faults

@@ -13,14 +13,14 @@ FILES = ("pyproject.toml", "requirements.lock", "Makefile")
 LEFT_OUT = frozenset({"__pycache__"})
 
 
-def tree_hash(root: Path) -> str:
+def tree_hash(root: Path, folders: tuple[str, ...] = FOLDERS, files: tuple[str, ...] = FILES) -> str:
     """SHA-256 over names and contents of everything that a test run depends on, in order of the names.
 
     Raises:
         FileNotFoundError: ``root`` is no checkout.
     """
-    found = [root / name for name in FILES]
-    for folder in FOLDERS:
+    found = [root / name for name in files]
+    for folder in folders:
         if not (root / folder).is_dir():
             raise FileNotFoundError(root / folder)
         found += [

@@ -13,7 +13,7 @@ import logging
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rfctl.clock import NS_PER_S, wall_ns
 from rfctl.safety.tree import tree_hash
@@ -25,8 +25,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
+RESULT, PAGE = ROOT / "tests" / "assurance" / "result.json", ROOT / "docs" / "assurance.md"
 BATCH = 25
 Found = tuple[int, list[str]]
+FOLDERS = ("rfctl", "drivers", "simulators", "config")
+FILES = (
+    "requirements.lock",
+    "tests/station_bench.py",
+    "tests/intents.py",
+    "tests/assurance/oracle.py",
+    "tests/assurance/run.py",
+    "tests/assurance/worlds.py",
+)
+HEAD = """# Sessions by seed
+
+A seed says everything of a session: plan, generator, how it is reached, and what goes wrong with it and around it, and
+when. A whole station runs it in virtual time against a simulated generator, and what held is judged at the generator's
+output stages and by its dose meter. In *safety* anything may go wrong, and the output has to be off in time. In
+*liveness* only that goes wrong which a service has to bear, and each lesion has to be completed without a trip.
+
+`make assure` runs them, goes on where it stopped, and writes this page with the hash of the sources that were run. A
+seed that shows a violation is run again by `python -m tests.assurance replay --mode safety NUMBER`. A part of them is
+in `make test`.
+
+| mode | sessions | with a violation | sources |
+|---|---|---|---|
+"""
 
 
 def of_batch(mode: Mode, seeds: list[int]) -> list[Found]:
@@ -60,7 +84,7 @@ def batches(seeds: list[int]) -> Iterator[list[int]]:
 
 def run_seeds(mode: Mode, count: int, minutes: float, file: Path) -> int:
     """Run what is missing of the seeds, within the time. Returns: exit code."""
-    tree = tree_hash(ROOT)
+    tree = sources()
     found = kept(file, tree)
     file.parent.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in range(count) if seed not in found]
@@ -80,9 +104,31 @@ def run_seeds(mode: Mode, count: int, minutes: float, file: Path) -> int:
             out.flush()
             if waiting and wall_ns() < end_ns:
                 running.append(pool.submit(of_batch, mode, waiting.pop(0)))
-    bad = sum(bool(violations) for violations in found.values())
-    print(f"{mode}: {len(found)} of {count} seeds, {bad} with a violation")
+    bad = [seed for seed, violations in sorted(found.items()) if violations]
+    publish(mode, len(found), bad, tree)
+    print(f"{mode}: {len(found)} of {count} seeds, {len(bad)} with a violation")
     return 1 if bad or len(found) < count else 0
+
+
+def sources() -> str:
+    """Hash of what a result proves: everything that runs in a session by seed."""
+    return tree_hash(ROOT, FOLDERS, FILES)
+
+
+def publish(mode: Mode, sessions: int, violated: list[int], tree: str) -> None:
+    """Write the result beside that of the other mode, and the page."""
+    results = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    results[str(mode)] = {"sessions": sessions, "violated": violated, "sources_sha256": tree}
+    RESULT.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(page(results), encoding="utf-8")
+
+
+def page(results: dict[str, Any]) -> str:
+    """docs/assurance.md, of the results."""
+    return HEAD + "".join(
+        f"| {mode} | {told['sessions']:,} | {len(told['violated'])} | {told['sources_sha256'][:12]} |\n"
+        for mode, told in sorted(results.items())
+    )
 
 
 def replay(mode: Mode, seed: int) -> int:

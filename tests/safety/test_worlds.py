@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from rfctl.station.connection import Connection
+from tests.assurance.__main__ import PAGE, RESULT, page
 from tests.assurance.run import run
 from tests.assurance.worlds import Kind, Mode, Trouble, World, world
 from tests.station_bench import plan_text
@@ -43,3 +46,9 @@ def test_the_oracle_sees_a_lesion_that_was_not_completed() -> None:
     assert any(
         "not completed" in each for each in run(World(0, Mode.LIVENESS, "tcp:127.0.0.1:0", "device", plan, troubles))
     )
+
+
+def test_the_result_that_is_kept_has_no_violation_and_is_what_the_page_shows() -> None:
+    results = json.loads(RESULT.read_text(encoding="utf-8"))
+    assert {mode: told["violated"] for mode, told in results.items()} == {str(mode): [] for mode in Mode}
+    assert PAGE.read_text(encoding="utf-8") == page(results)
