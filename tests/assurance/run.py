@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 LOOK_S = 0.02
 LONGEST_S = 400.0
-"""Longer than any session of a world may take, in virtual time."""
+"""Longer than any session of a world takes, in virtual time, unless it waits for something that does not come."""
+STOPPED_S = 10.0
+"""In which a session that is stopped has to be over."""
 
 
 class Around:
@@ -100,6 +102,9 @@ async def _live(world: World, seen: Seen) -> None:
                 asyncio.create_task(_trouble(world, bench, around, session), name="trouble"),
             ]
             done, _ = await asyncio.wait({session}, timeout=LONGEST_S)
+            if not done:  # it says what it waits for, and whoever reads that stops it
+                signal.raise_signal(signal.SIGINT)
+                done, _ = await asyncio.wait({session}, timeout=STOPPED_S)
             seen.ended_ns = clock.monotonic_ns()
             for helper in helpers:
                 helper.cancel()
@@ -107,7 +112,8 @@ async def _live(world: World, seen: Seen) -> None:
             channels: Any = bench.simulator.truth()["channels"]
             seen.on_at_the_end = any(channel["rf_on"] or channel["stimulating"] for channel in channels)
             if not done:
-                seen.error = f"still running after {LONGEST_S:g} s, {bench.state.stage if bench.state else 'no state'}"
+                stage = bench.state.stage if bench.state else "no state"
+                seen.error = f"still running {STOPPED_S:g} s after it was stopped, {stage}"
                 return
             problem = session.exception()
             if problem is None:
