@@ -129,7 +129,8 @@ def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) ->
     channel = state.channels[number - 1]
     site, lesion = site_of(state, number), lesion_of(state, number)
     ramp_s = lesion.ramp_s(start_temperature_c(channel))
-    duration_s = min(1.02 * (ramp_s + ALLOWANCE_S + lesion.hold_s) + 1.0, DURATION_MAX_S) - channel.probe_s
+    planned_s = 1.02 * (ramp_s + ALLOWANCE_S + lesion.hold_s) + 1.0
+    duration_s = min(planned_s, DURATION_MAX_S - channel.paused_s) - channel.probe_s
     power_cap_w = site.electrode.power_cap_w
     if channel.probing:
         duration_s, power_cap_w = PROBE_S + 1.0, min(PROBE_POWER_W, power_cap_w)
@@ -246,9 +247,9 @@ def pause(state: KernelState, number: int, now_ns: int, value: int) -> Result:
         heated_ns=now_ns,
         edge=None,
     )
-    on_s = channel.probe_s + (now_ns - figures.rf_on_ns) / 1e9
+    on_s = channel.paused_s + (now_ns - figures.rf_on_ns) / 1e9
     channel = channel._replace(
-        phase=Phase.DISARM_OFF, since_ns=now_ns, mean=Mean(), warned=frozenset(), thermal=memory, probe_s=on_s,
+        phase=Phase.DISARM_OFF, since_ns=now_ns, mean=Mean(), warned=frozenset(), thermal=memory, paused_s=on_s,
         regulator=None,
     )  # fmt: skip
     return off(with_channel(state, number, channel), number, now_ns, value)
@@ -339,7 +340,7 @@ def next_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> R
         thermal = thermal._replace(base_c=channel.reference.temperature_c)
     channel = channel._replace(
         lesion=channel.lesion + 1, lesions=lesions, figures=None, regulator=None, probed=False, probe_s=0.0,
-        thermal=thermal,
+        paused_s=0.0, thermal=thermal,
     )  # fmt: skip
     note = Note(Level.INFO, number, "moved", "electrode moved as planned; position confirmed by imaging")
     return with_channel(state, number, channel), (note,)

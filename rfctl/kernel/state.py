@@ -336,6 +336,8 @@ class ChannelState(NamedTuple):
         probed: The probe has shown that this channel heats its own electrode.
         probe_c: Before the probe, the mean of every channel's last second, degC.
         probe_s: RF-on time of the probe, which counts as the lesion's, s.
+        paused_s: RF-on time before the lesion's ramp was paused, s. The ramp begins anew, so that it counts for the
+            hard maximum only.
         figures: The running lesion.
         thermal: What heat has left behind.
         regulator: The station's own temperature control of it; None where the generator controls the temperature.
@@ -365,6 +367,7 @@ class ChannelState(NamedTuple):
     probed: bool = False
     probe_c: tuple[float, ...] = ()
     probe_s: float = 0.0
+    paused_s: float = 0.0
     figures: Figures | None = None
     thermal: Thermal = Thermal()
     regulator: Regulator | None = None

@@ -51,6 +51,11 @@ def test_a_ramp_that_does_not_fit_is_paused_once_and_asks_about_the_seat() -> No
     asked = next(e for e in reversed(bench.effects) if type(e).__name__ == "Ask")
     assert "seated in its cannula" in getattr(asked, "text", "")
     bench.reach(Phase.RAMP)
+    assert bench.channel.paused_s > 0.0
+    figures = bench.channel.figures
+    assert figures is not None
+    ramp_s = LESION.ramp_s(figures.start_c)  # begun anew: what went before counts for the hard maximum only
+    assert bench.channel.duration_s == pytest.approx(1.02 * (ramp_s + 40.0 + LESION.hold_s) + 1.0, abs=0.5)
     rise_share(bench, 55.0)
     bench.samples(40)
     assert len(bench.notes(PAUSE)) == 1
