@@ -172,7 +172,8 @@ WITHOUT_UNDER_SET = {"rows": tuple(row for row in ROWS if row.code != "under_set
 """A fall that this row has waited for is seen by that one first."""
 COOL_LESION = {"set_temperature_c": 45, "hold_s": 170}
 _ELECTRODE = find_electrode(18, 10)
-COOL_LESION_J = 2.0 * predict(_ELECTRODE, Lesion(45.0, 170.0, 5.0, TimerDefinition.SET_TEMPERATURE)).energy_j
+_ENERGY = next(row for row in ROWS if row.code == "energy")
+COOL_LESION_J = _ENERGY.factor * predict(_ELECTRODE, Lesion(45.0, 170.0, 5.0, TimerDefinition.SET_TEMPERATURE)).energy_j
 HEATED_W = 1.28
 OVER_LIMIT_S = POLL_S + TWO_TRANSACTIONS_S
 

@@ -43,7 +43,7 @@ def station_hangs(_bench: Bench, parameters: Mapping[str, Any], patch: pytest.Mo
         if left:
             await asyncio.sleep(left.pop())
 
-    patch.setattr(procedure.Procedure, "_ask_neighbours", elsewhere)
+    patch.setattr(procedure.Procedure, "_leave_line", elsewhere)
 
 
 def station_sleeps(_bench: Bench, parameters: Mapping[str, Any], patch: pytest.MonkeyPatch) -> None:
