@@ -34,6 +34,7 @@ class Rig:
 
     folder: Path
     backdoor: str
+    server: asyncio.subprocess.Process
     limit: Callable[[], None] | None = None
     """Called in each process before its command begins."""
     serial: bool = False
@@ -158,7 +159,7 @@ async def rig(
         texts = {"station": station_text(reached) + station, "plan": plan, "answers": answers_text()}
         for name, text in texts.items():
             (folder / f"{name}.toml").write_text(text, encoding="utf-8")
-        yield Rig(folder, listening["backdoor"], serial=link.startswith("pty:"), started=started)
+        yield Rig(folder, listening["backdoor"], server, serial=link.startswith("pty:"), started=started)
     finally:
         server.terminate()
         await server.communicate()
