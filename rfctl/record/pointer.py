@@ -94,8 +94,14 @@ class StateFolder:
                 where=str(state_dir),
                 remedy="Stop that process, or give this station a state folder of its own.",
             ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+        except OSError as problem:
+            os.close(lock)
+            raise ConfigError(
+                f"takes no byte: {problem.strerror}", where=str(lock_file), remedy="Make room on its disk."
+            ) from None
         return cls(state_dir.resolve(), lock)
 
     def point_to(self, record: OpenRecord) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -103,3 +104,16 @@ def test_an_unreadable_pointer_is_an_error_and_not_no_record(tmp_path: Path, con
     (tmp_path / POINTER).write_text(content)
     with pytest.raises(ConfigError, match="ended uncleanly"):
         left_open(tmp_path)
+
+
+def test_a_disk_that_takes_no_byte_more_refuses_the_station_and_holds_no_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_lock: int, _data: bytes, _at: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "pwrite", full)
+        with pytest.raises(ConfigError, match="takes no byte: No space left on device"):
+            StateFolder.claim(tmp_path)
+    StateFolder.claim(tmp_path).release()
