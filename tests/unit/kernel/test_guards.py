@@ -37,6 +37,7 @@ from tests.unit.kernel.turned import (
     medium,
     one,
     planned,
+    third,
     tip,
     treating,
     two,
@@ -44,6 +45,23 @@ from tests.unit.kernel.turned import (
 )
 
 ROWS: list[Row] = [
+    (
+        guards.turn_has_come,
+        (one(phase=Phase.QUEUED), third(phase=Phase.QUEUED, site=2), two(phase=Phase.SENSORY)),
+        False,
+        (two(phase=Phase.DONE),),
+    ),
+    (
+        guards.arming_turn_has_come,
+        (
+            whole(group=(1, 2, 3), armed_by="anna"),
+            one(probing=True),
+            third(off_ns=0, phase=Phase.LESION_READY),
+            two(off_ns=NOW, phase=Phase.LESION_READY),
+        ),
+        False,
+        (two(off_ns=0),),
+    ),
     (
         guards.impedance_measured,
         (one(since_ns=NOW - 5 * S, mean=Mean(1, 200.0, 37.0)),),
@@ -128,9 +146,9 @@ ROWS: list[Row] = [
     (guards.probing, (one(probing=True),), True, (one(probing=False),)),
     (
         guards.own_tip_warms,
-        (one(figures=FIGURES), tip(50.0, 39.0)),
+        (one(figures=FIGURES), tip(50.0, 50.0, 39.0)),
         True,
-        (tip(50.0, 38.99), tip(), one(figures=None), one(figures=FIGURES._replace(start_c=37.01))),
+        (tip(50.0, 50.0, 38.99), tip(), one(figures=None), one(figures=FIGURES._replace(start_c=37.01))),
     ),
     (guards.set_temperature_reached, (tip(20.0, 79.0),), True, (tip(78.99), tip())),
     (

@@ -258,7 +258,8 @@ def test_each_thing_that_a_guard_looks_at_turns_its_answer_by_itself(
 
 
 @pytest.mark.parametrize(
-    ("threshold", "planned_v", "target"), [(None, 2.0, 2.0), (1.0, 2.0, 2.0), (1.01, 2.0, 2.1), (1.05, 2.0, 2.1)]
+    ("threshold", "planned_v", "target"),
+    [(None, 2.0, 2.0), (None, 0.05, 0.05), (1.002, 2.0, 2.1), (1.0, 2.0, 2.0), (1.01, 2.0, 2.1), (1.05, 2.0, 2.1)],
 )
 def test_the_motor_check_goes_to_twice_the_threshold_on_the_next_step(
     threshold: float | None, planned_v: float, target: float

@@ -57,6 +57,11 @@ def two(**fields: Any) -> Change:
     return _nth(2, **fields)
 
 
+def third(**fields: Any) -> Change:
+    """There is one channel more."""
+    return lambda state: state._replace(channels=(*state.channels, state.channels[1]._replace(**fields)))
+
+
 def whole(**fields: Any) -> Change:
     return lambda state: state._replace(**fields)
 
