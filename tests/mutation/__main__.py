@@ -18,43 +18,11 @@ from rfctl.clock import NS_PER_S
 from tests.mutation.campaign import KILLED, Campaign, Fate, until_ns
 from tests.mutation.mutants import digest, mutants_of
 from tests.mutation.page import PAGE, RESULTS, Result, page, reasons, results
+from tests.mutation.subjects import SUBJECTS
 
 ROOT = Path(__file__).parents[2]
 FATES = ROOT / "build" / "mutation"
 OPTIONS = ("-p", "no:cacheprovider", "-p", "no:terminal", "-W", "ignore::pytest.PytestAssertRewriteWarning")
-SUBJECTS = {
-    ("tests/safety/test_gate.py", "tests/unit/link", "tests/virtual/test_link_gate.py", "tests/contract"): (
-        *("rfctl.link.gate", "rfctl.link.write_table", "rfctl.link.line_table"),
-        *("rfctl.link.modbus", "rfctl.link.rtu", "rfctl.link.framing", "rfctl.link.crc", "rfctl.link.shape"),
-        *("rfctl.link.line", "rfctl.link.registers"),
-    ),
-    (
-        "tests/unit/guard",
-        "tests/unit/link/test_relay_frames.py",
-        "tests/virtual/test_relay.py",
-        "tests/virtual/test_guard_decoder.py",
-    ): (
-        *("rfctl.guard.step", "rfctl.guard.state", "rfctl.guard.decoder", "rfctl.guard.items"),
-        *("rfctl.guard.wire", "rfctl.guard.sample"),
-        *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
-    ),
-    ("tests/virtual/test_link_off.py", "tests/virtual/test_stop_line.py", "tests/virtual/test_link_transactions.py"): (
-        "rfctl.link.link",
-        "rfctl.link.outgoing",
-        "rfctl.link.stop_line",
-    ),
-    ("tests/unit/kernel",): (
-        *("rfctl.kernel.guards", "rfctl.kernel.stimulation_guards", "rfctl.kernel.enable_loop"),
-        *("rfctl.kernel.baseline", "rfctl.kernel.transitions", "rfctl.kernel.row", "rfctl.kernel.interlocks"),
-        *("rfctl.kernel.signals_stimulation", "rfctl.kernel.signals_supervision", "rfctl.kernel.signals_thermal"),
-        *("rfctl.kernel.thermal", "rfctl.kernel.lowering", "rfctl.kernel.expected", "rfctl.kernel.stimulation"),
-        *("rfctl.kernel.regulator", "rfctl.kernel.supervision", "rfctl.kernel.checks", "rfctl.kernel.actions"),
-        *("rfctl.kernel.step", "rfctl.kernel.verdicts", "rfctl.kernel.ending", "rfctl.kernel.dose"),
-        "rfctl.kernel.grouping",
-        "rfctl.kernel.journal",
-    ),
-}
-"""Modules whose code is changed, behind the tests that are about them."""
 
 
 def known(module: str) -> list[Fate]:
@@ -76,6 +44,8 @@ def fates(module: str) -> list[Fate]:
 def result(module: str) -> Result | None:
     """Of a module all whose mutants were tried, as the code is now."""
     found = {(fate.mutant, fate.source): fate for fate in fates(module)}
+    if not found:
+        return None
     keys = [(mutant.key, mutant.source) for mutant in mutants_of(module)]
     if any(key not in found for key in keys):
         return None
@@ -109,7 +79,7 @@ def main() -> int:
             (FATES / f"{module}.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")
         campaign = Campaign(mine, before, end_ns, round(given.seconds * NS_PER_S), given.jobs, found)
         pytest.main([*OPTIONS, *(str(ROOT / test) for test in tests)], plugins=[campaign])
-    new = {module: each for module in every if (each := result(module)) is not None}
+    new = {module: each for module in wanted if (each := result(module)) is not None}
     RESULTS.write_text(json.dumps(results() | new, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(page(), encoding="utf-8")
     why = reasons()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.mutation.mutants import digest
+from tests.mutation.subjects import SUBJECTS
 
 HERE = Path(__file__).parent
 EQUIVALENT = HERE / "equivalent.toml"
@@ -19,12 +20,16 @@ HEAD = """# Mutation testing
 The code of the modules below is changed in one small place after the other: a comparison, a number, an `and` for an
 `or`, a condition or a statement left out. The tests that run through that place have to go red. A mutant that no test
 notices is a test that is missing, or code that nobody needs, unless it changes nothing that could be noticed; each of
-these is below, with the reason. `make mutate` tries them, goes on where it stopped, and writes this page. Tables of
-limits are not changed here: each row has its boundary pair and its kill proof.
+these is below, with the reason. `make mutate` tries them, goes on where it stopped, and writes this page; for all of
+them it needs some hours. Tables of limits are not changed here: each row has its boundary pair and its kill proof.
 
-A result is about the code with the hash beside it; comments and docstrings are none of it. Where the page says *of
-earlier code*, the module has been changed since: `python -m tests.mutation --page` says so within a second, a test
-holds that the page is as it would write it, and `make mutate` tries the functions that have changed.
+A result is about the code with the hash beside it; comments and docstrings are none of it. *Of earlier code*: the
+module has been changed since, and only the functions that are as they were still count. A test holds that this page
+says so; `python -m tests.mutation --page` brings it up to date within a second.
+
+Another question about the same code: does each single condition of an `and` or `or` count by itself (MC/DC)? For the
+guards of the transition table, the guard with its decoder and relay, and the gate a test asks it each time: for every
+condition the tests must have shown two cases that differ in it alone and in the decision. There is no exception.
 
 | module | code | mutants | noticed | equivalent | not noticed |
 |---|---|---|---|---|---|
@@ -78,7 +83,9 @@ def page() -> str:
         total = [one + other for one, other in zip(total, counts, strict=True)]
         code = result.code if result.code == digest(module) else f"{result.code}, of earlier code"
         rows.append(f"| {module} | {code} | {' | '.join(map(str, counts))} |")
-    rows.append(f"| all | | {' | '.join(map(str, total))} |")
+    every = sorted(module for modules in SUBJECTS.values() for module in modules)
+    rows += [f"| {module} | not tried yet | | | | |" for module in every if module not in results()]
+    rows.append(f"| all tried | | {' | '.join(map(str, total))} |")
     text = HEAD + "\n".join(rows) + "\n\n## Equivalent\n\n"
     for reason, keys in sorted(equivalent.items()):
         text += f"{reason}\n\n" + "".join(f"- `{key}`\n" for key in sorted(keys)) + "\n"
