@@ -30,7 +30,8 @@ Vector = list[bool | None]
 ROOT = Path(__file__).parents[2]
 MODULES = (
     *("rfctl.kernel.guards", "rfctl.kernel.stimulation_guards", "rfctl.kernel.enable_loop"),
-    *("rfctl.guard.step", "rfctl.guard.decoder", "rfctl.guard.items", "rfctl.guard.wire", "rfctl.guard.sample"),
+    *("rfctl.guard.step", "rfctl.guard.state", "rfctl.guard.decoder"),
+    *("rfctl.guard.items", "rfctl.guard.wire", "rfctl.guard.sample"),
     *("rfctl.link.gate", "rfctl.link.write_table"),
     *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
 )

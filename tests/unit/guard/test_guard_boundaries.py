@@ -397,7 +397,9 @@ def test_a_stop_ends_the_proof() -> None:
     state, _ = guard.step(guard.initial(SETUP), Begin(NOW))
     state, _ = guard.step(state, Stop(NOW + MS, "anna"))
     assert state.wake_ns == 0
-    assert guard.step(state, Due(NOW + 900 * MS)) == (state, ())
+    rests_open = bytes((1, 2, 1, 0))
+    answer = Answered(NOW + 2 * MS, rests_open + check_sum(rests_open).to_bytes(2, "little"))
+    assert guard.step(state, answer) == (state, ())  # no flash-on any more
 
 
 def test_a_fault_is_said_once_and_the_next_one_beside_the_first_cause() -> None:

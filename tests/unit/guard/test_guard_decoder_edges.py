@@ -83,6 +83,15 @@ def test_bits_are_counted_from_the_lowest_of_each_byte(profile: Path) -> None:
         assert [channel.rf_on for channel in sample.channels] == [at == 4, at == 13]
 
 
+def test_bits_of_a_long_block_and_the_first_of_a_byte(profile: Path) -> None:
+    decoder = Decoder(profile, 2, serial=False)
+    asked(decoder, 4, 10, 8, NUMBERS)
+    asked(decoder, 2, 7, 2, b"\0")
+    assert asked(decoder, 1, 4, 1, b"\0") == []
+    (sample,) = asked(decoder, 1, 5, 300, b"\0\1" + bytes(36))  # the ninth of them
+    assert [channel.rf_on for channel in sample.channels] == [False, True]
+
+
 def test_a_channel_more_needs_a_stride_and_what_may_be_absent_is_known(tmp_path: Path) -> None:
     path = tmp_path / "map.toml"
     path.write_text(MAP.replace(", stride = 9", ""), encoding="utf-8")
@@ -159,7 +168,14 @@ rf_on = { table = "input", address = 1, type = "u16", bit = 1 }
         assert sample.channels[0].rf_on
     path.write_text(text.replace("address = 1", "address = 2"), encoding="utf-8")
     (sample,) = asked(Decoder(path, 1, serial=False), 4, 0, 3, body + b"\0\1")
-    assert (sample.channels[0].temperature_c, sample.channels[0].rf_on) == (1, False)
+    assert (sample.counter, sample.channels[0].temperature_c, sample.channels[0].rf_on) == (6 << 16 | 3, 1, False)
+    decoder = Decoder(path, 1, serial=False)
+    assert asked(decoder, 4, 0, 2, body) == []
+    (sample,) = asked(decoder, 4, 2, 1, b"\0\1")
+    assert sample.counter == 6 << 16 | 3
+    path.write_text(text.replace("address = 1", "address = 2").replace("input", "holding"), encoding="utf-8")
+    (sample,) = asked(Decoder(path, 1, serial=False), 3, 0, 3, body + b"\0\1")
+    assert (sample.counter, sample.channels[0].temperature_c) == (6 << 16 | 3, 1)
 
 
 # over TCP

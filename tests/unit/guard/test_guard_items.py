@@ -38,6 +38,7 @@ def placed(item: Mapping[str, Any], **around: Any) -> Place:
         ({"type": "u16", "order": "DCBA"}, "0102", 0x102),
         ({"type": "u16", "scale": 0.5}, "0003", 1.5),
         ({"type": "u16", "scale": 2}, "0003", 6),
+        ({"type": "i16", "scale": 0.5}, "fffe", -1.0),
         ({"type": "u16", "add": -5}, "0003", -2),
         ({"type": "u16", "scale": 2, "add": -5}, "0003", 1),
         ({"type": "u16", "invalid": [0x8000]}, "8000", math.nan),

@@ -13,7 +13,7 @@ from dataclasses import replace
 import pytest
 
 from rfctl.kernel import guards
-from rfctl.kernel.enable_loop import Loop, must_wait
+from rfctl.kernel.enable_loop import Loop, must_wait, of_the_loop
 from rfctl.kernel.guards import PROBE_BASELINE_NS
 from rfctl.kernel.phase import Phase
 from rfctl.kernel.state import Mean
@@ -238,3 +238,13 @@ def test_each_channel_has_its_own_site_and_lesion() -> None:
     assert [guards.site_of(state, number) for number in (1, 2)] == [*sites]
     state = two(site=0)(state)
     assert [guards.lesion_of(state, number).hold_s for number in (1, 2)] == [AGAIN.hold_s, 7.0]
+
+
+def test_what_the_rows_see_of_the_loop_is_its_age_and_how_long_it_is_waited_for() -> None:
+    state = two(phase=Phase.MOTOR_INTENT, since_ns=NOW - 2 * S)(
+        one(phase=Phase.LESION_INTENT, since_ns=NOW)(treating())
+    )
+    assert of_the_loop(state, NOW) == (0.0, 1.0, 2.0)
+    assert of_the_loop(state._replace(loop=Loop(closed=True, silent_ns=NOW - 3 * S)), NOW) == (3.0, 0.0, 0.0)
+    assert of_the_loop(state._replace(loop=Loop(closed=True)), NOW) == (0.0, 0.0, 0.0)
+    assert of_the_loop(treating(), NOW) == (0.0, 1.0, 0.0)

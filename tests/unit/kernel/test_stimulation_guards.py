@@ -176,6 +176,12 @@ ROWS: list[Row] = [
         ),
     ),
     (
+        stimulation_guards.motor_target_delivered,
+        (one(phase=Phase.MOTOR, amplitude=1.95, stepped_ns=NOW - S), measured(stimulation_amplitude=1.95)),
+        True,
+        (one(amplitude=1.949),),
+    ),
+    (
         stimulation_guards.off_and_threshold_met,
         (OFF_SEEN, felt(0.5)),
         True,

@@ -116,6 +116,9 @@ def test_a_refusal_is_no_time_out():
         (LOOK, LOOK),  # its own echo
         (LOOK, framed(b"\x01\x02\x02\x01")),  # of another count
         (CLOSE, framed(b"\x01\x85")),  # a refusal without a reason
+        (CLOSE, framed(b"\x01\x02\x02")),  # as long as a refusal
+        (LOOK, framed(b"\x01\x03\x01\x01")),  # of another function
+        (LOOK, framed(b"\x01\x02\x01")),  # too short, and sound
         (CLOSE, b"\x01" * 256),  # noise, as much as there may be
     ],
 )
@@ -172,7 +175,9 @@ def test_what_fits_is_what_the_table_of_the_page_says():
 
 def test_what_was_measured_counts_where_it_is_worse_than_what_was_asked():
     early = measured(3)._replace(opens_from_ns=195 * MS)
-    with pytest.raises(ConfigError, match="closed for 195 ms for certain"):
+    with pytest.raises(
+        ConfigError, match=r"closed for 195 ms for certain.*150 ms apart and two requests of 25 ms need 200 ms"
+    ):
         plan(FIRST, early, reply_ns=25 * MS, hold_up_ns=0)
     late = measured(3)._replace(opens_until_ns=480 * MS)
     with pytest.raises(ConfigError, match="480 ms until the contact is open"):

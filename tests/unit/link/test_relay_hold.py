@@ -35,6 +35,9 @@ def test_a_good_cycle_waits_for_one_request_and_no_longer(waited_ns: int, flashe
     assert hold.beat_ns is None
     if flashes:
         assert (hold.flashed_ns, hold.sent_ns, hold.kept_ns) == (NOW + waited_ns, NOW + waited_ns, NOW)
+        assert (
+            step(hold._replace(frame=b"", beat_ns=NOW + waited_ns, wake_ns=NOW), Due(NOW + waited_ns))[0].wake_ns == 0
+        )
 
 
 @pytest.mark.parametrize(("since_ns", "lapses"), [(PLAN.keeps_ns, False), (PLAN.keeps_ns + 1, True)])
@@ -64,7 +67,7 @@ def test_it_asks_to_be_woken_for_the_next_look_or_when_it_has_lapsed() -> None:
 def test_a_contact_that_was_not_seen_closed_just_now_is_looked_at_sooner(
     changed: dict[str, int], every_ns: int
 ) -> None:
-    hold = HELD._replace(**changed)  # type: ignore[arg-type]
+    hold = HELD._replace(wake_ns=NOW, **changed)  # type: ignore[arg-type]
     assert step(hold, Due(NOW + every_ns - 1))[1] == b""
     hold, frame = step(hold, Due(NOW + every_ns))
     assert frame == LOOK
@@ -91,7 +94,7 @@ def test_the_first_flash_on_that_is_taken_begins_the_hold_and_counts_from_its_se
 
 
 def test_a_first_good_cycle_that_is_too_old_begins_nothing() -> None:
-    ready = Hold(PLAN, frame=LOOK, beat_ns=NOW)
+    ready = Hold(PLAN, frame=LOOK, beat_ns=NOW, wake_ns=NOW)
     hold, frame = step(ready, Answered(NOW + PLAN.reply_ns + 1, reply(closed=False)))
     assert (hold.stage, hold.beat_ns, hold.wake_ns, frame) == (Stage.READY, None, 0, b"")
 
@@ -166,7 +169,7 @@ def test_a_flash_on_that_is_answered_while_it_opens_does_not_hold_it() -> None:
 def test_a_contact_that_does_not_open_in_time_is_said_to_be_closed(
     flashed_ns: int, let_go_ns: int, since_ns: int, unanswered: int, code: str, says: str
 ) -> None:
-    hold = LETTING_GO._replace(flashed_ns=flashed_ns, let_go_ns=let_go_ns, unanswered=unanswered)
+    hold = LETTING_GO._replace(wake_ns=NOW, flashed_ns=flashed_ns, let_go_ns=let_go_ns, unanswered=unanswered)
     assert step(hold, Due(since_ns + SETTLED_NS))[0].stage is Stage.LETTING_GO
     hold, frame = step(hold, Due(since_ns + SETTLED_NS + 1))
     assert (hold.stage, hold.wake_ns, frame) == (Stage.NOT_OPEN, 0, b"")
@@ -182,9 +185,21 @@ def test_a_hold_that_never_flashed_counts_from_its_end() -> None:
     hold = Hold(PLAN, Stage.LETTING_GO, let_go_ns=NOW, looked_ns=NOW)
     hold, _ = step(hold, Due(NOW + SETTLED_NS + 1))
     assert hold.stage is Stage.NOT_OPEN
-    assert "100 ms after" in str(hold.fault)
+    assert " 100 ms after" in str(hold.fault)
 
 
 def test_while_it_opens_a_lost_reply_ends_nothing_more() -> None:
     hold, _ = step(LETTING_GO._replace(frame=LOOK, unanswered=5), unanswered(NOW + MS))
     assert (hold.stage, hold.fault, hold.unanswered, hold.let_go_ns) == (Stage.LETTING_GO, None, 6, NOW)
+
+
+def test_once_it_is_seen_open_nothing_more_is_asked() -> None:
+    hold, frame = step(LETTING_GO._replace(frame=LOOK, looked_ns=0), Answered(NOW + MS, reply(closed=False)))
+    assert (hold.stage, hold.wake_ns, frame) == (Stage.OPEN, 0, b"")
+
+
+def test_a_first_flash_on_without_a_reply_waits_for_the_next_good_cycle() -> None:
+    hold, frame = step(Hold(PLAN), GoodCycle(NOW))
+    hold, frame = step(hold, unanswered(NOW + 25 * MS))
+    assert (hold.stage, frame) == (Stage.READY, b"")
+    assert step(hold, GoodCycle(NOW + 50 * MS))[1] == LOOK  # and looks first: the echo may still come

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rfctl.clock import NS_PER_MS
+from rfctl.errors import ConfigError
 from rfctl.link.relay import Contact, check_sum, flash_on, no_reply, read_contact
 from rfctl.link.relay_proof import (
     GIVE_UP_NS,
@@ -47,6 +48,8 @@ def code(proof: RelayProof) -> str:
 
 def test_it_begins_with_a_look() -> None:
     assert begin(Contact(), 4, NOW) == (AT_REST, LOOK)
+    with pytest.raises(ConfigError, match="closed for 600 ms"):
+        begin(Contact(), 6, NOW)
 
 
 def test_it_asks_again_at_the_time_it_named_and_not_while_it_waits_for_a_reply() -> None:
