@@ -118,9 +118,8 @@ async def write(order: Order, said: int) -> None:
         await record.close()
 
 
-def child(order: Order) -> int:
+def child(order: Order, said: int) -> int:
     """Returns: the exit code."""
-    said = os.open(order.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if order.traced:
         ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
         while b"TracerPid:\t0\n" in Path("/proc/self/status").read_bytes():
@@ -138,9 +137,12 @@ def child(order: Order) -> int:
 def serve() -> None:
     """Carry out orders until there are none."""
     for line in sys.stdin:
+        order = Order(**json.loads(line))
+        said = os.open(order.said, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)  # no call of the child's to be harmed
         process = os.fork()
         if process == 0:
-            os._exit(child(Order(**json.loads(line))))
+            os._exit(child(order, said))
+        os.close(said)
         print(process, flush=True)
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
