@@ -43,7 +43,8 @@ SHARED := --numprocesses auto --dist loadfile --no-loadscope-reorder tests/syste
 test: lint tools
 	rm -rf build/results
 	$(BIN)/pytest -m "not real_time" --results virtual $(SHARED)
-	$(BIN)/pytest -m real_time --results real-time $(SHARED)
+	$(BIN)/pytest -m "real_time and not alone" --results real-time $(SHARED)
+	$(BIN)/pytest -m alone --results alone tests/system
 	$(BIN)/rfctl safety matrix --brief --html build/safety-matrix.html
 
 # What tests use beside Python, a program or a file, each with its Debian package.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from rfctl.telemetry.broker import Broker
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
 RECORD_S = 1.0
 """HZ-35: from the failure to off."""

@@ -196,7 +196,7 @@ def test_nothing_but_stop_means_anything_while_a_script_answers(tmp_path: Path) 
 
 def test_a_run_without_answers_is_decided_at_the_keys(tmp_path: Path) -> None:
     with on_terminal(tmp_path, "run", "--station", "demo", "--plan", "short", "--operator", "A. Tester") as terminal:
-        terminal.until("waiting for A. Tester")
+        terminal.until("[c] confirm")
         terminal.press(b"c")
         terminal.until("[a] ARM")
         terminal.press(b"a")
