@@ -22,7 +22,7 @@ from tests.system.run_rig import Ended, Rig, rig, verdict_on
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-pytestmark = pytest.mark.real_time
+pytestmark = [pytest.mark.real_time, pytest.mark.alone]
 
 LIMIT_S = 0.5
 SETTLED_S = 1.5
