@@ -26,6 +26,7 @@ from rfctl.link.link import Link
 from rfctl.model.permit import Intent
 from rfctl.station.procedure import POLL_NS
 from rfctl.virtual import VirtualClock, run_virtual
+from tests.intents import noted_syncs
 from tests.station_bench import plan_text, station_bench
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def rows(*, quick: bool) -> list[Row]:
 def _strike(seed: int, faults: int) -> Struck:
     chance = random.Random(seed)
     struck = Struck([], [], [])
-    with folder_in_memory() as folder, _timed_reads(struck.transactions):
+    with folder_in_memory() as folder, _timed_reads(struck.transactions), noted_syncs():
         for number in range(faults + faults // FAULTS_A_STOP):
             stop = number % (FAULTS_A_STOP + 1) == FAULTS_A_STOP
             place = folder / str(number)

@@ -40,6 +40,7 @@ from rfctl.station.publishing import Publishing
 from rfctl.station.session import Order
 from rfctl.telemetry.embedded_broker import EmbeddedBroker
 from rfctl.virtual import VirtualClock, run_virtual
+from tests.intents import noted_syncs
 from tests.station_bench import plan_text, station_bench
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class _Enough(Exception):
 
 def rows(*, quick: bool) -> list[Row]:
     with folder_in_memory() as place:
-        hold = run_virtual(_keep(place))
+        with noted_syncs():
+            hold = run_virtual(_keep(place))
         with one_core(), responder(lambda: _answer(hold)) as server, EmbeddedBroker() as embedded:
             hold = hold._replace(order=replace(hold.order, broker=embedded.broker))
             measured = [_round(hold, server, place / f"{n}") for n in range(QUICK_ROUNDS if quick else ROUNDS)]

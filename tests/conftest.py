@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, settings
 from pytest_asyncio import is_async_test
 
 from rfctl.clock import Clock, RealClock
-from rfctl.record.disk import Disk
 from rfctl.virtual import VirtualClock, VirtualLoop
 from tests import kills
-from tests.intents import SYNCED
+from tests.intents import noted_syncs
 from tests.proofs import pytest_addoption, pytest_collection_modifyitems, pytest_configure, shows
 
 __all__ = ["pytest_addoption", "pytest_collection_modifyitems", "pytest_configure", "shows"]
@@ -53,9 +52,7 @@ async def clock(request: pytest.FixtureRequest) -> Clock:
 
 @pytest.fixture(autouse=True, scope="session")
 def syncs_are_noted() -> Iterator[None]:
-    """So that each simulated run can be asked what was on the disk when it energised."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Disk, "sync", lambda disk, descriptor: SYNCED.sync(disk, descriptor))
+    with noted_syncs():
         yield
 
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from unittest.mock import patch
 
 from rfctl.record.body import FRAME, segment_name
 from rfctl.record.disk import Disk
@@ -14,6 +15,7 @@ from rfctl.record.segments import bodies, entry_of, segment_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from rfctl.clock import Clock
     from rfctl_sim.events import Event
@@ -73,6 +75,11 @@ class Synced:
 
 _real_sync = Disk.sync
 SYNCED = Synced()
+
+
+def noted_syncs() -> AbstractContextManager[object]:
+    """So that each simulated run within can be asked what was on the disk when it energised."""
+    return patch.object(Disk, "sync", lambda disk, descriptor: SYNCED.sync(disk, descriptor))
 
 
 def intents(log: Path) -> Iterator[Intent]:

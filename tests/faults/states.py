@@ -15,16 +15,14 @@ from collections.abc import Callable
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from unittest import mock
 
 from rfctl.clock import NS_PER_S
 from rfctl.errors import RfctlError
 from rfctl.kernel.phase import LESION, STIMULATION, STIMULATION_STARTING, Phase
 from rfctl.kernel.state import Stage
-from rfctl.record.disk import Disk
 from rfctl.virtual import VirtualClock, run_virtual
 from tests.faults.expected import BOILING_C, EXPECTED, UNWANTED_S, Expected
-from tests.intents import SYNCED
+from tests.intents import noted_syncs
 from tests.station_bench import Bench, station_bench, station_text
 
 if TYPE_CHECKING:
@@ -162,8 +160,7 @@ class Shown(NamedTuple):
 
 def strike(state: str, fault: str, look_s: float = LOOKED_ON_S) -> Shown:
     """Run a procedure to the state, start the fault, and look on until it is over, or stop it by hand after a time."""
-    noted = mock.patch.object(Disk, "sync", lambda disk, descriptor: SYNCED.sync(disk, descriptor))
-    with tempfile.TemporaryDirectory(prefix="rfctl-state-") as folder, noted:
+    with tempfile.TemporaryDirectory(prefix="rfctl-state-") as folder, noted_syncs():
         return run_virtual(_strike(Path(folder), state, EXPECTED[fault], look_s))
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from unittest.mock import patch
 
-from rfctl.record.disk import Disk
 from rfctl.virtual import run_virtual
 from tests.commands import rfctl
 from tests.faults.test_mid_hold_virtual import CASES, HOST_CASES, name_of, strike
 from tests.golden.corpus import SUMMARY, pack, summary, unpack
-from tests.intents import SYNCED
+from tests.intents import noted_syncs
 
 
 def main(folder: Path) -> None:
@@ -33,6 +31,5 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    noted = patch.object(Disk, "sync", lambda disk, descriptor: SYNCED.sync(disk, descriptor))
-    with noted, tempfile.TemporaryDirectory() as made:
+    with noted_syncs(), tempfile.TemporaryDirectory() as made:
         main(Path(made))
