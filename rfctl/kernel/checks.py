@@ -435,12 +435,16 @@ def ask_position(state: KernelState, number: int, _now_ns: int, _value: int) -> 
 def confirm_position(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
     """Where it lies now, with the impedance of now, is what the lesion is permitted for."""
     channel = state.channels[number - 1]
-    if channel.reference is None:
+    reference = channel.reference
+    if reference is None:
         return state, ()
     after_ohm, after_c = guards.last_second(channel)
     found = channel.stimulation.void_text
+    fluid = reference.fluid
+    if channel.thermal.heated_ns < 0:  # nothing but the anaesthetic has changed the tissue
+        fluid = fluid_factor(reference.impedance_ohm, after_ohm, reference.series_ohm)
     channel = channel._replace(
-        reference=channel.reference._replace(after_ohm=after_ohm, after_c=after_c, after_ns=now_ns)
+        reference=reference._replace(after_ohm=after_ohm, after_c=after_c, after_ns=now_ns, fluid=fluid)
     )
     channel = _with_electrode(state, number, channel)
     channel = channel._replace(stimulation=channel.stimulation._replace(void_code="", void_text=""))

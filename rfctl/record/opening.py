@@ -106,8 +106,8 @@ def new_origin(station: str) -> str:
 def open_log(log: Path, keys: Keys, disk: Disk) -> Standing:
     """Take a log for this process and say where it stands. The folder is made when it is not there.
 
-    What the session before found is not read again, see ``standing.load``: a station that has watched for a year
-    begins a session as fast as one that has for a day.
+    Of what the session before found one segment is read again, see ``standing.load``: a station that has watched for
+    a year begins a session as fast as one that has for a week.
 
     Raises:
         ConfigError: It is in use, of another origin, or damaged below what is known to have been in it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from rfctl.errors import RfctlError
@@ -12,7 +13,7 @@ from rfctl.record import stub
 from rfctl.record.body import FORMAT, NO_LEAF, chunk_name, segment_name, state_folder
 from rfctl.record.notes import VerifierKey, decode64, encode64, parse
 from rfctl.record.segments import bodies, segment_numbers
-from rfctl.record.tree import Tree
+from rfctl.record.tree import Tree, leaf_hash
 from rfctl_verify import strict_json
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Standing:
         certificates: Notes of its epochs that were not retired, by number.
         confirmed: Numbers of chained epochs that the log says the root countersigned.
         countersigned: Certificates of chained epochs, countersigned by the root, that the session has to record.
+        turn: Number of the old segment that the next session reads once more, from the newest down.
         lock: Descriptor that keeps others out of the log.
     """
 
@@ -54,6 +56,7 @@ class Standing:
     certificates: dict[int, bytes] = field(default_factory=dict)
     confirmed: set[int] = field(default_factory=set)
     countersigned: list[bytes] = field(default_factory=list)
+    turn: int = -1
     lock: int = -1
 
     def only_chained(self, root: VerifierKey) -> list[int]:
@@ -76,6 +79,7 @@ def keep(log: Path, standing: Standing, root: VerifierKey, disk: Disk) -> None:
         "last_checkpoint": standing.last_checkpoint.hex(),
         "chained": {number: encode64(standing.certificates[number]) for number in standing.only_chained(root)},
         "first": standing.first,
+        "turn": standing.turn,
         "bytes": _bytes_of(log, range(standing.first, standing.index)),
     }
     with suppress(OSError):
@@ -87,8 +91,8 @@ def load(log: Path, origin: str, *, before: int) -> Standing | None:
 
     The segment that began then states the root over all records before it, and names the last of them; the hashes that
     are noted have to add up to that root. Its own records are still to be read, up to a head that this station has
-    signed, which binds it. The files before it have to be there in their length. That their bytes are as they were
-    is left to verification.
+    signed, which binds it. The files before it have to be there in their length. One of them, each time the next, is
+    read as well: its records have to continue one another up to what follows it.
 
     Args:
         log: The folder.
@@ -118,6 +122,10 @@ def load(log: Path, origin: str, *, before: int) -> Standing | None:
             return None
         if there != _bytes_of(log, range(first, found.index)) or not _begins_there(log, origin, found):
             return None
+        turn = note["turn"] if first <= note["turn"] < found.index else found.index - 1
+        if not _is_chained(log, turn):
+            return None
+        found.turn = turn - 1
     except (OSError, RfctlError, ValueError, KeyError, TypeError, AttributeError):
         return None
     return found
@@ -125,7 +133,7 @@ def load(log: Path, origin: str, *, before: int) -> Standing | None:
 
 def _begins_there(log: Path, origin: str, standing: Standing) -> bool:
     """The segment that began then says so."""
-    body = next(bodies(log, standing.index, last=standing.index == max(segment_numbers(log))), b"")
+    body = _first_of(log, standing.index)
     size, root = standing.tree.size, standing.tree.root().hex()
     opening, _, payload = body.partition(b',"payload":')
     states = f'{{"format":"{FORMAT}","origin":"{origin}","index":{standing.index},"size":{size},"root":"{root}",'
@@ -134,6 +142,21 @@ def _begins_there(log: Path, origin: str, standing: Standing) -> bool:
         and payload.startswith(states.encode("ascii"))
         and body[-66:-2] == standing.prev.encode("ascii")
     )
+
+
+def _first_of(log: Path, index: int) -> bytes:
+    """The first record of a segment; empty where it has none."""
+    return next(bodies(log, index, last=index == max(segment_numbers(log))), b"")
+
+
+def _is_chained(log: Path, index: int) -> bool:
+    """From the first record of a segment to the first of the next, each holds the hash of the one before it."""
+    prev = None
+    for body in chain(bodies(log, index, last=False), (_first_of(log, index + 1),)):
+        if prev is not None and body[-66:-2] != prev:
+            return False
+        prev = leaf_hash(body).hex().encode("ascii")
+    return True
 
 
 def _bytes_of(log: Path, numbers: range) -> list[list[int]]:

@@ -10,9 +10,10 @@ import pytest
 
 from rfctl.errors import ConfigError
 from rfctl.record import opening
+from rfctl.record.body import framed, segment_name
 from rfctl.record.epochs import Epoch
 from rfctl.record.opening import Damaged, ThrowAway, scan
-from rfctl.record.segments import entries
+from rfctl.record.segments import bodies, entries, segment_numbers
 from rfctl.record.standing import Standing, load
 from rfctl.record.verify import Outcome, verify
 from rfctl.record.writer import RecordWriter
@@ -158,16 +159,32 @@ async def test_a_file_of_before_that_is_short_or_gone_is_noticed_at_once(
         await session(log, clock, keys, "more")
 
 
-async def test_a_byte_that_changed_long_ago_is_for_the_verifier_to_find(clock: VirtualClock, tmp_path: Path) -> None:
+def reword(log: Path, number: int) -> None:
+    """An edit with a check sum that fits, for somebody who knows the format."""
+    path = log / segment_name(number)
+    reworded = b"".join(
+        framed(body.replace(b'"text":"%d"' % number, b'"text":"x"')) for body in bodies(log, number, last=False)
+    )
+    path.chmod(0o600)
+    path.write_bytes(reworded)
+
+
+@pytest.mark.parametrize("change", [damage, reword])
+@pytest.mark.parametrize("segment", range(4))
+async def test_what_was_changed_long_ago_is_found_when_its_turn_comes(
+    clock: VirtualClock, tmp_path: Path, segment: int, change: Callable[[Path, int], None]
+) -> None:
+    """Each session reads one old segment more; a verifier finds it at once."""
     log, keys = tmp_path / "log", ThrowAway("bench-1")
-    for number in range(3):
+    for number in range(5):
         await session(log, clock, keys, str(number))
-    damage(log)
-    await session(log, clock, keys, "more")
+    change(log, segment)
     verdict = verify(log, keys.public)
     assert verdict.verdict in {Outcome.MODIFIED, Outcome.CORRUPT}
-    assert verdict.records < 8
-    (tmp_path / "log.state" / "standing").unlink()
+    more = 2 * len(segment_numbers(log))
+    with pytest.raises(Damaged):
+        for _ in range(more):
+            await session(log, clock, keys, "more")
     with pytest.raises(Damaged):
         await session(log, clock, keys, "more")
 
@@ -188,6 +205,7 @@ def with_other_nodes(note: dict[str, Any]) -> dict[str, Any]:
         lambda note: note | {"index": "1"},
         lambda note: note | {"prev": "0" * 64},
         lambda note: note | {"first": 1},
+        lambda note: note | {"turn": "0"},
         lambda note: note | {"bytes": []},
         lambda note: note | {"chained": {"1": "AAAA"}},
         lambda note: {},

@@ -222,6 +222,24 @@ def test_with_an_impedance_far_from_its_reference_it_stays_void(share: float, *,
     assert (bench.channel.phase is not Phase.STIM_REQUIRED) == taken
 
 
+@pytest.mark.parametrize(("share", "heated"), [(0.9, False), (1.1, False), (0.9, True)])
+def test_what_the_anaesthetic_took_is_measured_anew_until_there_was_heat(share: float, *, heated: bool) -> None:
+    bench = required()
+    if heated:
+        channel = bench.channel
+        bench.state = with_channel(
+            bench.state, 1, channel._replace(thermal=channel.thermal._replace(heated_ns=bench.now_ns))
+        )
+    bench.alter(1, impedance_ohm=share * TOTAL_OHM)
+    bench.samples(25)
+    assert bench.channel.reference is not None
+    before = bench.channel.reference
+    bench.answer(Question.POSITION, Choice.CONFIRM, REASON, "Dr. Example")
+    assert bench.channel.reference is not None
+    found = (before.impedance_ohm - share * TOTAL_OHM) / (before.impedance_ohm - before.series_ohm)
+    assert bench.channel.reference.fluid == pytest.approx(before.fluid if heated else max(found, 0.0))
+
+
 def test_in_a_phantom_no_physician_is_asked_for() -> None:
     bench = required(medium=Medium.PHANTOM)
     bench.answer(Question.POSITION, Choice.CONFIRM, REASON)
