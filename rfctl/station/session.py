@@ -147,6 +147,9 @@ async def run(order: Order, clock: Clock, *, attendant: Attendant | None = None)
     with at_the_bedside(station.state_folder, clock) if attendant is None else nullcontext(attendant) as attending:
         state_folder = attending.state_folder
         folder = _make_folder(order.out / procedure_id)
+        if not station.in_process and pointer.left_open(station.state_folder) is not None:
+            stranger = Connection(station.link, order.profile, clock, simulated=station.simulated)
+            await went_down.off_first(stranger, clock)
         unclean = await logbook.unclean_end(station, clock)
         if unclean is not None and not station.in_process:  # before another session stands in its place
             left = await went_down.latches_of(Path(unclean["record"]), station.medium, clock)

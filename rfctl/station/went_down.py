@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from rfctl.accounts.resets import Latch, ResetClass, class_in_force
@@ -14,6 +15,7 @@ from rfctl.record.segments import Entry
 from rfctl.record.setup import setup_from
 from rfctl.record.story import story
 from rfctl.station.latches import Standing, latched, standing_of
+from rfctl.station.measured_off import turn_off
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,9 +23,25 @@ if TYPE_CHECKING:
     from rfctl.clock import Clock
     from rfctl.kernel.state import KernelState
     from rfctl.model.plan import Medium
+    from rfctl.station.connection import Connection
 
+LOG = logging.getLogger("rfctl.went_down")
 CODE = "unclean_end"
 HAZARD = "HZ-22"
+
+
+async def off_first(connection: Connection, clock: Clock) -> None:
+    """Everything off, before its record is read, which may take minutes. What keeps the generator from confirming that
+    meets the session again, which then gives no energy.
+
+    Args:
+        connection: Not open, and for nothing else.
+        clock: Of the running loop.
+    """
+    try:
+        await turn_off(connection, clock)
+    except RfctlError as problem:
+        LOG.warning("the session before went down, and off is not confirmed: %s", problem)
 
 
 async def latches_of(record: Path, medium: Medium, clock: Clock) -> tuple[Standing, ...]:

@@ -22,7 +22,7 @@ from rfctl.record.verify import verify
 from rfctl.record.writer import RecordWriter
 from rfctl.report.contents import contents
 from rfctl.report.evidence import gather
-from rfctl.station import latches
+from rfctl.station import latches, logbook
 from rfctl.station.connection import Connection
 from rfctl.station.reset import Asked, Outcome, reset
 from tests.station_bench import Bench, plan_text, station_bench, station_text
@@ -187,6 +187,29 @@ async def goes_down(bench: Bench, patch: pytest.MonkeyPatch) -> None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     await asyncio.sleep(0.01)  # what it had written is received
+
+
+@pytest.mark.requirement("start.unclean-end")
+@pytest.mark.parametrize("answers", [True, False])
+async def test_after_a_session_that_went_down_off_comes_before_its_record_is_read(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, *, answers: bool
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        await goes_down(bench, monkeypatch)
+        if not answers:
+            bench.simulator.faults.start("no_reply")
+        again_ns = clock.monotonic_ns()
+        written: list[list[bytes]] = []
+
+        def reading(*given: object) -> object:
+            written.append(bench.written(after_ns=again_ns))
+            return verify(*given)  # type: ignore[arg-type]
+
+        monkeypatch.setattr(logbook, "verify", reading)
+        refused = await bench.begin(ordered(bench))
+        assert refused.exit_code != EXIT_DONE
+        (before,) = written
+        assert set(before) == {bytes.fromhex("0600000001")}
 
 
 async def test_a_session_that_went_down_is_followed_by_off_a_latch_and_a_reset_that_the_report_tells_of(
