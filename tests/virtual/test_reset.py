@@ -209,7 +209,7 @@ async def test_after_a_session_that_went_down_off_comes_before_its_record_is_rea
         refused = await bench.begin(ordered(bench))
         assert refused.exit_code != EXIT_DONE
         (before,) = written
-        assert set(before) == {bytes.fromhex("0600000001")}
+        assert set(before) == ({bytes.fromhex("0600000001")} if answers else set())
 
 
 async def test_a_session_that_went_down_is_followed_by_off_a_latch_and_a_reset_that_the_report_tells_of(
