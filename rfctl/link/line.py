@@ -114,8 +114,6 @@ class LineFraming:
         return framed(REQUEST, transaction, pdu)
 
     def exchange_ns(self, pdu: bytes) -> int:
-        if not self.character_ns:
-            return 0
         return (BEFORE_BODY + len(pdu) + AFTER_BODY + longest_reply(pdu)) * self.character_ns
 
     def cut(self, received: bytes) -> tuple[int, Frame | None]:
@@ -153,12 +151,11 @@ class LineFraming:
     def _understood(self, line: bytes) -> Frame | None:
         """The reply in a line; None for everything else."""
         start = max(line.rfind(REPLY), line.rfind(EVENT))
-        text = line[start:] if start > 0 else line
+        text = line[start:]
         body = text[BEFORE_BODY:-AFTER_BODY]
         number = text[1:5]
         if (
-            start < 0
-            or not body
+            not body  # as without a marker
             or len(text) > LONGEST_LINE
             or not text.endswith(END)
             or text[-AFTER_BODY : -len(END)] != b"*%04X" % crc_hqx(text[:-AFTER_BODY], START)
@@ -168,7 +165,7 @@ class LineFraming:
         ):
             self.dropped += len(line)
             return None
-        self.dropped += max(start, 0)
+        self.dropped += start
         if text[:1] == REPLY:
             return Frame(int(number, 16), self._unit, body)
         self._on_event(Event(int(number, 16), body.decode("ascii")))
@@ -176,8 +173,7 @@ class LineFraming:
 
     def _on_event(self, event: Event) -> None:
         if self._last_event:
-            expected = self._last_event % 0xFFFF + 1
-            self.events_missed += (event.number - expected) % 0xFFFF
+            self.events_missed += (event.number - self._last_event - 1) % 0xFFFF
         self._last_event = event.number
         self.events.append(event)
 

@@ -145,11 +145,9 @@ class LineTable:
             return READING
         words = _words(pdu)
         for length in (2, 1):  # the longer beginning first
-            writes = self._writes.get(" ".join(words[:length]), []) if len(words) >= length else []
-            if writes:
-                actions = self._actions(writes, words[length:])
-                if actions:
-                    return Classified(actions[0].act.intent, tuple(actions))
+            actions = self._actions(self._writes.get(" ".join(words[:length]), []), words[length:])
+            if actions:
+                return Classified(actions[0].act.intent, tuple(actions))
         raise RefusedError(f"{_shown(pdu)} is not a request that the gate knows", remedy=_REMEDY)
 
     def _actions(self, writes: list[LineWrite], words: list[str]) -> list[Action]:
@@ -172,7 +170,6 @@ class LineTable:
         names = [name for name, _, _ in pairs]
         if (
             channel is None
-            or not pairs
             or not all(name in named and _fits(named[name], text) for name, _, text in pairs)
             or len({named[name].quantity for name in names}) < len(names)
         ):

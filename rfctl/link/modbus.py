@@ -169,7 +169,7 @@ class TcpFraming:
         function = pdu[0] if pdu else 0
         return _Asked(
             frame,
-            frame[:2] + bytes((length >> 8 & 0xFF, length & 0xFF, unit, function)),
+            frame[:2] + bytes((0, length & 0xFF, unit, function)),  # longer than a byte says is none that can be sent
             LENGTH_END + length,
             frame[:2] + bytes((0, SHORTEST, unit, function | 0x80)),
         )
@@ -224,8 +224,8 @@ def _last_start(received: bytes, beginning: bytes, at: int, size: int) -> int:
 
 def _legal_size(received: bytes) -> int:
     """Bytes of the frame that begins here, by its header; 0 when none can."""
-    length = received[4] << 8 | received[5]
-    return LENGTH_END + length if received[2:4] == b"\0\0" and SHORTEST <= length <= LONGEST else 0
+    length = received[5]  # of the two bytes of the length the first is 0, as those of the protocol are
+    return LENGTH_END + length if received[2:5] == b"\0\0\0" and SHORTEST <= length <= LONGEST else 0
 
 
 def check_reply(request: bytes, reply: bytes) -> None:

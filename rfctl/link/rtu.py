@@ -71,8 +71,6 @@ class RtuFraming:
         return asked.frame
 
     def exchange_ns(self, pdu: bytes) -> int:
-        if not self.character_ns:
-            return self.gap_ns
         octets = len(pdu) + AROUND + length_of_reply(pdu) + AROUND
         return octets * self.character_ns + self.gap_ns
 
@@ -89,8 +87,6 @@ class RtuFraming:
                 return 0, None
             if not crc16(received[:length]):
                 return length, Frame(self._transaction, received[0], received[1 : length - CHECK_SUM])
-        elif start.startswith(received):
-            return 0, None
         return self._search(received)
 
     def check(self, request: bytes, reply: bytes) -> None:

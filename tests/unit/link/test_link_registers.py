@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from rfctl.link.registers import RegisterType, WordOrder, decode, encode
+from rfctl.link.registers import RegisterType, Space, WordOrder, decode, encode
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,7 @@ from rfctl.link.registers import RegisterType, WordOrder, decode, encode
         (1234.5, RegisterType.F64, WordOrder.CDAB, "000000004a004093"),
         (1234.5, RegisterType.F64, WordOrder.DCBA, "00000000004a9340"),
         (1, RegisterType.BIT, WordOrder.DCBA, "0001"),
+        (0, RegisterType.BIT, WordOrder.ABCD, "0000"),
     ],
 )
 def test_a_number_has_the_bytes_of_its_type_and_word_order(
@@ -69,3 +70,7 @@ def test_a_type_knows_its_size_and_range() -> None:
         "i32": (2, (-(2**31), 2**31 - 1)),
     }
     assert (RegisterType.F32.registers, RegisterType.F64.registers) == (2, 4)
+
+
+def test_only_coils_and_discrete_inputs_are_of_bits() -> None:
+    assert {space for space in Space if space.of_bits} == {Space.COIL, Space.DISCRETE}
