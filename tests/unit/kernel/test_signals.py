@@ -94,7 +94,13 @@ def test_half_a_second_s_mean_is_that_of_the_samples_within_it_once_rf_was_on_so
 
 @pytest.mark.parametrize(
     ("phase", "least_ohm", "rise_pct"),
-    [(Phase.RAMP, 100.0, 20.0), (Phase.HOLD, 150.0, -20.0), (Phase.RAMP, 0.0, None), (Phase.FIRING, 100.0, None)],
+    [
+        (Phase.RAMP, 100.0, 20.0),
+        (Phase.HOLD, 150.0, -20.0),
+        (Phase.RAMP, 0.05, 239900.0),
+        (Phase.RAMP, 0.0, None),
+        (Phase.FIRING, 100.0, None),
+    ],
 )
 def test_the_rise_is_that_of_half_a_second_over_the_least(
     phase: Phase, least_ohm: float, rise_pct: float | None
@@ -381,6 +387,15 @@ def test_the_warmest_of_the_others_counts_and_neither_the_probed_nor_one_without
 @pytest.mark.parametrize("phase", [Phase.RAMP, Phase.FIRING, Phase.ARMED])
 def test_neighbours_are_asked_only_while_one_is_probed(phase: Phase) -> None:
     assert derived(PROBED, one(phase=phase)).neighbour_rise_k is None
+
+
+@pytest.mark.parametrize("change", [one(), CHECKED, measured(temperature_c=NAN, impedance_ohm=NAN, fault_bits=3)])
+def test_a_channel_without_a_site_says_what_one_that_waits_says_but_for_steps(change: Change) -> None:
+    history = before((50, {"temperature_c": 44.0}))
+    idle = derived(change, history, one(phase=Phase.IDLE, site=-1))
+    waiting = derived(change, history, one(phase=Phase.QUEUED, site=-1))
+    assert idle.temperature_step_k is None
+    assert repr(idle) == repr(waiting._replace(temperature_step_k=None))
 
 
 def test_the_channel_that_is_asked_about_is_the_one_that_is_measured() -> None:
