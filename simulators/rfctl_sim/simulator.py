@@ -144,6 +144,8 @@ class Simulator:
         self._asked_address = address
         self._backdoor: BackDoor | None = None
         self._pump: asyncio.TimerHandle | None = None
+        if relay is not None and "enable_loop" not in self._machines[1].generator.firmware.conventions.keys:
+            raise ConfigError(f"{generator} has no enable loop for a relay board", remedy="Leave the relay out.")
         for machine in self._machines.values():
             machine.faults = Faults(
                 machine.generator,

@@ -107,7 +107,7 @@ def test_a_board_that_ignores_a_second_flash_on_opens_under_the_hand() -> None:
 
 
 async def _without_loop() -> None:
-    with pytest.raises(ConfigError, match="no such key"):
+    with pytest.raises(ConfigError, match="orrin-v has no enable loop for a relay board"):
         await serve(generator="orrin-v")
 
 
