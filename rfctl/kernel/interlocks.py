@@ -295,7 +295,7 @@ def _standing_still_s(setup: Setup, channel: ChannelState) -> float:
     figures, newest = channel.figures, channel.history[-1]
     rise_k = newest.temperature_c - figures.start_c if figures else math.nan
     if not rise_k > 0.0:
-        return math.inf if rise_k <= 0.0 else STANDING_STILL_S
+        return STANDING_STILL_S if math.isnan(rise_k) else math.inf
     steps_k = STANDING_STILL_STEPS * setup.display_step_k
     return max(STANDING_STILL_S, steps_k * newest.rf_on_s / rise_k)
 

@@ -128,11 +128,9 @@ def follow(setup: Setup, number: int, channel: ChannelState, measured: ChannelRe
     if phase is Phase.COOLING:
         step_k = max(COOLING_STEP_K, setup.display_step_k)
         memory = thermal.cooled(memory, temperature_c, step_k, channel.since_ns, now_ns)
-    edge = memory.edge
-    if edge is not None and not memory.biased:
-        residual_k = _residual_k(memory, measured, now_ns)
-        if residual_k is not None and not residual_k <= pick_up_limit_k(setup):
-            memory = memory._replace(biased=True)
+    residual_k = _residual_k(memory, measured, now_ns)
+    if residual_k is not None and not residual_k <= pick_up_limit_k(setup):
+        memory = memory._replace(biased=True)
     return memory
 
 

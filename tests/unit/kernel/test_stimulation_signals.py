@@ -163,7 +163,14 @@ def test_before_a_check_no_result_ages_and_an_old_impedance_is_not_compared() ->
 
 @pytest.mark.parametrize(
     ("tip_c", "high", "low"),
-    [(37.0, 1.0, 1.0), (47.0, 1.07, 1.25), (57.0, 1.14, 1.5), (67.0, 1.14, 1.75), (27.0, 0.75, 0.93)],
+    [
+        (37.0, 1.0, 1.0),
+        (37.05, 1.00035, 1.00125),
+        (47.0, 1.07, 1.25),
+        (57.0, 1.14, 1.5),
+        (67.0, 1.14, 1.75),
+        (27.0, 0.75, 0.93),
+    ],
 )
 def test_warmth_is_allowed_for_by_its_least_and_its_most(tip_c: float, high: float, low: float) -> None:
     sample = derived(CHECKED, measured(temperature_c=tip_c, impedance_ohm=260.0))

@@ -101,11 +101,13 @@ def followed(memory: Thermal, *changes: Change) -> Thermal:
 
 @pytest.mark.parametrize("phase", list(Phase))
 def test_a_phase_is_followed_averaged_or_left_out(phase: Phase) -> None:
-    after = followed(MEMORY, one(phase=phase, since_ns=NOW - S))
+    memory = MEMORY._replace(edge=Edge(NOW, 20.0, 0.0, on=True))
+    after = followed(memory, one(phase=phase, since_ns=NOW - S))
     assert (after.followed_ns == NOW) == (phase in FOLLOWED)
     assert (after.samples == 1) == (phase in AVERAGED)
     assert (after.low_c == 51.0) == (phase is Phase.COOLING)
-    assert (after is MEMORY) == (phase not in REMEMBERED)
+    assert after.biased == (phase in REMEMBERED)
+    assert (after is memory) == (phase not in REMEMBERED)
 
 
 @pytest.mark.parametrize("change", [one(site=-1), medium(Medium.LOAD)])

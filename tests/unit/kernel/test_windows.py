@@ -57,6 +57,7 @@ def test_a_sustained_window_is_said_in_milliseconds() -> None:
         (TWO_OF_THREE, [(150, 51.0), (100, 9.0), (50, 9.0), (0, 51.0)], False),
         (TWO_OF_THREE, [(100, 9.0), (50, 50.0), (0, 51.0)], False),
         (TWO_OF_THREE, [(0, 51.0)], False),
+        (TWO_OF_THREE, [(100, 51.0), (50, 51.0), (0, 50.0)], False),
         (TWO_OF_THREE, [(50, NAN), (0, NAN)], True),
         (HALF_SECOND, [(500, 51.0), (250, 51.0), (0, 51.0)], True),
         (HALF_SECOND, [(700, 51.0), (0, 51.0)], True),
@@ -85,7 +86,13 @@ def test_what_was_not_applicable_was_not_beyond(window: Window, steps: tuple[flo
 
 
 @pytest.mark.parametrize(
-    ("window", "words"), [(AT_ONCE, "one sample"), (TWO_OF_THREE, "2 of 3 samples"), (HALF_SECOND, "0.5 s")]
+    ("window", "words"),
+    [
+        (AT_ONCE, "one sample"),
+        (TWO_OF_THREE, "2 of 3 samples"),
+        (Window(0, 2, 2), "2 of 2 samples"),
+        (HALF_SECOND, "0.5 s"),
+    ],
 )
 def test_a_verdict_says_value_limit_and_window(window: Window, words: str) -> None:
     row = WARM._replace(window=window, stops_all=True)
@@ -194,7 +201,7 @@ def test_the_generator_is_judged_by_rows_of_any_channel_s_phase_and_warned_of_no
 
 REFERENCE = Reference(250.0, BODY_C, 80.0, 200.0, BODY_C, fluid=0.5)
 HEATED = FIGURES._replace(start_c=40.0, predicted_energy_j=200.0, before_j=30.0)
-NEWEST = before((50, {}), (0, {"temperature_c": 44.0, "rf_on_s": 20.0, "power_mean_w": 8.0}))
+NEWEST = before((100, {}), (50, {}), (0, {"temperature_c": 44.0, "rf_on_s": 20.0, "power_mean_w": 8.0}))
 HEATING = one(phase=Phase.RAMP, reference=REFERENCE, figures=HEATED, duration_s=100.0)
 COARSE: Change = lambda state: state._replace(setup=replace(state.setup, resolution_k=(0.5, 0.1)))  # noqa: E731
 
@@ -244,6 +251,12 @@ def test_a_coarse_display_widens_what_is_a_step_of_it() -> None:
     state = made(HEATING, COARSE)
     row = WARM._replace(basis=Basis.DISPLAY_STEP, factor=4.0, offset=1.5)
     assert limit_of(row, state.setup, state.channels[0]) == 2.0
+
+
+def test_a_power_that_is_not_known_widens_nothing() -> None:
+    state = made(HEATING, before((0, {"power_mean_w": None})))
+    row = WARM._replace(basis=Basis.MEASURED_POWER, factor=2.0, offset=0.0)
+    assert limit_of(row, state.setup, state.channels[0]) == 0.0
 
 
 def test_the_current_is_limited_to_a_multiple_of_the_envelope_s() -> None:
