@@ -119,9 +119,11 @@ def intend(state: KernelState, number: int, kind: PermitKind, envelope: Envelope
 
 def start_temperature_c(channel: ChannelState) -> float:
     """T_start: mean of the last second, degC; not-a-number when there is no sample."""
-    now_ns = channel.history[-1].now_ns if channel.history else 0
+    if not channel.history:
+        return math.nan
+    now_ns = channel.history[-1].now_ns
     values = [s.temperature_c for s in channel.history if now_ns - s.now_ns <= ONE_SECOND_NS]
-    return sum(values) / len(values) if values else math.nan
+    return sum(values) / len(values)
 
 
 def intend_lesion(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:

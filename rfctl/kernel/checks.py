@@ -76,12 +76,12 @@ def _with_electrode(state: KernelState, number: int, channel: ChannelState) -> C
 
 def take_anaesthetised(state: KernelState, number: int, now_ns: int, value: int) -> Result:
     """The reference after the anaesthetic wait, and how much of the impedance the fluid took."""
-    before = state.channels[number - 1].reference
     state, effects = take_reference(state, number, now_ns, value)
     channel = state.channels[number - 1]
-    if before is not None and (after := channel.reference) is not None:
-        fluid = fluid_factor(before.impedance_ohm, after.after_ohm, after.series_ohm)
-        state = with_channel(state, number, channel._replace(reference=after._replace(fluid=fluid)))
+    reference = channel.reference
+    if reference is not None:
+        fluid = fluid_factor(reference.impedance_ohm, reference.after_ohm, reference.series_ohm)
+        state = with_channel(state, number, channel._replace(reference=reference._replace(fluid=fluid)))
     return state, effects
 
 
@@ -173,9 +173,8 @@ def start_stimulation(state: KernelState, number: int, now_ns: int, _value: int)
     """Everything is written while the output is off and read back; the amplitude is 0."""
     check = guards.check_of(state, number)
     settings = StimulationSettings(check.unit, check.rate_hz, check.width_us, f32(guards.ceiling(state, number)))
-    channel = state.channels[number - 1]._replace(
-        amplitude=0.0, stepped_ns=now_ns, stimulation=state.channels[number - 1].stimulation._replace(allowed=0.0)
-    )
+    channel = state.channels[number - 1]
+    channel = channel._replace(amplitude=0.0, stepped_ns=now_ns, stimulation=channel.stimulation._replace(allowed=0.0))
     state = with_channel(state, number, channel)
     return state, (permit(state, number, now_ns), Claim(), Renew(), StartStimulation(number, settings))
 

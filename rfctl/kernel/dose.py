@@ -24,10 +24,11 @@ def with_sample(figures: Figures, state: KernelState, number: int, sample: Sampl
     cap_w = site_of(state, number).electrode.power_cap_w
     temperature_c = sample.temperature_c
     half, least = sample.impedance_half_ohm, figures.impedance_min_ohm
-    if least > 0.0 and (fluid := fluid_of(channel)) > 0.0:  # what the fluid gives back is no char
+    fluid = fluid_of(channel)
+    if fluid == fluid:  # what the fluid gives back is no char
         least *= 1.0 + drying_per_s(fluid) * dt_s
-    if half is not None and half > 0.0 and (least == 0.0 or half < least):
-        least = half
+    if half is not None and half > 0.0:
+        least = min(least or half, half)
     held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s
     if channel.phase is Phase.HOLD and temperature_c == temperature_c:
         held_s += dt_s
@@ -55,12 +56,12 @@ def cooled(figures: Figures, sample: Sample, before_ns: int) -> Figures:
 
 
 def _above_45_k_s(temperature_c: float, dt_s: float) -> float:
-    return (temperature_c - REMOVE_BELOW_C) * dt_s if temperature_c > REMOVE_BELOW_C else 0.0
+    return max(0.0, temperature_c - REMOVE_BELOW_C) * dt_s  # in this order not-a-number counts as nothing
 
 
 def _tissue_j(power_w: float, cap_w: float, dt_s: float) -> float:
     """Energy since the sample before; what a missed sample did not show counts at the electrode's cap."""
-    missed_s = dt_s - SAMPLE_S_AT_MOST if dt_s > SAMPLE_S_AT_MOST else 0.0
+    missed_s = max(dt_s - SAMPLE_S_AT_MOST, 0.0)
     return _known(power_w, cap_w) * (dt_s - missed_s) + cap_w * missed_s
 
 

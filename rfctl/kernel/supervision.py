@@ -153,10 +153,11 @@ def cycled(s: Supervision, now_ns: int) -> Supervision:
 def _cycle(s: Supervision, now_ns: int) -> tuple[float, tuple[int, ...]]:
     """How long it is since the loop last showed that it goes on, s, and when frames were refused in the last second."""
     gap_s = (now_ns - s.cycle_ns) / 1e9 if s.cycle_ns else 0.0
-    refused_ns = s.refused_ns
-    if refused_ns and now_ns - refused_ns[0] > ONE_SECOND_NS:
-        refused_ns = tuple([at_ns for at_ns in refused_ns if now_ns - at_ns <= ONE_SECOND_NS])
-    return gap_s, refused_ns
+    return gap_s, _refused_lately(s, now_ns)
+
+
+def _refused_lately(s: Supervision, now_ns: int) -> tuple[int, ...]:
+    return tuple([at_ns for at_ns in s.refused_ns if now_ns - at_ns <= ONE_SECOND_NS])
 
 
 def noticed(s: Supervision, event: Noticed) -> Supervision:
@@ -169,8 +170,7 @@ def noticed(s: Supervision, event: Noticed) -> Supervision:
             return s._replace(record_backlog_s=event.value)
         case Notice.REFUSED_FRAMES:
             now_ns = event.now_ns
-            recent = [at_ns for at_ns in s.refused_ns if now_ns - at_ns <= ONE_SECOND_NS]
-            return s._replace(refused_ns=(*recent, *(now_ns,) * round(event.value)))
+            return s._replace(refused_ns=(*_refused_lately(s, now_ns), *(now_ns,) * round(event.value)))
 
 
 def warned_lately(s: Supervision, code: str, now_ns: int) -> bool:
@@ -247,8 +247,8 @@ def _clocks(s: Supervision, received_ns: int, uptime_ms: int | None) -> Clocks:
         passed_ms = (uptime_ms - s.uptime_ms) % UPTIME_WRAPS_MS
         if passed_ms > UPTIME_WRAPS_MS // 2:  # it began anew, which other rows see
             return uptime_ms, step_ms, (), None
-        if passed_ms and (not step_ms or passed_ms < step_ms):
-            step_ms = passed_ms
+        if passed_ms:
+            step_ms = min(step_ms or passed_ms, passed_ms)
     window_ns = max(CLOCK_WINDOW_NS, CLOCK_RESOLUTIONS * step_ms * 1_000_000)
     marks, error_pct = s.marks, None
     if not marks or received_ns - marks[-1][0] >= window_ns // CLOCK_MARKS:
