@@ -10,6 +10,7 @@ from rfctl.kernel.guards import lesion_of, under_work
 from rfctl.kernel.limits import PROBE_POWER_W, PROBE_RISE_K
 from rfctl.kernel.phase import ARMING, LESION, Phase
 from rfctl.kernel.state import KernelState, Mean
+from rfctl.model.plan import Lesion
 
 BASELINE = "baseline"
 """Code of the note that a channel waits."""
@@ -68,18 +69,21 @@ def _ask_arm(state: KernelState, group: tuple[int, ...], *, probe: bool) -> Resu
             f"{PROBE_RISE_K:g} K warmer"
         )
     else:
-        lesions = [(n, lesion_of(state, n)) for n in group]
-        what = [f"{lesion.aim}, {lesion.hold_s:g} s" for _, lesion in lesions]
-        same = len(set(what)) == 1
+        what = {n: _planned(lesion_of(state, n)) for n in group}
+        same = len(set(what.values())) == 1
         text = (
-            f"Arm {_shown(group)} for {what[0]}"
+            f"Arm {_shown(group)} for {what[group[0]]}"
             if same
-            else "Arm " + "; ".join(f"channel {n} for {text}" for (n, _), text in zip(lesions, what, strict=True))
+            else "Arm " + "; ".join(f"channel {n} for {each}" for n, each in what.items())
         )
     paused = tuple(n for n in group if state.channels[n - 1].thermal.pauses)
     if paused:
         text = f"The ramp of {_shown(paused)} was paused: is the electrode seated in its cannula? {text}"
     return ask(state, group[0], Question.ARM, (Choice.ARM, Choice.REPOSITION), text)
+
+
+def _planned(lesion: Lesion) -> str:
+    return f"{lesion.aim}, {lesion.hold_s:g} s"
 
 
 def _shown(group: tuple[int, ...]) -> str:

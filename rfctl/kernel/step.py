@@ -230,7 +230,7 @@ def _guarded(state: KernelState, event: Guarded) -> Step:
     state, effects = take_verdicts(
         state, judge_generator(state, (event.now_ns - state.received_ns) / 1e9, event.now_ns)
     )
-    if event.closed and not effects:
+    if event.closed:
         for intent in waiting:
             state, more = _durable(state, Durable(event.now_ns, intent))
             effects = (*effects, *more)
@@ -362,7 +362,7 @@ def _to_group(state: KernelState, event: Answered) -> Step:
     for number in state.group:
         given, more = _to_channel(given, number, event)
         effects = (*effects, *more)
-    return given._replace(question=None) if effects else given, effects
+    return given._replace(question=None), effects
 
 
 def _completed(state: KernelState, event: Completed) -> Step:

@@ -27,8 +27,6 @@ def event_trip(code: str, hazard: str, text: str, now_ns: int, origin: Origin) -
 
 def take_verdicts(state: KernelState, verdicts: list[Trip]) -> Step:
     """Carry verdicts out, in their order; one that ends all ends it before the others are looked at."""
-    if not verdicts:
-        return state, ()
     effects: list[Effect] = []
     ending: list[Trip] = []
     for verdict in verdicts:

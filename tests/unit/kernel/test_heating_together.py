@@ -78,6 +78,12 @@ def test_before_joint_heating_those_that_have_not_been_are_probed() -> None:
     assert asked_of(effects) == Ask(1, Question.ARM, (Choice.ARM, Choice.REPOSITION), text)
 
 
+def test_two_that_heat_together_are_probed_each() -> None:
+    unproven = (FIRST._replace(probed=False), SECOND._replace(probed=False))
+    after, _ = gather(together(*unproven), NOW_NS)
+    assert [channel.probing for channel in after.channels] == [True, True]
+
+
 def test_one_channel_alone_is_not_probed() -> None:
     after, effects = gather(together(IDLE, SECOND._replace(probed=False, probing=True)), NOW_NS)
     assert after.group == (2,)
@@ -223,6 +229,13 @@ def test_before_all_are_armed_or_once_it_was_given_only_the_token_is_kept(state:
     after, effects = ask_start(state, 1, NOW_NS, 77)
     assert effects == ()
     assert after == state._replace(channels=(state.channels[0]._replace(token=77), *state.channels[1:]))
+
+
+def test_the_word_to_start_waits_for_the_channels_of_the_group_and_no_other() -> None:
+    idle, armed_one, arming = IDLE, SECOND._replace(phase=Phase.ARMED), THIRD._replace(phase=Phase.ARMING)
+    assert ask_start(together(idle, armed_one, arming, group=(2, 3)), 2, NOW_NS, 77)[1] == ()
+    other = together(FIRST._replace(phase=Phase.ARM_READY), armed_one, arming, group=(2,))
+    assert asked_of(ask_start(other, 2, NOW_NS, 77)[1]).text == "Start RF on channel 2 (within 4.5 s)"
 
 
 def test_the_token_is_kept_on_the_channel_that_got_it() -> None:

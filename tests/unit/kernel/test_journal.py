@@ -191,6 +191,49 @@ def test_only_permits_renewals_and_set_points_are_written_as_numbers(effects: tu
         assert json.loads(numbers_text(values)) == [grants, renewed, *sets]
 
 
+ENVELOPE = Envelope(80.0, 30.0, 50.0, 1.5, 2.5, 60.0)
+GRANT = Grant(Permit(2, PermitKind.LESION, ENVELOPE, 99))
+GRANTED = [2, 99, 80.0, 30.0, 50.0, 1.5, 2.5, 60.0]
+
+
+@pytest.mark.parametrize(
+    ("effects", "values"),
+    [
+        ((), [[], False]),
+        ((Renew(),), [[], True]),
+        ((GRANT,), [[GRANTED], False]),
+        ((GRANT, GRANT, Renew()), [[GRANTED, GRANTED], True]),
+        ((SetOutput(1, SetPoint.POWER, 7.5),), [[], False, [[1, 7.5]]]),
+        ((GRANT, SetOutput(1, SetPoint.POWER, 7.5), Renew()), [[GRANTED], True, [[1, 7.5]]]),
+        ((GRANT, Off("x")), None),
+        ((Claim(),), None),
+    ],
+)
+def test_the_numbers_of_an_uneventful_sample(effects: tuple[Effect, ...], values: list[object] | None) -> None:
+    assert journal.routine_values(effects) == values
+
+
+@pytest.mark.parametrize(
+    ("effect", "values"),
+    [
+        (Ask(1, Question.ARM, (Choice.ARM, Choice.REPOSITION), "?"), ["Ask", 1, "arm", ["arm", "reposition"], "?"]),
+        (GRANT, ["Grant", [2, "lesion", GRANTED[2:], 99]]),
+        (Configure(1, LesionSettings(80.0, 4.3, 50.0, 30.0)), ["Configure", 1, [80.0, 4.3, 50.0, 30.0]]),
+        (Renew(), ["Renew"]),
+    ],
+)
+def test_an_effect_is_a_plain_list(effect: Effect, values: list[object]) -> None:
+    assert journal.effect_values(effect) == values
+
+
+def test_what_cannot_be_read_is_shown_by_its_beginning() -> None:
+    for name, words in (("Stopped", "an event cannot be read: "), ("Rewound", "not an event that this version knows")):
+        values = [name, *range(100, 200)]
+        with pytest.raises(RecordError, match=words) as refused:
+            journal.event_from(1, values)
+        assert refused.value.where == str(values)[:120]
+
+
 @pytest.mark.parametrize(
     "values",
     [
