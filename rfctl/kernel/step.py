@@ -139,7 +139,7 @@ def _sampled(state: KernelState, event: Sampled) -> Step:
         state, more = verify_off(state, now_ns)
         return state, (*effects, *more)
     if state.stage is Stage.STARTING:
-        state, more = _starting(state, now_ns)
+        state, more = _starting(state, reading, now_ns)
         return state, (*effects, *more)
     state, more = _transit_all(state, now_ns)
     effects = (*effects, *more)
@@ -299,20 +299,18 @@ def _all_over(state: KernelState, now_ns: int) -> Step:
 # start and people
 
 
-def _starting(state: KernelState, now_ns: int) -> Step:
-    if state.reading is None or any(has_output(channel) for channel in state.reading.channels):
+def _starting(state: KernelState, reading: Reading, now_ns: int) -> Step:
+    if any(has_output(channel) for channel in reading.channels):
         return state, ()
     channels = tuple(channel._replace(phase=Phase.IDLE, since_ns=now_ns) for channel in state.channels)
     if not state.setup.plan.sites:  # nothing to do but to watch: the generator stays everybody's
         return state._replace(stage=Stage.STANDING_BY, since_ns=now_ns, channels=channels), ()
     state = state._replace(stage=Stage.CLAIMING, since_ns=now_ns, channels=channels)
-    return state, (*_faults_left(state.reading), Claim(clear_faults=True))
+    return state, (*_faults_left(reading), Claim(clear_faults=True))
 
 
-def _faults_left(reading: Reading | None) -> tuple[Effect, ...]:
+def _faults_left(reading: Reading) -> tuple[Effect, ...]:
     """Faults of an earlier session are said before they are cleared; a fault whose cause is still there stays."""
-    if reading is None:
-        return ()
     left = [(0, reading.fault_bits), *enumerate((channel.fault_bits for channel in reading.channels), start=1)]
     return tuple(
         Note(Level.WARNING, number, "faults_left", f"the generator still shows faults from before: bits {bits:#06x}")

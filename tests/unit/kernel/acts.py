@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from rfctl.kernel.effects import Level, Note
 from rfctl.kernel.events import Answered, Choice, Question
-from rfctl.kernel.state import ChannelState, Figures, KernelState, Reference, Sample, Stage, initial
+from rfctl.kernel.state import ChannelState, Figures, KernelState, Reference, Sample, Setup, Stage, initial
 from rfctl.model.plan import FaultPolicy, Medium
 from tests.unit.kernel.bench import Bench, batch, setup_of, site
 
@@ -37,6 +38,16 @@ def history_of(*samples: tuple[int, float, float]) -> tuple[Sample, ...]:
     return tuple(SAMPLE._replace(now_ns=ns, temperature_c=celsius, impedance_ohm=ohm) for ns, celsius, ohm in samples)
 
 
+@cache
+def _setup(at: Site, medium: Medium) -> Setup:
+    return replace(setup_of(at, site("L5, left", 2)), medium=medium)
+
+
+@cache
+def _batch(channels: int, on_fault: FaultPolicy) -> Setup:
+    return batch(*(site(f"L{number}", number) for number in range(1, channels + 1)), on_fault=on_fault)
+
+
 def state_of(
     channel: ChannelState,
     at: Site | None = None,
@@ -45,15 +56,14 @@ def state_of(
     other: ChannelState | None = None,
 ) -> KernelState:
     """Its first channel at the site, the second one idle."""
-    setup = replace(setup_of(at or site("L4, left", 1), site("L5, left", 2)), medium=medium)
     channels = (channel._replace(site=0), other or ChannelState())
+    setup = _setup(at or site("L4, left", 1), medium)
     return initial(setup)._replace(channels=channels, reading=reading, answered=BY, intent=4)
 
 
 def together(*channels: ChannelState, on_fault: FaultPolicy = FaultPolicy.STOP_ALL, **fields: object) -> KernelState:
     """Each channel at its own site, or without one where it has none, in batch."""
-    sites = tuple(site(f"L{number}", number) for number in range(1, len(channels) + 1))
-    state = initial(batch(*sites, on_fault=on_fault))
+    state = initial(_batch(len(channels), on_fault))
     return state._replace(stage=Stage.TREATING, channels=channels, reading=READING, answered=BY)._replace(**fields)
 
 

@@ -27,13 +27,14 @@ from tests.unit.kernel.bench import ELECTRODE, Bench, setup_of
 
 S = 1_000_000_000
 NAN = math.nan
-READING = Bench(setup_of()).reading()
+SETUP = setup_of()
+READING = Bench(SETUP).reading()
 
 
 def state_of(
     s: Supervision | None = None, reading: Reading | None = READING, setup: Setup | None = None
 ) -> KernelState:
-    return initial(setup or setup_of())._replace(supervision=s or Supervision(), reading=reading)
+    return initial(setup or SETUP)._replace(supervision=s or Supervision(), reading=reading)
 
 
 # pads

@@ -59,18 +59,18 @@ def set_by_station(state: KernelState, set_point: SetPoint = SetPoint.VOLTAGE) -
 # every part
 
 
-@pytest.mark.parametrize("phase", Phase)
-def test_a_channel_is_turned_off_alone_where_another_may_have_an_output(phase: Phase) -> None:
+def test_a_channel_is_turned_off_alone_where_another_may_have_an_output() -> None:
     """Its own phase does not count."""
-    channel = ChannelState(phase=Phase.PROBE, off_ns=3, amplitude=0.5, token=9)
-    state = state_of(channel, other=ChannelState(phase=phase))
-    after, effects = actions.off(state, 1, NOW_NS, 0)
-    assert effects == ((ChannelOff(1, "channel 1: probe") if phase in PERMITTED else Off("channel 1: probe")),)
-    assert after.channels == (channel._replace(site=0, off_ns=NOW_NS, amplitude=0.0, token=0), state.channels[1])
-    swapped = state._replace(channels=state.channels[::-1])
-    other, effects = actions.off(swapped, 2, NOW_NS, 0)
-    assert effects == ((ChannelOff(2, "channel 2: probe") if phase in PERMITTED else Off("channel 2: probe")),)
-    assert other.channels == after.channels[::-1]
+    for phase in Phase:
+        channel = ChannelState(phase=Phase.PROBE, off_ns=3, amplitude=0.5, token=9)
+        state = state_of(channel, other=ChannelState(phase=phase))
+        after, effects = actions.off(state, 1, NOW_NS, 0)
+        assert effects == ((ChannelOff(1, "channel 1: probe") if phase in PERMITTED else Off("channel 1: probe")),)
+        assert after.channels == (channel._replace(site=0, off_ns=NOW_NS, amplitude=0.0, token=0), state.channels[1])
+        swapped = state._replace(channels=state.channels[::-1])
+        other, effects = actions.off(swapped, 2, NOW_NS, 0)
+        assert effects == ((ChannelOff(2, "channel 2: probe") if phase in PERMITTED else Off("channel 2: probe")),)
+        assert other.channels == after.channels[::-1]
 
 
 def test_one_other_channel_with_an_output_among_idle_ones_is_enough() -> None:
@@ -174,20 +174,22 @@ def test_the_lesion_is_predicted_from_where_the_tip_is_and_in_tissue_as_wet_as_f
 # the words to the generator
 
 
-@pytest.mark.parametrize("phase", Phase)
 @pytest.mark.parametrize("set_point", [None, *SetPoint])
-def test_the_first_that_is_armed_brings_the_claim(phase: Phase, set_point: SetPoint | None) -> None:
-    lesion = replace(LESION, set_temperature_c=80.1)
-    state = state_of(READY._replace(phase=Phase.CONFIGURING), site("x", 1, lesion=lesion), other=ChannelState(phase))
-    state = state._replace(setup=replace(state.setup, set_point=set_point))
-    command: Effect = Configure(1, LesionSettings(f32(80.1), f32(4.3), 50.0, 30.0))
-    if set_point is not None:
-        command = ConfigureSetPoint(1, SetPointSettings(set_point, 50.0, 30.0))
-    claim = () if phase in PERMITTED else (Claim(),)
-    assert actions.configure(state, 1, NOW_NS, 0) == (state, (GRANT, *claim, command))
-    swapped = state._replace(channels=state.channels[::-1])
-    first = isinstance(actions.configure(swapped, 2, NOW_NS, 0)[1][1], Claim)
-    assert first is (phase not in PERMITTED)
+def test_the_first_that_is_armed_brings_the_claim(set_point: SetPoint | None) -> None:
+    for phase in Phase:
+        lesion = replace(LESION, set_temperature_c=80.1)
+        state = state_of(
+            READY._replace(phase=Phase.CONFIGURING), site("x", 1, lesion=lesion), other=ChannelState(phase)
+        )
+        state = state._replace(setup=replace(state.setup, set_point=set_point))
+        command: Effect = Configure(1, LesionSettings(f32(80.1), f32(4.3), 50.0, 30.0))
+        if set_point is not None:
+            command = ConfigureSetPoint(1, SetPointSettings(set_point, 50.0, 30.0))
+        claim = () if phase in PERMITTED else (Claim(),)
+        assert actions.configure(state, 1, NOW_NS, 0) == (state, (GRANT, *claim, command))
+        swapped = state._replace(channels=state.channels[::-1])
+        first = isinstance(actions.configure(swapped, 2, NOW_NS, 0)[1][1], Claim)
+        assert first is (phase not in PERMITTED)
 
 
 def test_arming_is_under_permit_and_lease() -> None:
@@ -255,21 +257,21 @@ def begun(set_point: SetPoint) -> regulator.Regulator:
 
 
 @pytest.mark.parametrize("set_point", SetPoint)
-@pytest.mark.parametrize("phase", Phase)
-def test_the_next_set_point_is_for_channels_that_heat(phase: Phase, set_point: SetPoint) -> None:
+def test_the_next_set_point_is_for_channels_that_heat(set_point: SetPoint) -> None:
     """From the newest sample, and what was measured of the set point before."""
-    before = begun(set_point)._replace(value=8.0)
-    history = (SAMPLE, SAMPLE._replace(temperature_c=40.0, impedance_tissue_ohm=49.0))
-    channel = READY._replace(phase=phase, regulator=before, history=history)
-    state = state_of(channel, reading=measuring(voltage_v_rms=5.0, power_w=8.0))
-    after, effects = actions.set_outputs(state, NOW_NS)
-    if phase not in HEATING:
-        assert (after, effects) == (state, ())
-        return
-    delivered = 5.0 if set_point is SetPoint.VOLTAGE else 8.0
-    expected = regulator.regulate(before, 40.0, 49.0, delivered, NOW_NS)
-    assert effects == (SetOutput(1, set_point, expected.value),)
-    assert after.channels == (state.channels[0]._replace(regulator=expected), state.channels[1])
+    for phase in Phase:
+        before = begun(set_point)._replace(value=8.0)
+        history = (SAMPLE, SAMPLE._replace(temperature_c=40.0, impedance_tissue_ohm=49.0))
+        channel = READY._replace(phase=phase, regulator=before, history=history)
+        state = state_of(channel, reading=measuring(voltage_v_rms=5.0, power_w=8.0))
+        after, effects = actions.set_outputs(state, NOW_NS)
+        if phase not in HEATING:
+            assert (after, effects) == (state, ())
+            continue
+        delivered = 5.0 if set_point is SetPoint.VOLTAGE else 8.0
+        expected = regulator.regulate(before, 40.0, 49.0, delivered, NOW_NS)
+        assert effects == (SetOutput(1, set_point, expected.value),)
+        assert after.channels == (state.channels[0]._replace(regulator=expected), state.channels[1])
 
 
 def test_every_channel_that_heats_gets_its_set_point_and_none_that_the_generator_controls() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,7 +46,7 @@ from rfctl.kernel.events import (
 from rfctl.kernel.limits import PERMIT_NS, ROWS
 from rfctl.kernel.phase import LESION, PERMITTED, Phase
 from rfctl.kernel.row import Action, Origin
-from rfctl.kernel.state import ChannelState, KernelState, Mean, SiteResult, Stage, Trip, initial
+from rfctl.kernel.state import ChannelState, KernelState, Mean, Setup, SiteResult, Stage, Trip, initial
 from rfctl.kernel.step import step
 from rfctl.kernel.stimulation import Check, Stimulation
 from rfctl.kernel.supervision import PadHeat, cycled, sampled
@@ -76,10 +77,15 @@ ON = measuring(rf_on=True)
 DONE_RESULT = SiteResult(0, None, None, None, (), "delivered as planned")
 
 
+@cache
+def _setup(channels: int, rows: tuple[Row, ...]) -> Setup:
+    return replace(together(*(IDLE,) * channels).setup, rows=rows, channels=channels)
+
+
 def at(*channels: ChannelState, rows: tuple[Row, ...] = (), **fields: object) -> KernelState:
     """Channels at their own sites, in treatment, since the sample before; no row is in force."""
     state = together(*channels, received_ns=BEFORE_NS, counter_ns=7, since_ns=5, started_ns=4)
-    return state._replace(setup=replace(state.setup, rows=rows, channels=len(channels)))._replace(**fields)
+    return state._replace(setup=_setup(len(channels), rows))._replace(**fields)
 
 
 def treat(state: KernelState, reading: Reading = NEXT, now_ns: int = NOW_NS) -> tuple[KernelState, tuple[Effect, ...]]:
@@ -234,6 +240,14 @@ def test_what_was_delivered_is_summed_with_rf_on_and_its_warmth_until_the_tip_is
     assert figures.above_45_k_s == pytest.approx(0.5 if warm else 0.0)
 
 
+def test_each_channel_s_own_power_is_summed() -> None:
+    first, second = READING.channels
+    reading = NEXT._replace(channels=(first, second._replace(power_w=6.0)))
+    after, _ = treat(at(HOLD, HOLD._replace(site=1)), reading)
+    figures = [channel.figures for channel in after.channels]
+    assert [each.generator_energy_j for each in figures if each] == [0.0, pytest.approx(0.3)]
+
+
 @pytest.mark.parametrize("phase", [Phase.FIRING, Phase.COOLING])
 def test_without_figures_there_is_nothing_to_sum(phase: Phase) -> None:
     after, _ = treat(at(HOLD._replace(phase=phase, figures=None)))
@@ -257,6 +271,17 @@ def test_every_channel_is_judged() -> None:
     ):
         state = at(HOLD, HOLD._replace(site=1), rows=rows)
         assert [trip.channel for trip in treat(state, NEXT._replace(channels=channels))[0].trips] == [number]
+
+
+def test_what_the_station_notices_is_remembered_and_judged() -> None:
+    rows = tuple(row for row in ROWS if row.code == "suspended")
+    event = Noticed(NOW_NS, Notice.SUSPENDED, 0.3)
+    state = at(HOLD)
+    expected = state._replace(supervision=state.supervision._replace(suspended_s=0.3))
+    assert step(state, event) == (expected, ())
+    after, effects = step(at(HOLD, rows=rows), event)
+    assert [(trip.code, trip.measured, trip.t_ns) for trip in after.trips] == [("suspended", 0.3, NOW_NS)]
+    assert isinstance(effects[0], Off)
 
 
 # permits and lease
@@ -512,7 +537,9 @@ def test_the_word_to_arm_is_kept_for_the_next_sample() -> None:
 
 def test_the_word_to_start_fires_the_group() -> None:
     armed = HOLD._replace(phase=Phase.ARMED, figures=None, token=7, since_ns=NOW_NS - S)
-    state = at(READY, armed._replace(site=1), armed._replace(site=2), question=START_ASKED, group=(2, 3))
+    state = at(
+        READY, armed._replace(site=1), armed._replace(site=2), question=START_ASKED._replace(channel=1), group=(2, 3)
+    )
     after, effects = step(state, answered(Question.START, Choice.START))
     assert [effect.channel for effect in effects if isinstance(effect, Fire)] == [2, 3]
     assert [channel.phase for channel in after.channels] == [Phase.ARM_READY, Phase.FIRING, Phase.FIRING]
