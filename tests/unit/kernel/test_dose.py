@@ -39,7 +39,7 @@ def test_a_sample_of_the_hold_counts_for_the_time_since_the_one_before() -> None
     assert summed() == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize("phase", LESION)
+@pytest.mark.parametrize("phase", sorted(LESION))
 @pytest.mark.parametrize("temperature_c", [80.0, NAN])
 def test_only_the_hold_is_held_and_only_with_a_temperature(phase: Phase, temperature_c: float) -> None:
     after = summed(phase, temperature_c=temperature_c)

@@ -227,7 +227,7 @@ def test_the_history_reaches_back_to_the_last_sample_that_is_a_second_old(ages_m
     assert after.channels[0].history[-1].now_ns == NOW_NS
 
 
-@pytest.mark.parametrize("phase", [*LESION, Phase.LESION_OFF, Phase.COOLING, Phase.DISARM_OFF, Phase.VOID_OFF])
+@pytest.mark.parametrize("phase", [*sorted(LESION), Phase.LESION_OFF, Phase.COOLING, Phase.DISARM_OFF, Phase.VOID_OFF])
 def test_what_was_delivered_is_summed_with_rf_on_and_its_warmth_until_the_tip_is_cool(phase: Phase) -> None:
     reading = measuring(temperature_c=55.0, power_w=6.0, rf_on=phase in LESION)
     history = history_of((BEFORE_NS, 55.0, 185.0))
