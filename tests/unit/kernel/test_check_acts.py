@@ -26,6 +26,7 @@ from rfctl.kernel.limits import PERMIT_NS
 from rfctl.kernel.phase import MOTOR_CHECK, Phase
 from rfctl.kernel.state import ChannelState, CheckResult, Mean, Reference
 from rfctl.kernel.stimulation import Check, Override, Stimulation
+from rfctl.kernel.thermal import Thermal
 from rfctl.model.permit import Envelope, Permit, PermitKind
 from rfctl.model.plan import Medium, Use
 from rfctl.model.settings import StimulationSettings
@@ -538,13 +539,18 @@ def test_what_can_be_repeated_is_repeated() -> None:
     assert (after.question, effects) == (asked, (asked,))
 
 
-def test_a_confirmed_position_is_taken_with_electrode_and_impedance_of_now() -> None:
+@pytest.mark.parametrize(("heated_ns", "fluid"), [(-1, 43 / 85), (0, 0.25), (5, 0.25)])
+def test_a_confirmed_position_is_taken_with_electrode_and_impedance_of_now(heated_ns: int, fluid: float) -> None:
+    """What the fluid took is found anew only where no heat has changed the tissue since."""
     history = history_of((48 * S, 99.0, 500.0), (49 * S, 36.0, 140.0), (50 * S, 37.0, 144.0))
-    before = RUNNING._replace(stimulation=VOID, reference=REFERENCE, history=history)
+    before = RUNNING._replace(
+        stimulation=VOID, reference=REFERENCE, history=history, thermal=Thermal(heated_ns=heated_ns)
+    )
     state = state_of(before, reading=measuring(electrode_id=78, electrode_present=True))
     after, effects = checks.confirm_position(state, 1, NOW_NS, 0)
     channel = after.channels[0]
-    assert channel.reference == REFERENCE._replace(after_ohm=142.0, after_c=36.5, after_ns=NOW_NS)
+    expected = REFERENCE._replace(after_ohm=142.0, after_c=36.5, after_ns=NOW_NS, fluid=pytest.approx(fluid))
+    assert channel.reference == expected
     override = Override(Check.POSITION, "Dr. B", "seen on two views", "Dr. C", "impedance too high")
     assert channel.stimulation == Stimulation(
         electrode_id=78, present=True, checked_ns=NOW_NS, anaesthetic=True, overrides=(override,)
