@@ -24,9 +24,7 @@ def with_sample(figures: Figures, state: KernelState, number: int, sample: Sampl
     cap_w = site_of(state, number).electrode.power_cap_w
     temperature_c = sample.temperature_c
     half, least = sample.impedance_half_ohm, figures.impedance_min_ohm
-    fluid = fluid_of(channel)
-    if fluid == fluid:  # what the fluid gives back is no char
-        least *= 1.0 + drying_per_s(fluid) * dt_s
+    least *= 1.0 + drying_per_s(fluid_of(channel)) * dt_s  # what the fluid gives back is no char
     if half is not None and half > 0.0:
         least = min(least or half, half)
     held_s, held_k_s, within_s = figures.held_s, figures.held_k_s, figures.within_2c_s

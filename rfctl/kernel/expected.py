@@ -58,7 +58,7 @@ USUAL = Budget()
 
 
 def fluid_factor(before_ohm: float, after_ohm: float, series_ohm: float) -> float:
-    """f: the part of the tissue's impedance that injected fluid has taken, 0 to 0.6.
+    """f: the part of the tissue's impedance that injected fluid has taken, 0 to 0.6; 0 where a number is missing.
 
     Args:
         before_ohm: Z_pre, at the terminals.
@@ -66,7 +66,7 @@ def fluid_factor(before_ohm: float, after_ohm: float, series_ohm: float) -> floa
         series_ohm: R_series.
     """
     tissue_ohm = before_ohm - series_ohm
-    return min(max((before_ohm - after_ohm) / tissue_ohm, 0.0), FLUID_MAX) if tissue_ohm > 0.0 else 0.0
+    return min(max(0.0, (before_ohm - after_ohm) / tissue_ohm), FLUID_MAX) if tissue_ohm > 0.0 else 0.0
 
 
 def drying_per_s(fluid: float) -> float:

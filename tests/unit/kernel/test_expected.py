@@ -35,6 +35,9 @@ TABLE = E_18_10.step_response
         (100.05, 100.02, 100.0, 0.6),
         (100.0, 90.0, 100.0, 0.0),
         (90.0, 80.0, 100.0, 0.0),
+        (math.nan, 130.0, 100.0, 0.0),
+        (200.0, math.nan, 100.0, 0.0),
+        (200.0, 130.0, math.nan, 0.0),
     ],
 )
 def test_fluid_takes_a_part_of_the_tissue_s_share_and_at_most_six_tenths(
