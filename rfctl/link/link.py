@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import select
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -130,7 +129,7 @@ class Link:
         self._clock = clock
         self._framing = framing
         self._descriptor = descriptor
-        self._why_closed = ""
+        self._why_closed = ""  # while it is open
         self._gate = Gate()
         self._offs: tuple[tuple[int, bytes], ...] = ()  # transaction and frame
         self._off_requests: dict[int, bytes] = {}
@@ -148,8 +147,6 @@ class Link:
         self._stray_ns = 0  # when bytes last came that nobody had asked for
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._outgoing = Outgoing(descriptor, framing, clock, self.trace, self._end)
-        self._arrived = select.poll()
-        self._arrived.register(descriptor, select.POLLIN)
         self._loop.add_reader(descriptor, self._on_readable)
 
     @classmethod
@@ -171,7 +168,7 @@ class Link:
     @property
     def closed(self) -> bool:
         """The connection is gone."""
-        return self._descriptor < 0
+        return bool(self._why_closed)
 
     @property
     def dirty(self) -> bool:
@@ -251,7 +248,7 @@ class Link:
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
-            elif not self._framing.numbered and self._arrived.poll(0):
+            elif not self._framing.numbered:
                 self._on_readable()  # what has come since the last reply is not the next one
             self._require_open()
             transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
@@ -270,8 +267,7 @@ class Link:
             self._wake_at(deadline_ns)
             try:
                 self._outgoing.send(frame, now_ns)
-                if actions:
-                    self._gate.sent(actions)
+                self._gate.sent(actions)
                 with self._clock.expect():
                     return await waiting
             except BaseException:
@@ -361,8 +357,6 @@ class Link:
         """
         if not self._aligned or self._outgoing.tail:
             return False
-        if not self._outstanding:
-            return True
         now_ns = self._clock.monotonic_ns()
         for transaction, late in list(self._outstanding.items()):
             if late.unit == unit:
@@ -509,7 +503,7 @@ class Link:
                     self._on_reply(frame)
         except BadReply as bad:
             received = self._on_bad_reply(bad, received)
-        if received and not self._framing.numbered and (self._waiting is None or self._waiting.done()):
+        if not self._framing.numbered and (self._waiting is None or self._waiting.done()):
             self.stray_bytes += len(received)  # nobody asked for what follows the reply
             received = b""
         if (excess := len(received) - LONGEST_KEPT) > 0:
@@ -571,8 +565,7 @@ class Link:
             self._refuse(reply, bad)
             return
         self._outstanding.pop(reply.transaction, None)
-        if expected.actions:
-            self._gate.accepted(expected.actions)  # now, not when the caller resumes: an off may come in between
+        self._gate.accepted(expected.actions)  # now, not when the caller resumes: an off may come in between
         waiting.set_result(reply.pdu)
 
     def _forget(self, unit: int) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import select
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S, RealClock
@@ -114,10 +115,8 @@ class StopLine:
                 left_ns = give_up_ns - clock.monotonic_ns()
                 if left_ns <= 0 or not waiting.poll(left_ns / 1e6):
                     return False
-                try:
+                with suppress(BlockingIOError, InterruptedError):
                     data = data[os.write(descriptor, data) :]
-                except (BlockingIOError, InterruptedError):
-                    continue
         except OSError:
             return False
         return True

@@ -18,7 +18,16 @@ SUBJECTS = {
         *("rfctl.guard.wire", "rfctl.guard.sample"),
         *("rfctl.link.relay", "rfctl.link.relay_hold", "rfctl.link.relay_proof"),
     ),
-    ("tests/virtual/test_link_off.py", "tests/virtual/test_stop_line.py", "tests/virtual/test_link_transactions.py"): (
+    (
+        "tests/unit/link/test_stop_line_edges.py",
+        "tests/virtual/test_outgoing.py",
+        "tests/virtual/test_link_edges.py",
+        "tests/virtual/test_link_off.py",
+        "tests/virtual/test_stop_line.py",
+        "tests/virtual/test_link_transactions.py",
+        "tests/virtual/test_link_gate.py",
+        "tests/virtual/test_rtu_link.py",
+    ): (
         "rfctl.link.link",
         "rfctl.link.outgoing",
         "rfctl.link.stop_line",
