@@ -259,8 +259,8 @@ class Link:
             actions = self._gate.check(pdu, intent, unit=unit, now_ns=now_ns).actions
             reply_ns = self.reply_ns if reply_ns is None else reply_ns
             deadline_ns = now_ns + reply_ns + self._framing.exchange_ns(pdu)
-            if until_ns is not None and until_ns < deadline_ns:
-                deadline_ns = until_ns
+            if until_ns is not None:
+                deadline_ns = min(deadline_ns, until_ns)
             self._waiting, self._wrong = waiting, None
             expected = _Expected(transaction, unit, pdu, actions, reply_ns, now_ns)
             self._expected = self._outstanding[transaction] = expected
@@ -337,7 +337,6 @@ class Link:
     def _misalign(self) -> None:
         """Believe nothing until the line has been silent."""
         self._aligned = False
-        self._received = b""
         self._given_up_ns = self._clock.monotonic_ns()
 
     def _abandon(self, transaction: int, intent: Intent) -> None:
@@ -506,10 +505,8 @@ class Link:
         if not self._framing.numbered and (self._waiting is None or self._waiting.done()):
             self.stray_bytes += len(received)  # nobody asked for what follows the reply
             received = b""
-        if (excess := len(received) - LONGEST_KEPT) > 0:
-            self.stray_bytes += excess
-            received = received[excess:]
-        self._received = received
+        self._received = received[-LONGEST_KEPT:]
+        self.stray_bytes += len(received) - len(self._received)
 
     def _on_bad_reply(self, bad: BadReply, received: bytes) -> bytes:
         """The awaited reply came damaged, or bytes came that are none. What of them may still belong to the reply."""
@@ -581,7 +578,7 @@ class Link:
         self._fail(bad)
 
     def _fail(self, problem: RfctlError) -> None:
-        problem.where = problem.where or self.address
+        problem.where = self.address
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_exception(problem)
 

@@ -233,6 +233,13 @@ async def test_the_earlier_of_deadline_and_end_holds(
     assert clock.monotonic_ns() - began_ns == ends_ms * NS_PER_MS
 
 
+async def test_the_time_on_the_wire_is_no_time_of_the_generators(serial: Ends, clock: Clock) -> None:
+    began_ns = clock.monotonic_ns()
+    asked = await serial.asks(TWO)
+    await asked.times_out()
+    assert clock.monotonic_ns() - began_ns == REPLY_NS + RtuFraming(SERIAL).exchange_ns(TWO)
+
+
 async def test_a_deadline_after_an_earlier_one_was_answered_is_its_own(tcp: Ends, clock: Clock) -> None:
     for number in (1, 2, 3):
         asked = await tcp.asks()
@@ -338,6 +345,39 @@ async def test_after_an_off_a_line_without_numbers_is_settled_for_nobody(rtutcp:
     assert await asked.answered() == ANSWER
 
 
+async def test_what_has_come_before_a_request_without_a_number_is_not_its_reply(rtutcp: Ends) -> None:
+    rtutcp.far.send(rtutcp.framed(b"\x04\x02\xde\xad"))  # the loop has not seen it yet
+    asked = await rtutcp.asks()
+    assert (rtutcp.link.stray_bytes, asked.task.done()) == (7, False)
+    assert await asked.answered() == ANSWER
+
+
+async def test_offs_that_are_not_taken_have_a_reply_deadline_to_leave(
+    rtutcp: Ends, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise BlockingIOError
+
+    await asyncio.sleep(1.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        patch.setattr(asyncio.get_running_loop(), "add_writer", lambda *_: None)
+        assert rtutcp.link.off() is False
+        off_ns = clock.monotonic_ns()
+        await (await rtutcp.asks()).times_out("16 bytes not taken for 100 ms")
+    assert clock.monotonic_ns() - off_ns == REPLY_NS
+
+
+async def test_what_babbles_on_is_given_up_after_four_deadlines(clock: Clock) -> None:
+    ends = Ends(clock, used=True)
+    loop = asyncio.get_running_loop()
+    for place in range(1, 20):
+        loop.call_at(place * REPLY_S / 2, ends.far.send, b"\x55")
+    await (await ends.asks()).times_out("has not fallen silent for 4 reply deadlines of 100 ms")
+    assert clock.monotonic_ns() == 4 * REPLY_NS
+    ends.close()
+
+
 async def test_a_stray_byte_delays_when_a_unit_is_settled(rtutcp: Ends) -> None:
     await (await rtutcp.asks()).times_out()
     await asyncio.sleep(REPLY_S / 2)
@@ -431,6 +471,24 @@ async def test_a_closed_link_turns_nothing_off_on_a_descriptor_that_is_somebody_
     ends.far.close()
 
 
+async def test_the_end_of_a_cut_request_leaves_a_descriptor_alone_that_is_somebody_elses_now(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends = Ends(clock)
+    real = os.write
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(os, "write", lambda descriptor, data: real(descriptor, data[:5]))
+    monkeypatch.setattr(loop, "add_writer", lambda *_: None)
+    asked = await ends.asks(OWNER, intent=Intent.CONFIG)
+    ends.link.close()
+    touched: list[int] = []
+    monkeypatch.setattr(loop, "remove_writer", touched.append)
+    with pytest.raises(LinkClosed):
+        await asked.task
+    assert touched == []
+    ends.far.close()
+
+
 async def test_an_off_that_goes_wrong_says_that_nothing_was_handed_over(
     tcp: Ends, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -494,21 +552,52 @@ async def test_noise_without_end_is_kept_only_as_far_as_a_reply_is_looked_for(rt
     asked = await rtutcp.asks()
     await rtutcp.says(b"\x55" * LONGEST_KEPT)
     assert rtutcp.link.stray_bytes == 0
+    await rtutcp.says(b"\x55")
+    assert rtutcp.link.stray_bytes == 1
     await rtutcp.says(b"\x55" * 3)
-    assert rtutcp.link.stray_bytes == 3
+    assert rtutcp.link.stray_bytes == 4
     assert await asked.answered() == ANSWER
     await rtutcp.says(b"\x55" * 7)
-    assert rtutcp.link.stray_bytes == 10
+    assert rtutcp.link.stray_bytes == 11
 
 
 async def test_a_damaged_reply_that_is_followed_by_nothing_is_told_by_its_damage(tcp: Ends) -> None:
     asked = await tcp.asks()
-    await tcp.says(b"\xff" * 12)
-    await tcp.says(b"\xff" * 12)
+    for _ in range(3):
+        await tcp.says(b"\xff" * 12)
     with pytest.raises(BadReply, match="no reply within 100 ms to 0400420001, but not a Modbus TCP frame") as bad:
         await asked.task
     assert "Check that a Modbus TCP generator listens" in bad.value.remedy
     assert (bad.value.where, tcp.link.refused_frames) == ("pair", 1)
+
+
+async def test_a_damaged_reply_without_a_number_is_refused_at_once(rtutcp: Ends, clock: Clock) -> None:
+    began_ns = clock.monotonic_ns()
+    asked = await rtutcp.asks()
+    await rtutcp.says(rtutcp.framed(ANSWER)[:-1] + b"\x55")
+    with pytest.raises(BadReply, match="check sum"):
+        await asked.task
+    assert clock.monotonic_ns() == began_ns
+    assert (rtutcp.link.refused_frames, rtutcp.link.dirty, rtutcp.link.settled(2)) == (1, True, False)
+
+
+async def test_a_refused_reply_is_not_waited_for_again(tcp: Ends, clock: Clock) -> None:
+    asked = await tcp.asks(reply_ns=3 * REPLY_NS)
+    with pytest.raises(BadReply):
+        await asked.answered(b"\x03\x02\xaa\xaa")
+    tcp.arrived()
+    asked = await tcp.asks()
+    await asyncio.sleep(REPLY_S + 1e-6)
+    assert tcp.arrived() != b""
+    assert await asked.answered(number=2) == ANSWER
+
+
+async def test_a_request_ends_once(tcp: Ends) -> None:
+    asked = await tcp.asks()
+    tcp.link.off()
+    tcp.link.close()
+    with pytest.raises(LinkPreempted):
+        await asked.task
 
 
 async def test_noise_while_nobody_asked_is_counted(tcp: Ends) -> None:

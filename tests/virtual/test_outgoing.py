@@ -195,6 +195,17 @@ async def test_only_a_request_of_which_nothing_has_left_is_dropped(tcp: Bench, s
     assert tcp.watched is (room > 0)
 
 
+async def test_what_has_begun_to_leave_later_is_not_dropped(tcp: Bench, system: System) -> None:
+    system.room = 0
+    tcp.send(REQUEST)
+    system.room = 3
+    await tcp.room()
+    assert (tcp.outgoing.drop_unbegun(), tcp.outgoing.tail) == (False, REQUEST[3:])
+    system.room = 100
+    assert tcp.off_by_a_thread() is True
+    assert system.everything == REQUEST + OFF + LONGER_OFF
+
+
 async def test_a_part_that_leaves_later_counts_from_the_time_when_it_leaves(serial: Bench, system: System) -> None:
     system.room = 2
     serial.send(REQUEST)

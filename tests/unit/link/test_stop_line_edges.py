@@ -119,12 +119,18 @@ def test_what_is_taken_in_parts_leaves_once(line: Line) -> None:
 
 
 @pytest.mark.parametrize(
-    ("passes_ms", "taken", "polled_ms"),
-    [(0, True, [200, 200]), (199, True, [200, 1]), (200, False, [200]), (201, False, [200])],
+    ("passes_ns", "taken", "polled_ms"),
+    [
+        (0, True, [200, 200]),
+        (199 * NS_PER_MS, True, [200, 1]),
+        (200 * NS_PER_MS - 1, True, [200, 1e-6]),
+        (200 * NS_PER_MS, False, [200]),
+        (200 * NS_PER_MS + 1, False, [200]),
+    ],
 )
-def test_a_piece_has_a_fifth_of_a_second(line: Line, passes_ms: int, taken: bool, polled_ms: list[float]) -> None:
+def test_a_piece_has_a_fifth_of_a_second(line: Line, passes_ns: int, taken: bool, polled_ms: list[float]) -> None:
     def pass_time() -> None:
-        line.now_ns += passes_ms * NS_PER_MS
+        line.now_ns += passes_ns
 
     line.now_ns = 5
     stop = line.stop(ONE)
