@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import select
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -147,6 +148,8 @@ class Link:
         self._stray_ns = 0  # when bytes last came that nobody had asked for
         self._aligned = framing.numbered and not used  # the next byte received starts a frame
         self._outgoing = Outgoing(descriptor, framing, clock, self.trace, self._end)
+        self._arrived = select.poll()  # a look costs less than reading nothing
+        self._arrived.register(descriptor, select.POLLIN)
         self._loop.add_reader(descriptor, self._on_readable)
 
     @classmethod
@@ -248,7 +251,7 @@ class Link:
                 await self._drain()
             if self._framing.gap_ns:
                 await self._gap()
-            elif not self._framing.numbered:
+            elif not self._framing.numbered and self._arrived.poll(0):
                 self._on_readable()  # what has come since the last reply is not the next one
             self._require_open()
             transaction = self._transaction = self._transaction % (OFF_TRANSACTIONS.start - 1) + 1
