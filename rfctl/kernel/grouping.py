@@ -42,7 +42,9 @@ def gather(state: KernelState, now_ns: int) -> Result:
         state = with_channel(state, number, channel)
         effects = (*effects, Note(Level.INFO, number, "phase", str(Phase.ARM_READY)))
     asked: tuple[Effect, ...]
-    state, asked = _ask_arm(state._replace(group=group), group, probe=bool(unproven))
+    # No word lives on: a group that its last channel left, its result void, had been given its own.
+    state = state._replace(group=group, armed_by="", started=False)
+    state, asked = _ask_arm(state, group, probe=bool(unproven))
     return state, (*effects, *asked)
 
 

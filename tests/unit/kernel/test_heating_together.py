@@ -151,6 +151,12 @@ def test_the_next_group_is_asked_for_with_the_end_of_the_one_before() -> None:
     assert asked_of(effects) == after.question
 
 
+def test_words_given_to_a_group_that_its_last_channel_left_are_not_the_next_one_s() -> None:
+    after, effects = gather(together(FIRST, armed_by="A", started=True), NOW_NS)
+    assert (after.group, after.armed_by, after.started) == ((1,), "", False)
+    assert asked_of(effects) == after.question
+
+
 def test_a_channel_that_is_not_of_the_group_does_not_hold_it() -> None:
     state = together(FIRST, SECOND._replace(phase=Phase.HOLD), group=(1,), armed_by="A")
     after, effects = gather(state, NOW_NS)

@@ -227,3 +227,18 @@ def test_an_output_that_stays_on_after_the_drop_stops_all() -> None:
     bench.until(lambda b: len(b.codes) > 1, limit_s=1.0)
     assert bench.codes[1] == "off_not_verified"
     assert set(bench.phases) == {Phase.ENDED}
+
+
+def test_a_word_to_start_that_was_given_to_a_group_starts_nothing_once_its_channels_have_left_it() -> None:
+    """One is dropped in its probe, the result of the other becomes void, and its position is taken over."""
+    setup = batch(site("L3, left", 1), site("L4, left", 2), on_fault=FaultPolicy.DROP)
+    bench = Bench(setup).reach(Phase.PROBE)
+    bench.person = Person(silent=frozenset(Question))
+    bench.alter(1, thermocouple_open=True)
+    bench.alter(2, electrode_id=0x2210)
+    bench.reach(Phase.STIM_REQUIRED).samples(25)
+    bench.answer(Question.POSITION, Choice.CONFIRM, "seen on two views, unchanged", "Dr. Example")
+    begun = len(bench.decisions)
+    bench.reach(Phase.ARM_READY).samples(60)
+    assert bench.phases == (Phase.DROPPED, Phase.ARM_READY)
+    assert not any(isinstance(effect, Fire) for d in bench.decisions[begun:] for effect in d.effects)

@@ -240,6 +240,23 @@ def test_what_the_anaesthetic_took_is_measured_anew_until_there_was_heat(share: 
     assert bench.channel.reference.fluid == pytest.approx(before.fluid if heated else max(found, 0.0))
 
 
+@pytest.mark.parametrize("phase", [Phase.LESION_INTENT, Phase.ARMED])
+@pytest.mark.requirement("procedure.check-first")
+def test_a_word_to_arm_that_was_given_before_the_result_became_void_arms_nothing_after_it(phase: Phase) -> None:
+    bench = Bench(setup_of()).reach(phase)
+    swap(bench)
+    bench.person = Person(silent=frozenset(Question))
+    bench.until(lambda b: b.channel.phase is Phase.STIM_REQUIRED)
+    bench.samples(25)
+    bench.answer(Question.POSITION, Choice.CONFIRM, REASON, "Dr. Example")
+    bench.reach(Phase.ARM_READY)
+    bench.samples(40)
+    assert bench.channel.phase is Phase.ARM_READY
+    assert (bench.state.armed_by, bench.state.started) == ("", False)
+    bench.answer(Question.ARM, Choice.ARM)
+    assert bench.reach(Phase.ARMED).state.armed_by == "tester"
+
+
 def test_in_a_phantom_no_physician_is_asked_for() -> None:
     bench = required(medium=Medium.PHANTOM)
     bench.answer(Question.POSITION, Choice.CONFIRM, REASON)
