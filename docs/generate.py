@@ -300,7 +300,7 @@ the end anything may go on to deviate. On every decision it checks the invariant
 
 - **I1** RF is on only in a lesion, armed, with a fresh sample, a durable intent, a lease, and no stimulation.
 - **I2** A trip is off in the same decision.
-- **I3** What is latched leads to no arming but by its reset.
+- **I3** What is latched leads to no arming but by its reset, and then by a new word.
 - **I4** Stimulation and RF are never on together.
 - **I5** Off is followed by its verification, or by words that it is not confirmed; meanwhile off is sent again.
 - **I6** What is unknown or not a number enables nothing.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.kernel.effects import (
     Arm,
+    Ask,
     ChannelOff,
     Configure,
     ConfigureSetPoint,
@@ -101,7 +102,7 @@ def trip_is_off(edge: Edge) -> Iterator[str]:
 
 
 def latch_holds(edge: Edge) -> Iterator[str]:
-    """I3: what is latched leads to no arming: an end never, a void result only by its reset."""
+    """I3: what is latched leads to no arming: an end never, a void result only by its reset and a new word."""
     before, after = edge.before.kernel, edge.after.kernel
     if before.stage in CLOSED:
         if after.stage not in CLOSED or any(channel.phase is not Phase.ENDED for channel in after.channels):
@@ -114,6 +115,9 @@ def latch_holds(edge: Edge) -> Iterator[str]:
             yield f"channel {number} was dropped and is in {now.phase}"
         if was.phase in LATCHED and now.phase in TOWARDS_RF and not _resets(event):
             yield f"channel {number} left {was.phase} for {now.phase} without its reset"
+    asked = any(isinstance(effect, Ask) and effect.question is Question.ARM for effect in edge.effects)
+    if asked and (after.armed_by or after.started):
+        yield "a word to arm is asked for, and one that was given before still counts"
 
 
 def _resets(event: Event) -> bool:
