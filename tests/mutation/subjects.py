@@ -5,7 +5,7 @@ from __future__ import annotations
 SUBJECTS = {
     ("tests/safety/test_gate.py", "tests/unit/link", "tests/virtual/test_link_gate.py", "tests/contract"): (
         *("rfctl.link.gate", "rfctl.link.write_table", "rfctl.link.line_table"),
-        *("rfctl.link.modbus", "rfctl.link.rtu", "rfctl.link.framing", "rfctl.link.crc", "rfctl.link.shape"),
+        *("rfctl.link.modbus", "rfctl.link.rtu", "rfctl.link.crc", "rfctl.link.shape"),
         *("rfctl.link.line", "rfctl.link.registers"),
     ),
     (
