@@ -6,9 +6,8 @@ import pytest
 
 from tests.mutation.page import PAGE, page, reasons, results
 
-pytestmark = pytest.mark.slow
 
-
+@pytest.mark.slow
 def test_the_page_is_as_it_would_be_written_now() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.mutation --page"
 
