@@ -278,6 +278,8 @@ def limit_of(row: Row, setup: Setup, channel: ChannelState) -> float:
         return row.factor * expected_power_w(site, channel) + row.offset
     if row.basis is Basis.DRY_SHARE:
         return row.factor * (1.0 - FLUID_TAKES * fluid_of(channel)) + row.offset
+    if row.basis is Basis.TAKEN_UP:
+        return row.factor / (1.0 - FLUID_TAKES * fluid_of(channel)) + row.offset
     if row.basis is Basis.STANDING_STILL:
         return row.factor * _standing_still_s(setup, channel) + row.offset
     return row.factor * min(channel.duration_s, DURATION_MAX_S) + row.offset

@@ -97,6 +97,8 @@ class Basis(StrEnum):
     """P_exp, by the electrode table, the planned rise over T0 and injected fluid."""
     DRY_SHARE = "share without fluid"
     """1 - 0.6 f: what injected fluid leaves of the rise."""
+    TAKEN_UP = "rise once the fluid is taken up"
+    """1 / (1 - 0.6 f): injected fluid counts in the expected power, and is gone within minutes."""
     STANDING_STILL = "standing still"
     """2 s, or four steps of the display at the mean rate of the ramp where that is longer."""
     RESULT_VALID = "validity of the stimulation result"

@@ -74,7 +74,7 @@ THERMAL_ROWS: tuple[Row, ...] = (
         "{limit} %", "limits: hold check",
     ),
     Row(
-        "hold_rise_high", "HZ-03", _HOLD, Quantity.HOLD_RATIO_LEAST, Side.ABOVE, Basis.ABSOLUTE, 0, 250.0, AT_ONCE,
+        "hold_rise_high", "HZ-03", _HOLD, Quantity.HOLD_RATIO_LEAST, Side.ABOVE, Basis.TAKEN_UP, 250.0, 0, AT_ONCE,
         Action.TRIP, Origin.PROCESS, "%",
         "channel {channel}: the rise for each watt has been at least {measured} % of the expected one for 3 s, limit "
         "{limit} %; something else may heat this tip", "limits: hold check",

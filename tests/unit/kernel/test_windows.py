@@ -229,6 +229,8 @@ COARSE: Change = lambda state: state._replace(setup=replace(state.setup, resolut
         (Basis.EXPECTED_POWER, one(reference=None), NAN),
         (Basis.DRY_SHARE, one(), 2.0 * 0.7 + 3.0),
         (Basis.DRY_SHARE, one(reference=None), 5.0),
+        (Basis.TAKEN_UP, one(), 2.0 / 0.7 + 3.0),
+        (Basis.TAKEN_UP, one(reference=None), 5.0),
         (Basis.STANDING_STILL, one(), 2.0 * 2.0 + 3.0),
         (Basis.STANDING_STILL, COARSE, 2.0 * 10.0 + 3.0),
         (Basis.STANDING_STILL, one(figures=HEATED._replace(start_c=44.0)), math.inf),
