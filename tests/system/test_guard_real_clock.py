@@ -9,6 +9,7 @@ import json
 import os
 import signal
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -131,23 +132,27 @@ async def refused(folder: Path, *, variant: str = "retriggers", fault: str = "")
         return Struck(None if truth["rf_on"] else 0.0, await loop_is_open(bench), ended)
 
 
-async def all_at_once(folder: Path) -> dict[str, Struck]:
-    for name in ("stopped", "guard", "killed", "stop", "ignores", "welded"):
-        (folder / name).mkdir()
-    work = {
-        "stopped station": stopped_station(folder / "stopped"),
-        "killed guard": killed_guard(folder / "guard"),
-        "killed station": killed_station(folder / "killed"),
-        "rfctl stop": stop_command(folder / "stop"),
-        "ignores": refused(folder / "ignores", variant="ignored"),
-        "welded": refused(folder / "welded", fault="welded"),
-    }
-    return dict(zip(work, await asyncio.gather(*work.values()), strict=True))
+async def in_two_turns(folder: Path) -> dict[str, Struck]:
+    """Each case is three processes; with all of them at once two processors are too busy for the proof of a relay."""
+    struck: dict[str, Struck] = {}
+    for turn in (
+        {"stopped station": stopped_station, "killed guard": killed_guard, "killed station": killed_station},
+        {
+            "rfctl stop": stop_command,
+            "ignores": partial(refused, variant="ignored"),
+            "welded": partial(refused, fault="welded"),
+        },
+    ):
+        for name in turn:
+            (folder / name).mkdir()
+        ended = await asyncio.gather(*(case(folder / name) for name, case in turn.items()))
+        struck |= zip(turn, ended, strict=True)
+    return struck
 
 
 @pytest.fixture(scope="module")
 def cases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Struck]:
-    return asyncio.run(all_at_once(tmp_path_factory.mktemp("guard")))
+    return asyncio.run(in_two_turns(tmp_path_factory.mktemp("guard")))
 
 
 @pytest.mark.parametrize("name", ["stopped station", "killed guard", "killed station"])
