@@ -43,6 +43,7 @@ SHARED := --numprocesses auto --dist loadfile --no-loadscope-reorder tests/syste
 test: lint tools
 	rm -rf build/results
 	$(BIN)/pytest -m "not real_time" --results virtual $(SHARED)
+	sync # what the stage before has left to be written holds up the records of this one
 	$(BIN)/pytest -m "real_time and not alone" --results real-time $(SHARED)
 	$(BIN)/pytest -m alone --results alone tests/system
 	$(BIN)/rfctl safety matrix --brief --html build/safety-matrix.html
