@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 RISE_JUDGED_FROM_K = 8.0
 """Predicted; less is within the noise of the reading and the error of the model."""
 RAMP_JUDGED_BELOW_SET_K = 5.0
-STANDS_STILL_BELOW_SET_K = 10.0
 STANDS_STILL_AFTER_NS = 3_000_000_000
 PICK_UP_K = 1.5
 PICK_UP_STEPS = 2.0
@@ -189,7 +188,7 @@ def _in_ramp(setup: Setup, channel: ChannelState, memory: Thermal, measured: Cha
     predicted_k = thermal.predicted_rise_k(memory)
     if not predicted_k < RISE_JUDGED_FROM_K and not temperature_c >= set_c - RAMP_JUDGED_BELOW_SET_K:
         share = 100.0 * (temperature_c - memory.base_c) / predicted_k
-    if now_ns - figures.rf_on_ns >= STANDS_STILL_AFTER_NS and not temperature_c >= set_c - STANDS_STILL_BELOW_SET_K:
+    if now_ns - figures.rf_on_ns >= STANDS_STILL_AFTER_NS and not memory.lowered:
         still_s = (now_ns - memory.code_ns) * 1e-9
     return Signals(rise_share_pct=share, same_code_ramp_s=still_s, pick_up_k=_residual_k(memory, measured, now_ns))
 

@@ -99,7 +99,7 @@ class Thermal(NamedTuple):
         heated_ns: When RF was last commanded on or off, -1 for never.
         low_c: The lowest reading of this cooling, degC, to a whole step of it.
         low_ns: When it was reached.
-        lowered: The power limit has been lowered, or need not be.
+        lowered: The reading has been within 10 K of the set temperature; the power limit is lowered, or need not be.
         limit_due: A lowered power limit has still to be written.
         pauses: How often the ramp of this lesion was paused.
         paused_j: What its ramps before brought into the tissue, J.

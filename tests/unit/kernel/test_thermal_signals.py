@@ -240,14 +240,20 @@ def test_a_ramp_is_compared_with_what_the_model_predicts_from_8_k_up_to_near_the
 
 
 @pytest.mark.parametrize(
-    ("on_ms", "reading_c", "still_s"),
-    [(3000, 50.0, 9.0), (2999, 50.0, None), (3000, 69.99, 9.0), (3000, 70.0, None), (9000, NAN, 9.0)],
+    ("on_ms", "reading_c", "lowered", "still_s"),
+    [
+        (3000, 50.0, False, 9.0),
+        (2999, 50.0, False, None),
+        (3000, 69.99, False, 9.0),
+        (3000, 69.99, True, None),
+        (9000, NAN, False, 9.0),
+    ],
 )
-def test_a_reading_stands_still_in_a_ramp_after_three_seconds_up_to_10_k_below_the_set_temperature(
-    on_ms: int, reading_c: float, still_s: float | None
+def test_a_reading_stands_still_in_a_ramp_after_three_seconds_until_it_has_been_10_k_below_the_set_temperature(
+    on_ms: int, reading_c: float, lowered: bool, still_s: float | None
 ) -> None:
     ramped = one(figures=FIGURES._replace(rf_on_ns=NOW - on_ms * MS))
-    heard = said(predicted(1.0), ramped, measured(temperature_c=reading_c))
+    heard = said(predicted(1.0)._replace(lowered=lowered), ramped, measured(temperature_c=reading_c))
     assert heard == approx(same_code_ramp_s=still_s)
 
 
