@@ -4,14 +4,13 @@ class R3a is checked by stimulation anew before it is heated.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rfctl.accounts.resets import ResetClass
-from rfctl.errors import ConfigError, RefusedError
+from rfctl.errors import RefusedError
 from rfctl.model.plan import Use
-from rfctl.station.latches import keep
+from rfctl.station.latches import keep, kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,17 +56,7 @@ def load(state_folder: Path) -> tuple[Left, ...]:
     Raises:
         ConfigError: The file is there and cannot be read.
     """
-    path = state_folder / FILE
-    try:
-        return tuple(Left(**each) for each in json.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError) as problem:
-        raise ConfigError(
-            f"cannot be read: {problem}",
-            where=str(path),
-            remedy="It says which resets came before: look at their records before you delete it.",
-        ) from None
+    return kept(state_folder / FILE, Left, says="which resets came before")
 
 
 def store(state_folder: Path, left: tuple[Left, ...]) -> None:

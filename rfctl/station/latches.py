@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from rfctl.accounts.resets import Latch, ResetClass, class_in_force
 from rfctl.errors import ConfigError, RecordError, RefusedError
@@ -18,10 +18,12 @@ from rfctl.kernel.row import Action
 from rfctl.kernel.stimulation_guards import beyond_repeating
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from rfctl.kernel.state import KernelState, Trip
 
+Each = TypeVar("Each")
 FILE = "latches.json"
 RESERVE = "latches.reserve"
 RESERVE_BYTES = 16384
@@ -115,17 +117,7 @@ def load(state_folder: Path) -> tuple[Standing, ...]:
     Raises:
         ConfigError: The file is there and cannot be read: then it is not known what stands.
     """
-    path = state_folder / FILE
-    try:
-        return tuple(Standing(**each) for each in json.loads(path.read_text("utf-8")))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError) as problem:
-        raise ConfigError(
-            f"cannot be read: {problem}",
-            where=str(path),
-            remedy="It says what ended earlier procedures: look at their records before you delete it.",
-        ) from None
+    return kept(state_folder / FILE, Standing, says="what ended earlier procedures")
 
 
 def store(state_folder: Path, standing: tuple[Standing, ...]) -> None:
@@ -149,6 +141,29 @@ def reserve(state_folder: Path) -> None:
             _write(path, b" " * RESERVE_BYTES)
     except OSError as problem:
         raise _refused(path, problem) from None
+
+
+def kept(path: Path, make: Callable[..., Each], *, says: str) -> tuple[Each, ...]:
+    """What a file of the state folder holds; none without the file.
+
+    Args:
+        path: The file, written by ``keep``.
+        make: Makes one of its members.
+        says: What the file is there for.
+
+    Raises:
+        ConfigError: The file is there and cannot be read.
+    """
+    try:
+        return tuple(make(**each) for each in json.loads(path.read_text("utf-8")))
+    except FileNotFoundError:
+        return ()
+    except (OSError, ValueError, TypeError) as problem:
+        raise ConfigError(
+            f"cannot be read: {problem}",
+            where=str(path),
+            remedy=f"It says {says}: look at their records before you delete it.",
+        ) from None
 
 
 def keep(path: Path, content: list[dict[str, object]]) -> None:
