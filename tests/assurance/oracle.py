@@ -72,6 +72,8 @@ class Seen:
         ending_ns: When the kernel decided to end, 0 when it never did.
         ended_ns: When the session was over.
         outputs: By channel.
+        on_when_said: Something was on when the kernel had ended, and so said whether off was verified; True when it
+            never ended. What comes on by itself later nobody has spoken of.
         on_at_the_end: Something was on when it was over.
         unhandled: Errors that nobody handled, of the station or the simulator.
         folder: What paths of the document start from.
@@ -82,6 +84,7 @@ class Seen:
     ending_ns: int = 0
     ended_ns: int = 0
     outputs: dict[int, Output] = field(default_factory=dict)
+    on_when_said: bool = True
     on_at_the_end: bool = False
     unhandled: list[str] = field(default_factory=list)
     folder: Path = Path()
@@ -117,7 +120,7 @@ def _ends(world: World, seen: Seen, document: dict[str, Any]) -> list[str]:
 
 def _output(world: World, seen: Seen, document: dict[str, Any]) -> list[str]:
     found = []
-    if seen.on_at_the_end and document.get("off_verified"):
+    if seen.on_when_said and document.get("off_verified"):
         found.append("an output is on and off is said to be verified")
     stuck = bool(world.faults & STUCK)
     if seen.on_at_the_end and not (stuck or world.faults & ENDLESS) and not world.faults & DEAF:

@@ -92,6 +92,8 @@ async def _live(world: World, seen: Seen) -> None:
             def watch(state: KernelState, _effects: tuple[Effect, ...]) -> None:
                 if state.stage is Stage.ENDING and not seen.ending_ns:
                     seen.ending_ns = clock.monotonic_ns()
+                if state.stage is Stage.ENDED:
+                    seen.on_when_said = _is_on(bench)
 
             bench.watch = watch
             station = station_text(bench.simulator.address, control=world.control)
@@ -109,8 +111,7 @@ async def _live(world: World, seen: Seen) -> None:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
-            channels: Any = bench.simulator.truth()["channels"]
-            seen.on_at_the_end = any(channel["rf_on"] or channel["stimulating"] for channel in channels)
+            seen.on_at_the_end = _is_on(bench)
             if not done:
                 stage = bench.state.stage if bench.state else "no state"
                 seen.error = f"still running {STOPPED_S:g} s after it was stopped, {stage}"
@@ -122,6 +123,12 @@ async def _live(world: World, seen: Seen) -> None:
                 seen.error = f"{type(problem).__name__}: {problem}"
             else:
                 seen.error = str(problem)
+
+
+def _is_on(bench: Bench) -> bool:
+    """An output stage is on."""
+    channels: Any = bench.simulator.truth()["channels"]
+    return any(channel["rf_on"] or channel["stimulating"] for channel in channels)
 
 
 async def _look(bench: Bench, seen: Seen) -> None:

@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from rfctl.model.reading import Reading
 from rfctl.station.connection import Connection
+from rfctl_modbus.driver import ModbusGenerator
 from tests.assurance.__main__ import PAGE, RESULT, page
 from tests.assurance.run import run
 from tests.assurance.worlds import Kind, Mode, Trouble, World, world
@@ -38,6 +40,24 @@ def test_the_oracle_sees_an_output_that_stays_on(monkeypatch: pytest.MonkeyPatch
     plan = plan_text(set_temperature_c=80, hold_s=10)
     struck = World(0, Mode.SAFETY, "tcp:127.0.0.1:0", "device", plan, troubles)
     assert any("RF on" in violation or "is on" in violation for violation in run(struck))
+
+
+def test_the_oracle_sees_a_station_that_says_off_while_something_is_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, at_first = ModbusGenerator.read, []
+
+    async def blinded(generator: ModbusGenerator) -> Reading:
+        reading = await read(generator)
+        at_first.append(reading.channels)
+        return reading._replace(channels=at_first[0])
+
+    monkeypatch.setattr(ModbusGenerator, "read", blinded)
+    troubles = (Trouble(2.0, Kind.FAULT, "stimulation_without_command", {}), Trouble(3.0, Kind.SIGNAL, "SIGINT", {}))
+    struck = World(0, Mode.SAFETY, "tcp:127.0.0.1:0", "device", plan_text(hold_s=10), troubles)
+    assert run(struck) == ["an output is on and off is said to be verified"]
+
+
+def test_what_comes_on_by_itself_after_the_end_is_not_what_the_station_spoke_of() -> None:
+    assert run(world(4094, Mode.SAFETY)) == []
 
 
 def test_the_oracle_sees_a_lesion_that_was_not_completed() -> None:
