@@ -109,13 +109,13 @@ DEEDS: tuple[dict[str, Any], ...] = (
 )
 BORNE: tuple[tuple[str, dict[str, tuple[float, float]]], ...] = (
     ("temperature_noise", {"kelvin": (0.0, 0.2)}),
-    ("reply_delayed", {"delay_s": (0.0, 0.02)}),
+    ("reply_delayed", {"delay_s": (0.0, 0.015)}),
     ("reply_duplicated", {"probability": (0.0, 0.3)}),
     ("garbage_before", {"probability": (0.0, 0.1)}),
 )
 """With the bounds of what is borne: of most of the catalogue nothing is. A bad reply to a command is not: it ends the
-procedure, for nobody knows what the generator has done. The stimulator is claimed and set by 13 transactions within
-one permit of 300 ms (docs/timing.md).
+procedure, for nobody knows what the generator has done. The stimulator is started by 14 transactions within the
+age that a sample may have (docs/timing.md).
 """
 
 
