@@ -15,9 +15,12 @@ CHANGED = "The tree has changed since the tests ran: nothing here is about it. R
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 78rem; padding: 0 1rem; color: #1a1a1a; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.05rem; margin: 2rem 0 .3rem; }
-table { border-collapse: collapse; width: 100%; font-size: .87rem; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-top: 1px solid #d5d5d5; }
-th { font-weight: 600; white-space: nowrap; } td.number { text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: .87rem; table-layout: fixed; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .5rem; border-top: 1px solid #d5d5d5;
+  overflow-wrap: break-word; }
+th { font-weight: 600; } .number { text-align: right; } .number span { display: block; color: #5a6472; }
+.control { width: 17%; } .time { width: 16%; } .pair { width: 13%; } .trips { width: 9%; }
+.tests td { border-top: 0; padding-top: 0; } ul { margin: .2rem 0; padding-left: 1.2rem; }
 code { font-size: .8rem; overflow-wrap: anywhere; }
 .status { display: inline-block; min-width: 5rem; text-align: center; border-radius: 3px; padding: 0 .4rem;
   font-size: .8rem; font-weight: 600; color: #fff; background: #1b6e3c; }
@@ -77,24 +80,34 @@ def _hazard(line: Line) -> str:
         return head + words
     rows = "".join(_control(control) for control in line.controls)
     return (
-        f"{head}{words}<table><thead><tr><th>Control</th><th>Requirement</th><th>Off after</th><th>Silent / acts</th>"
-        f"<th>Red without it</th><th>Normal trips</th><th>Tests</th></tr></thead><tbody>{rows}</tbody></table>"
+        f"{head}{words}<table><thead><tr><th class='control'>Control</th><th>Requirement</th>"
+        "<th class='number time'>Off after</th><th class='number pair'>Silent / acts</th>"
+        "<th class='number trips'>Normal trips</th></tr></thead>"
+        f"<tbody>{rows}</tbody></table>"
     )
 
 
 def _control(control: ControlProof) -> str:
     took = ""
     if control.t_measured_s is not None and control.t_limit_s is not None:
-        took = f"{control.t_measured_s * 1e3:.0f} of {control.t_limit_s * 1e3:.0f} ms<br>{escape(control.fault or '')}"
+        took = f"{control.t_measured_s * 1e3:.0f} of {control.t_limit_s * 1e3:.0f} ms"
+        took += f"<span>{escape(control.fault or '')}</span>"
     pair = " / ".join(f"{value:.6g}" for value in control.boundary) if control.boundary else ""
-    tests = "<br>".join(f"<code>{escape(test)}</code>" for test in control.tests[:3])
-    if len(control.tests) > 3:
-        tests += f"<br>and {len(control.tests) - 3} more"
     missing = "".join(f'<div class="missing">{escape(what)}</div>' for what in control.missing)
     trips = "" if control.nuisance_trips is None else f"{control.nuisance_trips} in {control.procedures}"
     return (
         f"<tr><th>{escape(control.id)}</th><td>{escape(control.requirement)}{missing}</td>"
-        f'<td class="number">{took}</td><td class="number">{pair}</td>'
-        f"<td><code>{escape(control.kill_proof or '')}</code></td>"
-        f'<td class="number">{trips}</td><td>{tests}</td></tr>'
+        f'<td class="number">{took}</td><td class="number">{pair}</td><td class="number">{trips}</td></tr>'
+        f'<tr class="tests"><td></td><td colspan="4">{_tests(control)}</td></tr>'
     )
+
+
+def _tests(control: ControlProof) -> str:
+    """How many there are and which one is red without the control; opened, the name of each."""
+    if not control.tests:
+        return ""
+    count = "1 test" if len(control.tests) == 1 else f"{len(control.tests)} tests"
+    kill = control.kill_proof or ""
+    red = f"; red without the control: <code>{escape(kill.rpartition('::')[2])}</code>" if kill else ""
+    names = "".join(f"<li><code>{escape(test)}</code></li>" for test in dict.fromkeys((*control.tests, kill)) if test)
+    return f"<details><summary>{count}{red}</summary><ul>{names}</ul></details>"

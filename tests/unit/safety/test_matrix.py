@@ -127,6 +127,13 @@ def test_the_page_says_what_is_missing_and_escapes_what_it_is_given() -> None:
     assert "The tree has changed" in page
 
 
+def test_the_page_names_every_test_and_the_one_that_is_red_without_the_control() -> None:
+    page = as_html(of(*ALL))
+    assert "3 tests; red without the control: <code>fault</code>" in page
+    for name in ("t.py::fault", "t.py::pair", "t.py::normal"):
+        assert f"<li><code>{name}</code></li>" in page
+
+
 def small_tree(root: Path) -> Path:
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
