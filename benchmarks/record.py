@@ -1,9 +1,9 @@
 """Durable appends to a log beside a loop of write and fdatasync in C, many callers at once, and verifying.
 
 The loop in C writes as many bytes a record into the same folder; rounds take turns, because a disk's speed changes from
-one minute to the next. What many callers gain over one grows with the time of a sync, so they are compared on a disk
-that takes as long as the one of the goal. What is verified is a log of 4 channels at 20 Hz, beside one SHA-256 over the
-same bytes.
+one minute to the next. What many callers gain over one grows with the time of a sync, so they are compared on this
+disk, and on one that takes as long as the one of the goal. What is verified is a log of 4 channels at 20 Hz, beside one
+SHA-256 over the same bytes.
 """
 
 from __future__ import annotations
@@ -131,6 +131,16 @@ def rows(*, quick: bool) -> list[Row]:
             ),
         ),
         Row(
+            f"durable record appends, {CALLERS} concurrent callers",
+            "records/s",
+            of.many,
+            [each.many / each.one for each in found],
+            CALLERS_GOAL,
+            "higher",
+            peer=of.one,
+            peer_name="one by one",
+        ),
+        Row(
             f"durable record appends, {CALLERS} concurrent callers, a sync takes {SYNC_S * 1e3:g} ms",
             "records/s",
             of.steady_many,
@@ -139,7 +149,6 @@ def rows(*, quick: bool) -> list[Row]:
             "higher",
             peer=of.steady_one,
             peer_name="one by one",
-            beside={"on this disk as it is": of.many, "on it one by one": of.one},
         ),
         verified,
     ]

@@ -119,8 +119,8 @@ TABLE = (
     Expected("firmware_reset", 0.5, 0.5, BY_LEASE),
     Expected("emergency_stop_ignored", inf, inf, "nothing to be seen before somebody presses it"),
     Expected(
-        "calibration_expired", inf, inf,
-        "HZ-34: the dates of the station file count, from the certificate; a simulator needs none",
+        "calibration_expired", 0.0, 0.0, "HZ-34: refused at arm",
+        borne_in=CONNECTED, borne=IDENTITY,
     ),
     Expected("counter_frozen", 0.4, 0.4, "frozen, 300 ms, then one poll and two transactions"),
     Expected("clock_rate", 12.0, inf, "HZ-24, 10 s and what the counter resolves"),
@@ -141,7 +141,7 @@ TABLE = (
     Expected("setting_changed", inf, inf, "HZ-31, by over set; before arming everything is written"),
     Expected("mode_changed", 0.3, 0.3, "HZ-25, 300 ms", borne_in=STANDING_BY, borne=CLAIMED),
     Expected("wrong_map_id", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
-    Expected("wrong_model", inf, inf, "HZ-33: the map is open to any model; shown, and recorded"),
+    Expected("wrong_model", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
     Expected("wrong_firmware", inf, inf, "HZ-33: shown, and recorded"),
     Expected("poses_as_device", 0.0, 0.0, "HZ-47", borne_in=CONNECTED, borne=IDENTITY),
     # wire
