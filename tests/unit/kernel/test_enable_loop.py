@@ -14,6 +14,8 @@ from rfctl.kernel.phase import ENABLED, INTENDED, PERMITTED, Phase
 from rfctl.kernel.state import Setup, Stage
 from tests.unit.kernel.bench import Bench, batch, setup_of
 
+pytestmark = pytest.mark.slow
+
 MS = 1_000_000
 ENERGISING = (Arm, Fire, StartStimulation, Configure)
 INTENTS = sorted(INTENDED)

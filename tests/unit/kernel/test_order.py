@@ -14,6 +14,8 @@ from rfctl.model.plan import FaultPolicy
 from tests.unit.kernel.bench import AGAIN, Bench, Person, batch, setup_of, site
 from tests.unit.kernel.bench import LESION as PLANNED
 
+pytestmark = pytest.mark.slow
+
 THREE = (site("L3, left", 1), site("L4, left", 2, further=(AGAIN,)), site("L5, left", 3))
 
 

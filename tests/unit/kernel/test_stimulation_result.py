@@ -25,6 +25,8 @@ from tests.unit.kernel.bench import (
     site,
 )
 
+pytestmark = pytest.mark.slow
+
 TOTAL_OHM = SERIES_OHM + TISSUE_OHM
 REASON = "seen on two views, unchanged"
 ATTENTIVE = Person(silent=frozenset({Question.ARM, Question.POSITION}))
