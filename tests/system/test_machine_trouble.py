@@ -27,7 +27,7 @@ from tests.system.run_rig import LEASE_S, POLL_S, SAMPLE_S, Ended, Rig, rig, ver
 from tests.system.small_disk import SmallDisk, small_disk
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterator
+    from collections.abc import Iterator
 
     from rfctl.telemetry.broker import Broker
 
@@ -173,9 +173,11 @@ async def pulled_port(folder: Path) -> Case:
     """The port goes away, and comes back a second later."""
     async with rig(folder, link=f"pty:{folder / 'port'}") as bench:
         running, _ = await bench.heating()
-        pulled_ns = RealClock().monotonic_ns()
         await bench.ask("POST", "/faults", {"start": "socket_cut", "seconds": 1.0})
-        return await seen(bench, await running.end(), pulled_ns)
+        ended = await running.end()
+        events = await bench.ask("GET", "/events")
+        (pulled_ns,) = [event["monotonic_ns"] for event in events if event["kind"] == "fault_started"]
+        return await seen(bench, ended, pulled_ns)
 
 
 def confined(pid: int, processor: int) -> None:
@@ -184,13 +186,12 @@ def confined(pid: int, processor: int) -> None:
         os.sched_setaffinity(int(thread.name), {processor})
 
 
-async def busy_processors(folder: Path, others: Awaitable[object]) -> Case:
+async def busy_processors(folder: Path) -> Case:
     """Every processor that station and generator may have is taken by others for a while; then the station is stopped.
     It is one of the machine's: what else is measured on it meanwhile has the rest.
     """
     async with rig(folder, plan=plan_text(set_temperature_c=45, hold_s=120, ramp_c_per_s=5)) as bench:
         running, _ = await bench.heating()
-        await others
         processor = max(os.sched_getaffinity(0))
         loop = (sys.executable, "-c", "while True: pass")
         busy = [await asyncio.create_subprocess_exec(*loop) for _ in range(HOGS)]
@@ -284,16 +285,15 @@ class Cases(NamedTuple):
 
 
 async def all_cases(folder: Path, disk: SmallDisk) -> Cases:
-    """Side by side, but for the one that takes a processor from all."""
+    """Side by side, but for the one that takes a processor from all: it begins when they have ended."""
     places = [folder / name for name in Cases._fields[1:]]
     for place in places:
         place.mkdir()
     back, port, broker, busy = places
-    others = asyncio.gather(
+    others = await asyncio.gather(
         full_disk(disk.folder, disk), clock_set_back(back), pulled_port(port), flooded_broker(broker)
     )
-    last = await busy_processors(busy, others)
-    return Cases(*await others, last)
+    return Cases(*others, await busy_processors(busy))
 
 
 @pytest.fixture(scope="module")
