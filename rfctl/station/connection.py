@@ -204,7 +204,7 @@ class Connection:
             )
         if self._known is not None and _name(identity) != _name(self._known):
             raise WrongDevice(
-                f"another generator answers: serial {identity.serial}, before {self._known.serial}",
+                f"another generator answers: {_shown(identity)}; before it was {_shown(self._known)}",
                 where=self._address,
                 remedy="Connect the generator that the procedure began with.",
             )
@@ -245,8 +245,13 @@ def framing_of(address: str) -> Framing:
     return RtuFraming() if address.startswith("rtutcp:") else TcpFraming()
 
 
-def _name(identity: Identity) -> tuple[str, str]:
-    return identity.model, identity.serial
+def _name(identity: Identity) -> tuple[str, str, str]:
+    """With other firmware it is another generator: what was found out about it no longer holds."""
+    return identity.model, identity.serial, identity.firmware
+
+
+def _shown(identity: Identity) -> str:
+    return f"{identity.model} {identity.serial}, firmware {identity.firmware}"
 
 
 def _kind(simulated: bool) -> str:

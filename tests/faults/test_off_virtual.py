@@ -175,12 +175,15 @@ async def test_off_is_the_first_thing_that_a_generator_hears_after_a_cut(tmp_pat
     assert result.document["off_verified"] is True
 
 
-async def test_a_stranger_behind_a_cut_connection_hears_off_and_nothing_else(tmp_path: Path, clock: Clock) -> None:
+@pytest.mark.parametrize("fault", ["wrong_map_id", "wrong_model", "wrong_firmware"])
+async def test_a_stranger_behind_a_cut_connection_hears_off_and_nothing_else(
+    tmp_path: Path, clock: Clock, fault: str
+) -> None:
     async with station_bench(tmp_path, clock) as bench:
         running = bench.begin()
         await bench.in_hold()
         cut_ns = clock.monotonic_ns()
-        bench.simulator.faults.start("wrong_map_id")
+        bench.simulator.faults.start(fault)
         bench.simulator.faults.start("socket_cut", seconds=1.0)
         result = await running
         assert set(bench.written(after_ns=cut_ns + 1)) == {ALL_OFF}
