@@ -126,6 +126,10 @@ KILLS: dict[str, Kill] = {
     "identity.map": Kill(
         instead("rfctl_modbus.driver:check", nothing), FAULTS + "test_a_generator_of_another_map_is_not_written_to"
     ),
+    "identity.known": Kill(
+        instead("rfctl.station.known:require", nothing),
+        BEFORE + "test_a_model_or_firmware_that_the_profile_was_not_tried_on_is_only_watched",
+    ),
     "identity.backend": Kill(
         instead("rfctl.station.connection:Connection._require_expected", nothing),
         FAULTS + "test_a_simulator_where_a_device_is_expected_is_not_written_to",

@@ -12,12 +12,11 @@ from rfctl.clock import NS_PER_MS, NS_PER_S
 from rfctl.model.permit import Intent
 from rfctl.model.plan import Medium
 from rfctl.model.reading import Mode
+from rfctl.profile.known import in_words, key_of, knows
 from rfctl.station.connection import framing_of
 
 if TYPE_CHECKING:
-    from rfctl.check.findings import Findings
     from rfctl.check.subject import Subject
-    from rfctl.generator import Identity
     from rfctl.model.reading import Reading
 
 UPTIME_TOLERANCE = 0.02
@@ -82,8 +81,9 @@ IN_MEDIUM = {
 }
 
 
-def check_identity(identity: Identity, findings: Findings) -> None:
+def check_identity(subject: Subject) -> None:
     """What the generator says of itself once it has passed every expected value of the profile."""
+    identity, findings, tried = subject.identity, subject.findings, subject.profile.known
     shown = f"{identity.model} {identity.serial}, firmware {identity.firmware}, {identity.channels} channels"
     findings.good("identity", shown, "every value that the profile expects")
     texts = {"model": identity.model, "serial": identity.serial, "firmware": identity.firmware}
@@ -94,6 +94,13 @@ def check_identity(identity: Identity, findings: Findings) -> None:
         "readable texts",
         *(f"identity.{name}" for name in garbled),
         good=not garbled,
+    )
+    findings.judge(
+        "model and firmware",
+        f"{identity.model!r} with firmware {identity.firmware!r}",
+        f"what the profile was tried on: {in_words(tried)}",
+        key_of(tried, identity.model),
+        good=knows(tried, identity.model, identity.firmware),
     )
     numbers = (
         ("rated_power_w", identity.rated_power_w, 1.0, 200.0, "W"),

@@ -149,7 +149,7 @@ async def _connected(connection: Connection, findings: Findings) -> bool:
 async def _look_and_set(subject: Subject) -> None:
     """Everything that needs no output."""
     findings = subject.findings
-    at_rest.check_identity(subject.identity, findings)
+    at_rest.check_identity(subject)
     try:
         await at_rest.check_samples(subject)
         await at_rest.check_clock(subject)

@@ -53,6 +53,9 @@ def generator(
     refusals noticed, off. With --energise also stimulation at amplitude 0 until its lease runs out, and 1.5 s of RF
     with at most 2 W: lease, arm, fire, meters against each other, off while on, tokens.
 
+    A model or firmware that [[known]] of the profile does not list fails, and nothing is turned on: once all else has
+    passed on a load, add it there.
+
     What fails names the line of the profile that may be wrong. Exit code 0: everything passed; 1: something failed.
 
     Example: rfctl check generator --station demo --energise

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rfctl.profile.any_profile import AnyProfile
     from rfctl.profile.describe import MapRow
-    from rfctl.profile.profile import Profile
 
 HEADINGS = ("quantity", "table", "number", "address", "stride", "type", "intent", "limit")
 
@@ -32,13 +32,16 @@ def check(*, file: Path, as_json: bool) -> None:
 
     Example: rfctl config check config/generators/rfctl-reference.toml
     """
+    from rfctl.profile.profile import Profile
+
     kind, profile = _check(file)
     rows = profile.describe() if profile is not None else ()
     if as_json:
         members: dict[str, Any] = {"path": str(file.resolve()), "kind": kind, "valid": True}
         if profile is not None:
+            members["map"] = [row._asdict() for row in rows]
+        if isinstance(profile, Profile):
             members |= {
-                "map": [row._asdict() for row in rows],
                 "frozen_in_hold": profile.frozen_in_hold,
                 "status_requests": [read._asdict() for read in profile.status_reads],
                 "sequences": profile.describe_sequences(),
@@ -50,6 +53,7 @@ def check(*, file: Path, as_json: bool) -> None:
         click.echo()
         for line in _table([HEADINGS, *(_cells(row) for row in rows)]):
             click.echo(line)
+    if isinstance(profile, Profile):
         click.echo("\nOne sample is read by:")
         for read in profile.status_reads:
             number = profile.layout.number(read.space, read.address)
@@ -60,7 +64,7 @@ def check(*, file: Path, as_json: bool) -> None:
             click.echo(f"  {line}")
 
 
-def _check(file: Path) -> tuple[str, Profile | None]:
+def _check(file: Path) -> tuple[str, AnyProfile | None]:
     """The kind of the file, and the profile if it is one. Raises ConfigError where the file cannot be accepted."""
     from rfctl.errors import ConfigError
     from rfctl.model import strict_toml
@@ -75,10 +79,8 @@ def _check(file: Path) -> tuple[str, Profile | None]:
         raise ConfigError(f"not valid TOML: {problem}", where=str(file), remedy="Correct that line.") from None
     if "profile" in keys:
         from rfctl.profile import any_profile
-        from rfctl.profile.profile import Profile
 
-        loaded = any_profile.load(str(file))
-        return "profile", loaded if isinstance(loaded, Profile) else None
+        return "profile", any_profile.load(str(file))
     if "station" in keys:
         from rfctl.station import station_file
 

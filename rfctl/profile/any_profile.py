@@ -12,6 +12,8 @@ from rfctl.model.reading import ChannelReading
 from rfctl.model.shipped import find
 from rfctl.model.strict_toml import Strict, parse, validate
 from rfctl.profile import profile
+from rfctl.profile.describe import MapRow, known_rows
+from rfctl.profile.known import Known, Tried
 from rfctl.profile.profile import Profile
 from rfctl.profile.write_schema import Lease
 
@@ -34,6 +36,7 @@ class DeclaredFile(Strict):
     """The whole file."""
 
     profile: DeclaredHead
+    known: Tried
     lease: Lease
 
 
@@ -62,6 +65,11 @@ class DeclaredProfile:
         return self.file.profile.driver
 
     @property
+    def known(self) -> tuple[Known, ...]:
+        """The models and firmware that it was tried on."""
+        return self.file.known
+
+    @property
     def channels(self) -> int:
         """Most channels that a generator of it has."""
         return self.file.profile.channels
@@ -74,6 +82,10 @@ class DeclaredProfile:
     def measures(self, quantity: str) -> bool:
         """A driver with a map of its own tells everything of a channel."""
         return quantity in ChannelReading._fields
+
+    def describe(self) -> tuple[MapRow, ...]:
+        """What it was tried on; the map is the driver's."""
+        return known_rows(self.known)
 
 
 AnyProfile = Profile | DeclaredProfile

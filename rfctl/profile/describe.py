@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rfctl.model.permit import Intent
     from rfctl.profile.blocks import Layout
     from rfctl.profile.item import Item
+    from rfctl.profile.known import Known
     from rfctl.profile.schema import ProfileFile
     from rfctl.profile.write_schema import Step, Write
 
@@ -41,9 +42,10 @@ class MapRow(NamedTuple):
 
 
 def map_rows(file: ProfileFile, layout: Layout) -> tuple[MapRow, ...]:
-    """The whole map: identity, traits, status, reads, writes."""
+    """The whole map: what it was tried on, identity, traits, status, reads, writes."""
     status, traits = file.status, file.traits
-    rows = [_row(f"identity.{name}", item, layout) for name, item in file.identity.items.items()]
+    rows = [*known_rows(file.known)]
+    rows += [_row(f"identity.{name}", item, layout) for name, item in file.identity.items.items()]
     rows += [
         _row(f"traits.{name}", item, layout, traits.table, traits.address or 0, traits.stride)
         for name, item in traits.items.items()
@@ -75,6 +77,14 @@ def map_rows(file: ProfileFile, layout: Layout) -> tuple[MapRow, ...]:
         for name, write in file.write.items()
     ]
     return tuple(rows)
+
+
+def known_rows(known: tuple[Known, ...]) -> tuple[MapRow, ...]:
+    """A row for each model that the profile was tried on."""
+    return tuple(
+        MapRow(f"known[{index}]", None, None, "", "", f"tried on {each.in_words}", "", "")
+        for index, each in enumerate(known)
+    )
 
 
 def sequence_lines(file: ProfileFile) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.link.write_table import Writable, WriteTable
+    from rfctl.profile.known import Known
 
 
 CANNOT_TELL = "cannot tell"
@@ -52,6 +53,11 @@ class Profile:
     def driver(self) -> str:
         """Entry point of the driver that speaks it."""
         return self.file.profile.driver
+
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """The models and firmware that it was tried on."""
+        return self.file.known
 
     @property
     def unit(self) -> int:

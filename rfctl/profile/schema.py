@@ -13,6 +13,7 @@ from rfctl.model.permit import PermitKind
 from rfctl.model.strict_toml import Strict
 from rfctl.profile.addressing import Numbering
 from rfctl.profile.item import Address, Bit, Count, Item, Readable, Table
+from rfctl.profile.known import Tried
 from rfctl.profile.write_schema import Energise, Lease, Ownership, Sequences, Write
 
 Digits = Annotated[str, Field(pattern=r"^[0-9]{1,5}$")]  # a key of TOML is text
@@ -218,6 +219,7 @@ class ProfileFile(Strict):
     """The whole file."""
 
     profile: Head
+    known: Tried
     identity: Identity
     traits: Traits
     status: Status

@@ -30,6 +30,7 @@ from rfctl.record.writer import RecordWriter
 from rfctl.station import (
     after_reset,
     calibration,
+    known,
     latches,
     logbook,
     plan_check,
@@ -250,12 +251,13 @@ async def _procedure(
             if not each.told:
                 record.append(resets.TOLD_AS, clock.monotonic_ns(), each.members)
         await connection.open()
-        setup = _setup(order, connection, clock)
-        record.append("identity", clock.monotonic_ns(), _identity_members(connection))
+        record.append("identity", clock.monotonic_ns(), _identity_members(connection, order.profile))
         if order.plan.sites:
+            known.require(order.profile, connection.identity)
             calibrated = calibration.require(order.station, clock.utc(), order.out)
             if calibrated is not None:
                 record.append("calibration", clock.monotonic_ns(), calibrated)
+        setup = _setup(order, connection, clock)
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()
         guarding = None
@@ -346,12 +348,13 @@ def _lag_s(identity: Identity) -> float:
     return max([USUAL.lag_s, *stated])
 
 
-def _identity_members(connection: Connection) -> dict[str, Any]:
+def _identity_members(connection: Connection, profile: AnyProfile) -> dict[str, Any]:
     identity = connection.identity
     return {
         "model": identity.model,
         "serial": identity.serial,
         "firmware": identity.firmware,
+        "known": known.is_known(profile, identity),
         "simulated": identity.simulated,
         "map_version": list(identity.map_version),
         "channels": identity.channels,

@@ -142,7 +142,7 @@ TABLE = (
     Expected("mode_changed", 0.3, 0.3, "HZ-25, 300 ms", borne_in=STANDING_BY, borne=CLAIMED),
     Expected("wrong_map_id", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
     Expected("wrong_model", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
-    Expected("wrong_firmware", inf, inf, "HZ-33: shown, and recorded"),
+    Expected("wrong_firmware", 0.0, 0.0, "HZ-33", borne_in=CONNECTED, borne=IDENTITY),
     Expected("poses_as_device", 0.0, 0.0, "HZ-47", borne_in=CONNECTED, borne=IDENTITY),
     # wire
     Expected("no_reply", 0.5, 0.5, BY_LEASE),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,18 +11,23 @@ import pytest
 
 from rfctl.cli.login import began
 from rfctl.cli.main import main
-from rfctl.errors import EXIT_STOPPED, EXIT_USAGE, ConfigError, RefusedError
+from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED, EXIT_USAGE, ConfigError, RefusedError
+from rfctl.kernel.events import Stopped
 from rfctl.station import calibration, station_file
+from rfctl.station.service import STANDING_BY
+from tests.log_tools import of_kind
 from tests.station_bench import plan_text, station_bench, station_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from rfctl.clock import Clock
+    from rfctl.kernel.state import KernelState
     from rfctl.station.station_file import Station
 
 NOBODY = "tcp:127.0.0.1:1"
 CALIBRATION = "\n[calibration]\ndone = 2026-03-01\ndue = 2027-03-01\n"
+ALL_OFF = bytes.fromhex("0600000001")
 LAYERS = '\n[relay]\nlink = "rtu:/dev/null"\nhold_up_ms = 60\n\n[guard]\n'
 
 
@@ -84,6 +90,54 @@ async def test_with_a_calibration_that_ran_out_nothing_is_energised(tmp_path: Pa
         assert not [event for event in bench.simulator.events if event.kind in {"rf_on", "stimulation_on"}]
     assert (result.exit_code, result.document["outcome"]) == (EXIT_STOPPED, "refused")
     assert "the calibration ran out: due 2002-03-01" in result.error
+
+
+@dataclass
+class Looking:
+    """Nobody's operator, who looks for a while."""
+
+    until_ns: int
+    name: str = "nobody"
+
+    def decide(self, _state: KernelState, now_ns: int) -> Stopped | None:
+        return Stopped(now_ns, "somebody") if now_ns >= self.until_ns else None
+
+
+@pytest.mark.requirement("identity.known")
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("wrong_model", "'another generato' with firmware 'sim 0.1'"),
+        ("wrong_firmware", "'rfctl reference' with firmware 'sim 9.9'"),
+    ],
+)
+async def test_a_model_or_firmware_that_the_profile_was_not_tried_on_is_only_watched(
+    tmp_path: Path, clock: Clock, fault: str, told: str
+) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        bench.simulator.faults.start(fault)
+        refused = await bench.begin()
+        assert set(bench.written()) == {ALL_OFF}
+        watched = replace(bench.order(), plan=STANDING_BY, operator=Looking(clock.monotonic_ns() + 10**9))
+        result = await bench.begin(watched)
+        assert not [event for event in bench.simulator.events if event.kind in {"rf_on", "stimulation_on"}]
+    assert (refused.exit_code, refused.document["outcome"]) == (EXIT_DEVICE, "refused")
+    assert f"profile rfctl-reference was not tried on {told}" in refused.error
+    assert "it knows 'rfctl reference' with firmware 'sim 0.1'. Such a generator is only watched." in refused.error
+    assert "rfctl check generator, then add model and firmware to [[known]] of a copy of the profile" in refused.error
+    assert (result.document["ending"], result.document["off_verified"]) == ("stopped by somebody", True)
+    for session in (refused, result):
+        (identity,) = of_kind(tmp_path / session.document["record"], "identity")
+        assert identity["known"] is False
+
+
+@pytest.mark.requirement("identity.known")
+async def test_a_generator_that_the_profile_was_tried_on_is_known_in_the_record(tmp_path: Path, clock: Clock) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        result = await bench.begin(bench.order(plan=plan_text(set_temperature_c=45, hold_s=3)))
+    assert result.document["outcome"] == "complete"
+    (identity,) = of_kind(tmp_path / result.document["record"], "identity")
+    assert identity["known"] is True
 
 
 def test_a_calibration_that_ends_before_it_begins_is_a_mistake(tmp_path: Path) -> None:

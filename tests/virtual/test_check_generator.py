@@ -292,6 +292,32 @@ async def test_a_faulty_generator_fails_where_it_is_faulty(
         await simulator.close()
 
 
+@pytest.mark.requirement("identity.known")
+@pytest.mark.parametrize(
+    ("fault", "key", "seen"),
+    [
+        ("wrong_model", "known[0]", "'another generato' with firmware 'sim 0.1'"),
+        ("wrong_firmware", "known[0].firmware", "'rfctl reference' with firmware 'sim 9.9'"),
+    ],
+)
+async def test_a_generator_that_the_profile_was_not_tried_on_is_looked_at_and_not_turned_on(
+    clock: Clock, tmp_path: Path, fault: str, key: str, seen: str
+) -> None:
+    simulator = await start(clock, tissue="poles", seed=1)
+    try:
+        simulator.faults.start(fault)
+        reports = [await check(tmp_path, clock, link=simulator.address, energise=on) for on in (False, True)]
+        assert not [event for event in simulator.events if event.kind in {"rf_on", "stimulation_on"}]
+    finally:
+        await simulator.close()
+    for report in reports:
+        (failed,) = (finding for finding in report.findings if finding.verdict is Verdict.FAIL)
+        assert (failed.check, failed.seen) == ("model and firmware", seen)
+        assert failed.expected == "what the profile was tried on: 'rfctl reference' with firmware 'sim 0.1'"
+        assert named(report) == [line_of(REFERENCE.read_text(encoding="utf-8"), key)]
+        assert report.record is None
+
+
 async def test_a_generator_that_ignores_off_fails_and_is_told_so(clock: Clock, tmp_path: Path) -> None:
     simulator = await start(clock, tissue="poles", seed=1)
     try:

@@ -14,12 +14,15 @@ from rfctl.link.registers import WordOrder
 from rfctl.link.write_table import Limit
 from rfctl.model.permit import Intent, PermitKind
 from rfctl.model.reading import ChannelReading, Mode
+from rfctl.profile import any_profile
+from rfctl.profile.known import in_words, key_of, knows
 from rfctl.profile.profile import Profile, load
 from rfctl.profile.schema import items_of
 
 SHIPPED = load("rfctl-reference")
 TEXT = SHIPPED.path.read_text()
 
+KNOWN = '[[known]]\nmodel = "rfctl reference"\nfirmware = ["sim 0.1"]\n'
 FIRE = '[write.fire]\naddress = 17\nstride = 24\ntype = "u16"\nintent = "energise"\npermit = "lesion"\n'
 
 
@@ -73,6 +76,7 @@ def test_a_named_value_that_is_missing_is_named() -> None:
 
 def test_the_map_is_described_row_by_row() -> None:
     rows = {row.quantity: row for row in SHIPPED.describe()}
+    assert rows["known[0]"].limit == "tried on 'rfctl reference' with firmware 'sim 0.1'"
     assert rows["status.channel.rf_on"][1:4] == (94, 27, "u16 bit 2")
     assert rows["identity.expect[2]"].limit == "only 1234.5 (probe_f32)"
     assert rows["write.command"].intent == "off: off, arm: energise (lesion), stimulate: energise (stimulation)"
@@ -92,6 +96,10 @@ def test_the_map_is_described_row_by_row() -> None:
         (changed('intent = "renew"', 'intent = "read"'), "write.lease_renew.intent: "),
         (changed(FIRE, FIRE.replace('"lesion"', '"leson"')), "write.fire.permit: "),
         (changed("[energise.lesion]", "[energise.lession]"), "energise.lession"),
+        (changed(KNOWN, ""), "known: missing. Add it."),
+        (changed('firmware = ["sim 0.1"]', "firmware = []"), "known[0].firmware: "),
+        (changed('firmware = ["sim 0.1"]', 'firmware = ["sim 0.1", ""]'), "known[0].firmware[1]: "),
+        (changed('model = "rfctl reference"\n', ""), "known[0].model: missing. Add it."),
         (changed('serial = { address = 16, type = "text:16" }', ""), "identity.serial: missing. Add it."),
         (changed("head = 16", "head = 18"), "status: 126 registers for 4 channels; one request reads 125"),
         (
@@ -220,6 +228,31 @@ def test_a_profile_with_a_hole_is_refused_with_file_and_path(tmp_path: Path, tex
         loaded(tmp_path, text)
     assert says in str(caught.value)
     assert caught.value.where == str(tmp_path / "mine.toml")
+
+
+def test_a_profile_knows_what_it_was_tried_on_word_for_word(tmp_path: Path) -> None:
+    more = '\n[[known]]\nmodel = "another"\nfirmware = ["1", "2"]\n'
+    known = loaded(tmp_path, changed(KNOWN, KNOWN + more)).known
+    for model, firmware, found in (
+        ("rfctl reference", "sim 0.1", True),
+        ("another", "2", True),
+        ("another", "sim 0.1", False),
+        ("rfctl reference", "2", False),
+        ("rfctl reference", "sim 0.10", False),
+        ("Another", "1", False),
+    ):
+        assert knows(known, model, firmware) is found
+    assert in_words(known) == "'rfctl reference' with firmware 'sim 0.1', 'another' with firmware '1' or '2'"
+    assert [key_of(known, model) for model in ("another", "rfctl reference", "a third")] == [
+        "known[1].firmware",
+        "known[0].firmware",
+        "known[0]",
+    ]
+
+
+def test_a_profile_without_a_map_shows_what_it_was_tried_on() -> None:
+    (row,) = any_profile.load("rfctl-line").describe()
+    assert (row.quantity, row.limit) == ("known[0]", "tried on 'rfctl reference' with firmware 'sim 0.1'")
 
 
 def test_the_file_without_a_change_is_accepted_there_too(tmp_path: Path) -> None:

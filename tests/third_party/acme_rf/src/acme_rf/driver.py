@@ -70,7 +70,7 @@ class AcmeRf:
             simulated=KINDS[kind],
             model="Acme RF 1",
             serial=serial.rstrip(b"\0").decode("ascii", "replace"),
-            firmware="",
+            firmware="not told",
             channels=1,
             rated_power_w=float(rated_w),
             reply_ms=reply_ms,
