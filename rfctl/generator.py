@@ -152,8 +152,12 @@ class Controller(Reader, Protocol):
         """Turn one channel off and leave the others as they are. Needs ``Identity.channel_off``."""
         ...
 
-    async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
-        """Set mode, rate, width and ceiling at amplitude 0, read them back, and switch the stimulator on."""
+    async def configure_stimulation(self, channel: int, settings: StimulationSettings) -> None:
+        """Write and read back mode, rate, width and ceiling of the stimulator, output off, its amplitude at 0."""
+        ...
+
+    async def start_stimulation(self, channel: int) -> None:
+        """Switch the stimulator on, as configured, at amplitude 0."""
         ...
 
     async def set_amplitude(self, channel: int, amplitude: float) -> None:

@@ -145,7 +145,7 @@ class LineGenerator:
     async def channel_off(self, channel: int) -> None:
         await self._write(f"OFF {channel}", Intent.OFF)
 
-    async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
+    async def configure_stimulation(self, channel: int, settings: StimulationSettings) -> None:
         # A change of mode sets the amplitude to 0; writing it would need the permit that comes with the output.
         mode, unit = STIMULATION_MODES[settings.unit]
         await self._set_mode(channel, mode)
@@ -159,6 +159,8 @@ class LineGenerator:
         )
         await self._compare(channel, {f"amplitude_{unit}": "0"})
         self._amplitudes[channel] = unit
+
+    async def start_stimulation(self, channel: int) -> None:
         await self._write(f"STIMULATE {channel}", Intent.ENERGISE)
 
     async def set_amplitude(self, channel: int, amplitude: float) -> None:

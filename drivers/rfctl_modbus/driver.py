@@ -158,7 +158,7 @@ class ModbusGenerator:
             )
         await self._steps.run("channel_off", channel=channel)
 
-    async def start_stimulation(self, channel: int, settings: StimulationSettings) -> None:
+    async def configure_stimulation(self, channel: int, settings: StimulationSettings) -> None:
         # A change of mode sets the amplitude to 0; writing it would need the permit that comes with the output.
         await self._set_mode(channel, STIMULATION[settings.unit][0])
         await self._access.set(
@@ -171,6 +171,8 @@ class ModbusGenerator:
         )
         amplitude = self._amplitude = self._of_unit("stimulation_amplitude", settings.unit)
         await self._access.compare([(self._profile.writable(amplitude, channel), 0.0)])
+
+    async def start_stimulation(self, channel: int) -> None:
         await self._steps.run("stimulate", channel=channel)
 
     async def set_amplitude(self, channel: int, amplitude: float) -> None:

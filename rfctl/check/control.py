@@ -135,10 +135,16 @@ async def check_refusal(subject: Subject) -> None:
 
 async def check_no_energy_without_permit(subject: Subject) -> None:
     """The gate keeps what energises in: nothing reaches the generator."""
-    calls = {"arm": subject.generator.arm(subject.channel), "fire": subject.generator.fire(subject.channel, 1)}
+    generator, channel = subject.generator, subject.channel
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "arm": partial(generator.arm, channel),
+        "fire": partial(generator.fire, channel, 1),
+    }
+    if Capability.STIMULATION_V in subject.identity.capabilities:
+        calls["stimulate"] = partial(generator.start_stimulation, channel)
     for name, call in calls.items():
         try:
-            await call
+            await call()
         except RefusedError as refused:
             subject.findings.good(f"{name} without a permit", refused.what, "refused by the gate")
         except DeviceRefused as refused:
@@ -149,10 +155,10 @@ async def check_no_energy_without_permit(subject: Subject) -> None:
 
 
 async def _check_pulses(subject: Subject, settings: StimulationSettings) -> None:
-    """Rate and width are held, and in force by the status; the output stays off, for there is no permit."""
+    """Rate and width are held, and in force by the status; the output stays off."""
     findings = subject.findings
-    call = partial(subject.generator.start_stimulation, subject.channel, settings)
-    if not await _energy_refused(subject, call, settings):
+    call = partial(subject.generator.configure_stimulation, subject.channel, settings)
+    if not await _held(subject, f"set points {_shown(settings)}", call, settings):
         return
     shown = await subject.fresh_channel()
     for quantity, value, meant in (

@@ -77,7 +77,8 @@ class Energy:
         """Renewals keep the stimulator on, at amplitude 0; without them it stops, however often it is read."""
         subject, findings = self._subject, self._subject.findings
         await self._prepare(PermitKind.STIMULATION)
-        await subject.generator.start_stimulation(subject.channel, STIMULATION)
+        await subject.generator.configure_stimulation(subject.channel, STIMULATION)
+        await subject.generator.start_stimulation(subject.channel)
         shown = await self._cycles(RENEWED_S, PermitKind.STIMULATION)
         findings.judge(
             "lease renewed", _outputs(shown), f"stimulating at 0 V after {RENEWED_S:g} s of renewals",

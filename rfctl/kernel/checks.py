@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rfctl.kernel import stimulation_guards as guards
 from rfctl.kernel.actions import ask, f32, intend, off, permit, with_channel
-from rfctl.kernel.effects import Claim, Effect, Level, Note, Renew, SetAmplitude, StartStimulation
+from rfctl.kernel.effects import Claim, ConfigureStimulation, Effect, Level, Note, Renew, SetAmplitude, StartStimulation
 from rfctl.kernel.events import Choice, Question
 from rfctl.kernel.expected import fluid_factor
 from rfctl.kernel.guards import site_of
@@ -169,14 +169,21 @@ def _intend(state: KernelState, number: int) -> Result:
     return intend(state, number, PermitKind.STIMULATION, envelope)
 
 
-def start_stimulation(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
-    """Everything is written while the output is off and read back; the amplitude is 0."""
+def configure_stimulation(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
+    """Everything is written while the output is off and read back; the amplitude is 0. On a slow line that takes longer
+    than a sample may age, so that the start waits for another one.
+    """
     check = guards.check_of(state, number)
     settings = StimulationSettings(check.unit, check.rate_hz, check.width_us, f32(guards.ceiling(state, number)))
     channel = state.channels[number - 1]
-    channel = channel._replace(amplitude=0.0, stepped_ns=now_ns, stimulation=channel.stimulation._replace(allowed=0.0))
+    channel = channel._replace(amplitude=0.0, stimulation=channel.stimulation._replace(allowed=0.0))
     state = with_channel(state, number, channel)
-    return state, (permit(state, number, now_ns), Claim(), Renew(), StartStimulation(number, settings))
+    return state, (permit(state, number, now_ns), Claim(), ConfigureStimulation(number, settings))
+
+
+def start_stimulation(state: KernelState, number: int, now_ns: int, _value: int) -> Result:
+    channel = state.channels[number - 1]._replace(stepped_ns=now_ns)
+    return with_channel(state, number, channel), (permit(state, number, now_ns), Renew(), StartStimulation(number))
 
 
 def ask_sensory(state: KernelState, number: int, _now_ns: int, _value: int) -> Result:

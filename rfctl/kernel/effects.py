@@ -95,11 +95,17 @@ class Fire(NamedTuple):
     token: int
 
 
-class StartStimulation(NamedTuple):
-    """Start the stimulator at amplitude 0."""
+class ConfigureStimulation(NamedTuple):
+    """Write what the stimulator is to do, and read it back; output off, amplitude 0."""
 
     channel: int
     settings: StimulationSettings
+
+
+class StartStimulation(NamedTuple):
+    """Start the stimulator as configured, at amplitude 0."""
+
+    channel: int
 
 
 class SetAmplitude(NamedTuple):
@@ -167,6 +173,7 @@ Effect = (
     | LowerLimit
     | Arm
     | Fire
+    | ConfigureStimulation
     | StartStimulation
     | SetAmplitude
     | Ask

@@ -15,14 +15,18 @@ class Phase(StrEnum):
     SENSORY_NEXT = "sensory check next"
     SENSORY_CHOICE = "sensory check: whether to make it"
     SENSORY_INTENT = "sensory check: writing the intent"
-    SENSORY_SETUP = "sensory check: starting the stimulator"
+    SENSORY_SETUP = "sensory check: writing the settings"
+    SENSORY_SET = "sensory check: settings written"
+    SENSORY_START = "sensory check: starting the stimulator"
     SENSORY = "sensory check"
     SENSORY_OFF = "sensory check: verifying off"
     SENSORY_HIGH = "sensory threshold above target"
     MOTOR_NEXT = "motor check next"
     MOTOR_CHOICE = "motor check: whether to make it"
     MOTOR_INTENT = "motor check: writing the intent"
-    MOTOR_SETUP = "motor check: starting the stimulator"
+    MOTOR_SETUP = "motor check: writing the settings"
+    MOTOR_SET = "motor check: settings written"
+    MOTOR_START = "motor check: starting the stimulator"
     MOTOR = "motor check"
     MOTOR_OFF = "motor check: verifying off"
     PAUSE_OFF = "stimulation paused: verifying off"
@@ -62,7 +66,9 @@ class Phase(StrEnum):
 
 ALL = frozenset(Phase)
 STIMULATION = frozenset({Phase.SENSORY, Phase.MOTOR})
-STIMULATION_STARTING = frozenset({Phase.SENSORY_SETUP, Phase.MOTOR_SETUP})
+STIMULATION_SETTING = frozenset({Phase.SENSORY_SETUP, Phase.SENSORY_SET, Phase.MOTOR_SETUP, Phase.MOTOR_SET})
+"""The stimulator is set, its output off; it starts after a sample that comes later."""
+STIMULATION_STARTING = frozenset({Phase.SENSORY_START, Phase.MOTOR_START})
 LESION = frozenset({Phase.FIRING, Phase.PROBE, Phase.RAMP, Phase.HOLD})
 HEATING = frozenset({Phase.PROBE, Phase.RAMP, Phase.HOLD})
 ENERGISED = STIMULATION | STIMULATION_STARTING | LESION
@@ -88,6 +94,8 @@ CHECKING = frozenset(
         Phase.SENSORY_CHOICE,
         Phase.SENSORY_INTENT,
         Phase.SENSORY_SETUP,
+        Phase.SENSORY_SET,
+        Phase.SENSORY_START,
         Phase.SENSORY,
         Phase.SENSORY_OFF,
         Phase.SENSORY_HIGH,
@@ -95,6 +103,8 @@ CHECKING = frozenset(
         Phase.MOTOR_CHOICE,
         Phase.MOTOR_INTENT,
         Phase.MOTOR_SETUP,
+        Phase.MOTOR_SET,
+        Phase.MOTOR_START,
         Phase.MOTOR,
         Phase.MOTOR_OFF,
         Phase.PAUSE_OFF,
@@ -106,12 +116,22 @@ CHECKING = frozenset(
     }
 )
 """Phases of the checks; one channel at a time is in them."""
-MOTOR_CHECK = frozenset({Phase.MOTOR_NEXT, Phase.MOTOR_CHOICE, Phase.MOTOR_INTENT, Phase.MOTOR_SETUP, Phase.MOTOR})
+MOTOR_CHECK = frozenset(
+    {
+        Phase.MOTOR_NEXT,
+        Phase.MOTOR_CHOICE,
+        Phase.MOTOR_INTENT,
+        Phase.MOTOR_SETUP,
+        Phase.MOTOR_SET,
+        Phase.MOTOR_START,
+        Phase.MOTOR,
+    }
+)
 ARMING = frozenset({Phase.LESION_INTENT, Phase.CONFIGURING, Phase.ARMING, Phase.ARMED})
 """From the person's word to the last moment before RF."""
 BEFORE_RF = ARMING | {Phase.LESION_READY, Phase.ARM_READY}
 """Everything is ready; what the checks found must still hold."""
-PERMITTED = ENERGISED | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
+PERMITTED = ENERGISED | STIMULATION_SETTING | {Phase.CONFIGURING, Phase.ARMING, Phase.ARMED}
 """Phases in which each decision renews permit and lease."""
 INTENDED = frozenset({Phase.SENSORY_INTENT, Phase.MOTOR_INTENT, Phase.LESION_INTENT})
 """The intent is being written, and the enable loop closed; both must be done before anything goes on."""

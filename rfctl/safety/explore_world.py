@@ -16,6 +16,7 @@ from rfctl.kernel.effects import (
     Claim,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Finish,
     Fire,
     MakeDurable,
@@ -226,13 +227,16 @@ def _follow(world: World, effect: Effect) -> World:
             return world._replace(writing=(*world.writing, effect.intent))
         case Configure() | ConfigureSetPoint():
             return _asked(world, Command.CONFIGURE, effect.channel)
+        case ConfigureStimulation():
+            check = (effect.settings.rate_hz, effect.settings.width_us)
+            world = _port(world, effect.channel, amplitude=0.0, check=check)
+            return _asked(world, Command.CONFIGURE, effect.channel)
         case Arm():
             return _asked(world, Command.ARM, effect.channel, TOKEN)
         case Fire():
             return _asked(_port(world, effect.channel, rf=True, set_point=0.0), Command.FIRE, effect.channel)
         case StartStimulation():
-            check = (effect.settings.rate_hz, effect.settings.width_us)
-            world = _port(world, effect.channel, stimulating=True, amplitude=0.0, check=check)
+            world = _port(world, effect.channel, stimulating=True)
             return _asked(world, Command.START_STIMULATION, effect.channel)
         case SetAmplitude():
             return _port(world, effect.channel, amplitude=effect.amplitude)

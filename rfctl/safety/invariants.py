@@ -14,6 +14,7 @@ from rfctl.kernel.effects import (
     ChannelOff,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Fire,
     Grant,
     Level,
@@ -51,7 +52,9 @@ NOT_CONFIRMED = frozenset({"off_not_verified", "off_uncertain"})
 LATCHED = frozenset({Phase.VOID_OFF, Phase.STIM_REQUIRED})
 GIVEN_UP = frozenset({Phase.DROP_OFF, Phase.DROPPED})
 TOWARDS_RF = ARMING | LESION | {Phase.LESION_READY, Phase.ARM_READY}
-ENERGISING = (Fire, StartStimulation, Arm, Configure, ConfigureSetPoint, SetAmplitude, SetOutput, Grant)
+ENERGISING = (
+    Fire, StartStimulation, Arm, Configure, ConfigureSetPoint, ConfigureStimulation, SetAmplitude, SetOutput, Grant,
+)  # fmt: skip
 SHORTEST_REASON = 10
 ROUNDED = 1e-6
 """Of an amplitude: a register holds 32 bits."""

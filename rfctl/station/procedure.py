@@ -25,6 +25,7 @@ from rfctl.kernel.effects import (
     Claim,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Effect,
     Finish,
     Fire,
@@ -349,8 +350,10 @@ class Procedure:
                 return await generator.arm(effect.channel)
             case Fire():
                 await generator.fire(effect.channel, effect.token)
+            case ConfigureStimulation():
+                await generator.configure_stimulation(effect.channel, effect.settings)
             case StartStimulation():
-                await generator.start_stimulation(effect.channel, effect.settings)
+                await generator.start_stimulation(effect.channel)
             case ConfigureSetPoint():
                 await generator.configure_set_point(effect.channel, effect.settings)
             case SetOutput():
@@ -376,6 +379,7 @@ _COMMANDS: dict[type, Command] = {
     StartStimulation: Command.START_STIMULATION,
     SetAmplitude: Command.SET_AMPLITUDE,
     ConfigureSetPoint: Command.CONFIGURE,
+    ConfigureStimulation: Command.CONFIGURE,
     SetOutput: Command.SET_OUTPUT,
     LowerLimit: Command.LOWER_LIMIT,
 }

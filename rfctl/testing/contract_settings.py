@@ -125,10 +125,12 @@ class SetsAndCompares(Hooks):
     async def test_what_the_generator_cannot_do_is_refused_before_a_write(self, rig: Rig) -> None:
         unit_of = {Capability.STIMULATION_V: "V", Capability.STIMULATION_MA: "mA"}
         for capability, unit in unit_of.items():
-            await rig.prepare("start_stimulation")
-            call = rig.driver.start_stimulation(CHANNEL, replace(self.samples.stimulation, unit=unit))
+            await rig.prepare("configure_stimulation")
+            call = rig.driver.configure_stimulation(CHANNEL, replace(self.samples.stimulation, unit=unit))
             if rig.can(capability):
                 await call
+                assert not await rig.shows_output()
+                await rig.call("start_stimulation")
                 assert await rig.shows_output()
             else:
                 with pytest.raises(RfctlError):
@@ -177,7 +179,7 @@ class SetsAndCompares(Hooks):
                 add("configure_set_point", set_point, field, getattr(set_point, field) * 0.8)
         stimulation = self.samples.stimulation
         for field, value in (("rate_hz", 2.0), ("width_us", 500), ("amplitude_limit", 0.5)):
-            add("start_stimulation", stimulation, field, value)
+            add("configure_stimulation", stimulation, field, value)
         return found
 
     async def _asks_the_same(self, rig: Rig, meant: list[bytes]) -> bool:

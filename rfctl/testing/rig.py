@@ -213,8 +213,9 @@ class Rig:
             value = "set_voltage" if self.samples.set_point.set_point is SetPoint.VOLTAGE else "set_power"
             found[value] = ("claim", "renew", "configure_set_point", "arm", "fire")
         if self.can(Capability.STIMULATION_V) or self.can(Capability.STIMULATION_MA):
-            found["start_stimulation"] = ("claim", "renew")
-            found["set_amplitude"] = ("claim", "renew", "start_stimulation")
+            found["configure_stimulation"] = ("claim", "renew")
+            found["start_stimulation"] = ("claim", "renew", "configure_stimulation")
+            found["set_amplitude"] = ("claim", "renew", "configure_stimulation", "start_stimulation")
         return found
 
     async def methods(self) -> list[str]:
@@ -251,7 +252,8 @@ class Rig:
             "lower_power_limit": lambda: self.driver.lower_power_limit(CHANNEL, self.lower_limit_w),
             "set_voltage": lambda: self.driver.set_voltage(CHANNEL, self.samples.set_point_value),
             "set_power": lambda: self.driver.set_power(CHANNEL, self.samples.set_point_value),
-            "start_stimulation": lambda: self.driver.start_stimulation(CHANNEL, self.samples.stimulation),
+            "configure_stimulation": lambda: self.driver.configure_stimulation(CHANNEL, self.samples.stimulation),
+            "start_stimulation": lambda: self.driver.start_stimulation(CHANNEL),
             "set_amplitude": lambda: self.driver.set_amplitude(CHANNEL, self.samples.amplitude),
         }[method]
         await call()
@@ -274,6 +276,9 @@ class Rig:
         self.token = await self.driver.arm(CHANNEL)
 
 
+STIMULATING = frozenset({"configure_stimulation", "start_stimulation", "set_amplitude"})
+
+
 def kind_of(method: str) -> PermitKind:
     """The permit that a method needs."""
-    return PermitKind.STIMULATION if method in {"start_stimulation", "set_amplitude"} else PermitKind.LESION
+    return PermitKind.STIMULATION if method in STIMULATING else PermitKind.LESION

@@ -109,7 +109,7 @@ DEEDS: tuple[dict[str, Any], ...] = (
 )
 BORNE: tuple[tuple[str, dict[str, tuple[float, float]]], ...] = (
     ("temperature_noise", {"kelvin": (0.0, 0.2)}),
-    ("reply_delayed", {"delay_s": (0.0, 0.015)}),
+    ("reply_delayed", {"delay_s": (0.0, 0.03)}),
     ("reply_duplicated", {"probability": (0.0, 0.3)}),
     ("garbage_before", {"probability": (0.0, 0.1)}),
 )

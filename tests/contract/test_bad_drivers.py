@@ -34,10 +34,10 @@ class NeverReadsBack(ModbusGenerator):
 
 
 class ReadsBackTooLate(ModbusGenerator):
-    async def start_stimulation(self, channel: int, settings: Any) -> None:
+    async def configure_stimulation(self, channel: int, settings: Any) -> None:
         mismatch = None
         try:
-            await super().start_stimulation(channel, settings)
+            await super().configure_stimulation(channel, settings)
         except ReadBackMismatch as problem:
             mismatch = problem
             await self._steps.run("stimulate", channel=channel)

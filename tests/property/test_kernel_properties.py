@@ -15,6 +15,7 @@ from rfctl.kernel.effects import (
     Claim,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Effect,
     Finish,
     Fire,
@@ -44,7 +45,7 @@ from rfctl.kernel.events import (
     Sampled,
     Stopped,
 )
-from rfctl.kernel.phase import HEATING, LESION, PERMITTED, STIMULATION, STIMULATION_STARTING, Phase
+from rfctl.kernel.phase import HEATING, LESION, PERMITTED, STIMULATION, STIMULATION_SETTING, STIMULATION_STARTING, Phase
 from rfctl.kernel.state import Stage
 from rfctl.kernel.step import step
 from rfctl.model.capability import SetPoint
@@ -53,10 +54,12 @@ from tests.unit.kernel.bench import REACHABLE, Bench, Decision, at, setup_of
 
 CLOSED = {Stage.ENDING, Stage.RELEASING, Stage.ENDED}
 ENERGISING = (
-    Grant, Renew, Claim, Configure, ConfigureSetPoint, Arm, Fire, SetOutput, StartStimulation, SetAmplitude
+    Grant, Renew, Claim, Configure, ConfigureSetPoint, ConfigureStimulation, Arm, Fire, SetOutput, StartStimulation,
+    SetAmplitude,
 )  # fmt: skip
 ALLOWED: dict[type[Effect], frozenset[Phase]] = {
     Grant: PERMITTED,
+    ConfigureStimulation: STIMULATION_SETTING,
     StartStimulation: STIMULATION_STARTING,
     SetAmplitude: STIMULATION,
     Configure: frozenset({Phase.CONFIGURING}),
@@ -67,8 +70,8 @@ ALLOWED: dict[type[Effect], frozenset[Phase]] = {
 }
 """Phases, after the decision, in which an effect on a channel may be asked for."""
 KIND_OF = {
-    **dict.fromkeys(STIMULATION | STIMULATION_STARTING, PermitKind.STIMULATION),
-    **dict.fromkeys(PERMITTED - STIMULATION - STIMULATION_STARTING, PermitKind.LESION),
+    **dict.fromkeys(PERMITTED, PermitKind.LESION),
+    **dict.fromkeys(STIMULATION_SETTING | STIMULATION_STARTING | STIMULATION, PermitKind.STIMULATION),
 }
 
 NOT_FINITE = (math.nan, math.inf, -math.inf)
@@ -215,7 +218,7 @@ class KernelMachine(RuleBasedStateMachine):
                 number = permit.channel
             case StartStimulation(number) | SetAmplitude(number) | Configure(number) | Arm(number) | Fire(number):
                 pass
-            case ConfigureSetPoint(number) | SetOutput(number):
+            case ConfigureSetPoint(number) | ConfigureStimulation(number) | SetOutput(number):
                 pass
             case _:
                 return
@@ -233,8 +236,10 @@ class KernelMachine(RuleBasedStateMachine):
                 assert envelope.power_w <= decision.after.setup.rated_power_w
                 assert envelope.duration_s <= limits.DURATION_MAX_S
                 assert envelope.stimulation_v <= stimulation.MOTOR_MAX
-            case StartStimulation():
+            case ConfigureStimulation():
                 assert isinstance(decision.event, Durable)
+            case StartStimulation():
+                assert isinstance(decision.event, Sampled)
             case SetAmplitude():
                 assert isinstance(decision.event, Answered)
                 assert effect.amplitude <= intended.envelope.stimulation_v + 1e-6

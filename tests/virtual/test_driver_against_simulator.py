@@ -192,7 +192,8 @@ async def test_stimulation_rises_as_delivered_and_ends_with_the_off(clock: Clock
     async with bench(clock) as it:
         it.permit(PermitKind.STIMULATION)
         await it.driver.renew()
-        await it.driver.start_stimulation(1, StimulationSettings(unit, 50.0, 1000, 1.0))
+        await it.driver.configure_stimulation(1, StimulationSettings(unit, 50.0, 1000, 1.0))
+        await it.driver.start_stimulation(1)
         await it.driver.set_amplitude(1, 0.4)
         await it.keep_on(0.5, PermitKind.STIMULATION)
         reading = (await it.driver.read()).channels[0]

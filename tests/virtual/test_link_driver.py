@@ -280,13 +280,14 @@ async def test_stimulation_starts_at_zero_and_rises_to_the_envelope(
 ) -> None:
     async with driven(clock) as (driver, peer, link):
         permit(link, clock, PermitKind.STIMULATION)
-        await driver.start_stimulation(1, StimulationSettings(unit, 50.0, 1000, most))
+        await driver.configure_stimulation(1, StimulationSettings(unit, 50.0, 1000, most))
         assert peer.writes == [
             write(18, bytes([0, mode])),
             write(27, bytes.fromhex("01f403e8")),
             write(31, f32(most)),
-            write(16, b"\0\2"),
         ]
+        await driver.start_stimulation(1)
+        assert peer.writes[-1] == write(16, b"\0\2")
         await driver.set_amplitude(1, most)
         assert peer.writes[-1] == write(29, f32(most))
         with pytest.raises(RefusedError, match="stimulation_amplitude"):
@@ -299,7 +300,7 @@ async def test_stimulation_does_not_start_while_an_amplitude_stands(clock: Clock
         permit(link, clock, PermitKind.STIMULATION)
         put(peer.holding, 29, f32(0.5))
         with pytest.raises(ReadBackMismatch, match=r"stimulation_amplitude of channel 1: wrote 0, read back 0\.5"):
-            await driver.start_stimulation(1, VOLTS)
+            await driver.configure_stimulation(1, VOLTS)
         assert write(16, b"\0\2") not in peer.writes
 
 
@@ -332,7 +333,7 @@ async def test_a_stimulator_that_is_set_otherwise_is_not_turned_on(
 
         peer.answer = flip
         with pytest.raises(ReadBackMismatch, match=says):
-            await driver.start_stimulation(1, VOLTS)
+            await driver.configure_stimulation(1, VOLTS)
         assert write(16, b"\0\2") not in peer.writes
 
 

@@ -20,6 +20,7 @@ from rfctl.kernel.effects import (
     Claim,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Effect,
     Finish,
     Fire,
@@ -489,8 +490,11 @@ class Bench:
             case Fire():
                 output.rf_on = True
                 self._done(Command.FIRE, effect.channel)
+            case ConfigureStimulation():
+                output.stimulation = effect.settings
+                self._done(Command.CONFIGURE, effect.channel)
             case StartStimulation():
-                output.stimulating, output.stimulation = True, effect.settings
+                output.stimulating = True
                 self._done(Command.START_STIMULATION, effect.channel)
             case SetAmplitude():
                 output.amplitude = effect.amplitude

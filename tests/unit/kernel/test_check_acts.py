@@ -12,6 +12,7 @@ from rfctl.kernel.actions import f32
 from rfctl.kernel.effects import (
     Ask,
     Claim,
+    ConfigureStimulation,
     Effect,
     Grant,
     Level,
@@ -206,23 +207,29 @@ def test_an_intent_says_which_check_is_under_work() -> None:
         assert after.channels[0].stimulation.open_check is check
 
 
-def test_the_stimulator_is_started_at_zero_with_what_was_planned() -> None:
+def test_the_stimulator_is_set_to_zero_and_to_what_was_planned() -> None:
     intended = Permit(1, PermitKind.STIMULATION, Envelope(stimulation_v=1.0), 0)
     before = ChannelState(
         phase=Phase.SENSORY_SETUP, amplitude=0.7, intended=intended, stimulation=Stimulation(Check.SENSORY, allowed=0.9)
     )
-    after, effects = checks.start_stimulation(state_of(before), 1, NOW_NS, 0)
+    after, effects = checks.configure_stimulation(state_of(before), 1, NOW_NS, 0)
     assert effects == (
         Grant(replace(intended, expires_ns=NOW_NS + PERMIT_NS)),
         Claim(),
-        Renew(),
-        StartStimulation(1, StimulationSettings("V", 50.0, 1000, 1.0)),
+        ConfigureStimulation(1, StimulationSettings("V", 50.0, 1000, 1.0)),
     )
-    expected = before._replace(site=0, amplitude=0.0, stepped_ns=NOW_NS, stimulation=Stimulation(Check.SENSORY))
-    assert after.channels[0] == expected
+    assert after.channels[0] == before._replace(site=0, amplitude=0.0, stimulation=Stimulation(Check.SENSORY))
     odd = site("L4, left", 1, sensory=replace(SENSORY, target=0.35))
-    settings = checks.start_stimulation(state_of(before, odd), 1, NOW_NS, 0)[1][-1]
-    assert settings == StartStimulation(1, StimulationSettings("V", 50.0, 1000, f32(0.7)))
+    settings = checks.configure_stimulation(state_of(before, odd), 1, NOW_NS, 0)[1][-1]
+    assert settings == ConfigureStimulation(1, StimulationSettings("V", 50.0, 1000, f32(0.7)))
+
+
+def test_the_stimulator_is_started_under_a_permit_and_a_lease_of_its_own() -> None:
+    intended = Permit(1, PermitKind.STIMULATION, Envelope(stimulation_v=1.0), 0)
+    before = ChannelState(phase=Phase.SENSORY_SET, intended=intended, stimulation=Stimulation(Check.SENSORY))
+    after, effects = checks.start_stimulation(state_of(before), 1, NOW_NS, 0)
+    assert effects == (Grant(replace(intended, expires_ns=NOW_NS + PERMIT_NS)), Renew(), StartStimulation(1))
+    assert after.channels[0] == before._replace(site=0, stepped_ns=NOW_NS)
 
 
 def test_the_sensory_check_is_asked_for_with_its_numbers() -> None:

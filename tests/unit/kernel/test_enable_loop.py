@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED
-from rfctl.kernel.effects import Arm, Configure, Effect, Fire, Off, Outcome, StartStimulation
+from rfctl.kernel.effects import Arm, Configure, ConfigureStimulation, Effect, Fire, Off, Outcome, StartStimulation
 from rfctl.kernel.events import Guarded
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import ENABLED, INTENDED, PERMITTED, Phase
@@ -17,7 +17,7 @@ from tests.unit.kernel.bench import Bench, batch, setup_of
 pytestmark = pytest.mark.slow
 
 MS = 1_000_000
-ENERGISING = (Arm, Fire, StartStimulation, Configure)
+ENERGISING = (Arm, Fire, StartStimulation, Configure, ConfigureStimulation)
 INTENTS = sorted(INTENDED)
 
 

@@ -10,6 +10,7 @@ from rfctl.kernel.effects import (
     Arm,
     Claim,
     Configure,
+    ConfigureStimulation,
     Effect,
     Finish,
     Fire,
@@ -36,7 +37,7 @@ from rfctl.kernel.phase import OFF_VERIFYING, ON_SITE, PERMITTED, Phase
 from rfctl.kernel.state import Stage
 from tests.unit.kernel.bench import REACHABLE, Bench, Person, at, at_stage
 
-ENERGISING = (Grant, Claim, Configure, Arm, Fire, StartStimulation, SetAmplitude)
+ENERGISING = (Grant, Claim, Configure, ConfigureStimulation, Arm, Fire, StartStimulation, SetAmplitude)
 OPEN_STAGES = (Stage.STARTING, Stage.CLAIMING, Stage.CHECKLIST, Stage.TREATING)
 OPEN_PHASES = tuple(phase for phase in REACHABLE if phase is not Phase.ENDED)
 

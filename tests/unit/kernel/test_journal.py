@@ -21,6 +21,7 @@ from rfctl.kernel.effects import (
     Claim,
     Configure,
     ConfigureSetPoint,
+    ConfigureStimulation,
     Effect,
     Finish,
     Fire,
@@ -114,11 +115,12 @@ EFFECTS: dict[type[Effect], st.SearchStrategy[Effect]] = {
     SetOutput: st.builds(SetOutput, CHANNELS, st.sampled_from(SetPoint), NUMBERS),
     Arm: st.builds(Arm, CHANNELS),
     Fire: st.builds(Fire, CHANNELS, COUNTS),
-    StartStimulation: st.builds(
-        StartStimulation,
+    ConfigureStimulation: st.builds(
+        ConfigureStimulation,
         CHANNELS,
         st.builds(StimulationSettings, st.sampled_from(["V", "mA"]), NUMBERS, COUNTS, NUMBERS),
     ),
+    StartStimulation: st.builds(StartStimulation, CHANNELS),
     SetAmplitude: st.builds(SetAmplitude, CHANNELS, NUMBERS),
     Ask: st.builds(
         Ask, CHANNELS, st.sampled_from(Question), st.lists(st.sampled_from(Choice), max_size=4).map(tuple), TEXTS

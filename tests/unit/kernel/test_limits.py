@@ -222,7 +222,7 @@ CASES: dict[str, Case] = {
     "energy": Case(Phase.HOLD, Phase.IMPEDANCE, energy, 1, None, 1),
     "probe_duration": Case(Phase.PROBE, Phase.RAMP, nothing, 1, None, 1, 230),
     "cable_swap": Case(Phase.PROBE, Phase.RAMP, neighbour, 1, 0.699, 0.701, nan=True),
-    "generator_fault": Case(Phase.SENSORY_SETUP, Phase.ARM_READY, field("fault_bits"), 1, 0, 1),
+    "generator_fault": Case(Phase.SENSORY_START, Phase.ARM_READY, field("fault_bits"), 1, 0, 1),
     "set_point_mismatch": Case(Phase.HOLD, Phase.COOLING, set_point, 2, 4.98, 5.02),
     "rf_stopped": Case(Phase.RAMP, Phase.COOLING, flag(rf_on=False), 2, 0, 1),
     "stimulation_with_rf": Case(Phase.IMPEDANCE, None, flag(stimulating=True, rf_on=True), 1, 0, 1),

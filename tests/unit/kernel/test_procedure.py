@@ -11,6 +11,7 @@ from rfctl.kernel.effects import (
     Arm,
     Claim,
     Configure,
+    ConfigureStimulation,
     Effect,
     Fire,
     Grant,
@@ -61,7 +62,7 @@ from tests.unit.kernel.bench import (
     site,
 )
 
-ENERGISING = (Grant, Configure, Arm, Fire, StartStimulation, SetAmplitude)
+ENERGISING = (Grant, Configure, ConfigureStimulation, Arm, Fire, StartStimulation, SetAmplitude)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from rfctl.kernel.effects import Claim, MakeDurable, Note, Off, SetAmplitude, StartStimulation
+from rfctl.kernel.effects import Claim, ConfigureStimulation, MakeDurable, Note, Off, SetAmplitude, StartStimulation
 from rfctl.kernel.events import Choice, Question
 from rfctl.kernel.limits import ROWS
 from rfctl.kernel.phase import Phase
@@ -40,7 +40,7 @@ def to_volts(bench: Bench, amplitude: float) -> Bench:
 
 def test_a_plan_in_ma_stimulates_marks_and_intends_in_ma() -> None:
     bench = Bench(setup_of(site("L4, left", 1, **IN_MA))).reach(Phase.ARM_READY)
-    units = {effect.settings.unit for effect in bench.effects if isinstance(effect, StartStimulation)}
+    units = {effect.settings.unit for effect in bench.effects if isinstance(effect, ConfigureStimulation)}
     assert units == {"mA"}
     assert envelopes(bench) == [(0.0, pytest.approx(1.0)), (0.0, pytest.approx(2.0))]
     assert bench.channel.sensory == CheckResult(performed=True, amplitude=0.4, width_us=1000, unit="mA")

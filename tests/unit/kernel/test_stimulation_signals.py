@@ -53,7 +53,7 @@ def test_a_stimulator_is_on_without_command_where_no_check_is_made_and_never_wit
         (Phase.MOTOR, "V", Mode.STIMULATION_CURRENT, 0.0),
         (Phase.MOTOR, "V", Mode.STIMULATION_VOLTAGE, 1.0),
         (Phase.SENSORY, "V", None, None),
-        (Phase.SENSORY_SETUP, "V", Mode.STIMULATION_CURRENT, None),
+        (Phase.SENSORY_START, "V", Mode.STIMULATION_CURRENT, None),
     ],
 )
 def test_the_mode_is_that_of_the_unit_of_the_check_that_is_made(

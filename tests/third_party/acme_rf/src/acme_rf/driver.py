@@ -164,7 +164,7 @@ class AcmeRf:
     async def channel_off(self, channel):
         raise _cannot(f"channel {channel} off alone")
 
-    async def start_stimulation(self, channel, settings):
+    async def configure_stimulation(self, channel, settings):
         self._require(channel)
         if settings.unit != "V":
             raise _cannot(f"stimulation in {settings.unit}")
@@ -175,6 +175,9 @@ class AcmeRf:
         }
         await self._set({"mode": 2})
         await self._set(raw)
+
+    async def start_stimulation(self, channel):
+        self._require(channel)
         await self._write("command", 2, Intent.ENERGISE)
 
     async def set_amplitude(self, channel, amplitude):
