@@ -6,6 +6,7 @@ import asyncio
 import json
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest import mock
 
 import pytest
 
@@ -17,6 +18,7 @@ from rfctl.virtual import VirtualClock, run_virtual
 from tests.station_bench import station_bench
 
 POLL_S = 0.05
+SLOW_S = 0.045
 PLAN = """
 [plan]
 title = "One lesion after its checks"
@@ -83,6 +85,22 @@ async def _a_stimulator_that_does_otherwise(tmp_path: Path, case: Case) -> None:
     assert result.document["trips"][0]["code"] == case.code
     assert result.exit_code == EXIT_DEVICE
     assert off_s <= case.limit_s
+
+
+def test_on_a_line_as_slow_as_is_taken_the_checks_and_the_lesion_are_completed(tmp_path: Path) -> None:
+    """Two transactions of a cycle may take 100 ms; claim, settings and read-back are a dozen."""
+    with mock.patch("rfctl_sim.answers.REPLY_MS", round(SLOW_S * 1000)):
+        run_virtual(_a_slow_line(tmp_path))
+
+
+async def _a_slow_line(tmp_path: Path) -> None:
+    async with station_bench(tmp_path, VirtualClock.running()) as bench:
+        bench.simulator.faults.start("reply_delayed", delay_s=SLOW_S)
+        result = await bench.begin(bench.order(plan=plan(motor='use = "required"'), script=script()))
+    document = result.document
+    assert (document["outcome"], document["trips"], result.exit_code) == ("complete", [], EXIT_DONE)
+    (site,) = document["sites"]
+    assert site["sensory"]["performed"] and site["motor"]["performed"]
 
 
 @pytest.mark.parametrize(
