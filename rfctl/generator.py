@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from rfctl.link.table import Table
     from rfctl.model.capability import Capability
     from rfctl.model.reading import Reading
@@ -48,6 +50,8 @@ class Identity:
         capabilities: What it can do; what is not there must not be asked of it.
         time_scale: How many times faster than a clock its time runs; other than 1 only in a simulator.
         channel_off: One channel can be turned off while the others go on; without it channels do not heat together.
+        calibration_done: The day of its calibration, by its own word; None where it does not tell.
+        calibration_due: The last day on which that holds; likewise.
     """
 
     map_id: int
@@ -65,6 +69,8 @@ class Identity:
     capabilities: frozenset[Capability]
     time_scale: float = 1.0
     channel_off: bool = False
+    calibration_done: date | None = None
+    calibration_due: date | None = None
 
 
 class Reader(Protocol):

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from rfctl.errors import WrongDevice
 from rfctl.generator import ChannelTraits, Identity
 from rfctl.model.capability import Capability
+from rfctl.model.told_date import date_of
 from rfctl_line.table import MOST_CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
 
 PROTOCOL = "rfctl-line"
 PROTOCOL_ID = 0x52464C4E  # "RFLN"; it has no number on the wire
@@ -21,6 +23,7 @@ BACKENDS = {"device": False, "simulator": True}
 
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})", re.ASCII)
 _NUMBER = re.compile(r"\d{1,10}(\.\d{1,6})?|nan", re.ASCII)
+_DAY = re.compile(r"\d{8}", re.ASCII)
 _REMEDY = "Check the address and the profile of the station file."
 
 
@@ -96,6 +99,8 @@ def identity_of(told: Mapping[str, str], traits: tuple[ChannelTraits, ...], wher
         capabilities=frozenset(known[name] for name in told.get("capabilities", "").split(",") if name in known),
         time_scale=_number(told, "time_scale", where) if "time_scale" in told else 1.0,
         channel_off=True,
+        calibration_done=_day(told, "calibration_done", where),
+        calibration_due=_day(told, "calibration_due", where),
     )
 
 
@@ -116,6 +121,23 @@ def _version(told: Mapping[str, str], where: str) -> tuple[int, int]:
     if found is None:
         raise WrongDevice(f"version is {told.get('version')!r}", where=where, remedy=_REMEDY)
     return int(found[1]), int(found[2])
+
+
+def _day(told: Mapping[str, str], name: str, where: str) -> date | None:
+    """A date, YYYYMMDD; None where it is not told."""
+    text = told.get(name)
+    if text is None:
+        return None
+    try:
+        if _DAY.fullmatch(text) is None:
+            raise ValueError("eight digits, YYYYMMDD")
+        return date_of(int(text))
+    except ValueError as problem:
+        raise WrongDevice(
+            f"{name} is {text!r}, which is no date: {problem}",
+            where=where,
+            remedy="Have the date set anew, or left out where it is not known.",
+        ) from None
 
 
 def _number(told: Mapping[str, str], name: str, where: str, *, known: bool = True) -> float:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rfctl.errors import BadReply, DeviceError
+from rfctl.errors import BadReply, DeviceError, DeviceRefused
 from rfctl.link.modbus import bits_in, read, registers_in
 from rfctl.link.registers import RegisterType
 from rfctl.model.capability import SetPoint
 from rfctl.model.permit import Intent
 from rfctl_modbus.access import Access
-from rfctl_modbus.identity import channels_of, check, identity_of, traits_of
+from rfctl_modbus.identity import calibration_of, channels_of, check, identity_of, traits_of, version_of
 from rfctl_modbus.steps import Runner
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from rfctl.generator import Identity
     from rfctl.link.link import Transactions
     from rfctl.link.write_table import Writable, WriteTable
@@ -74,13 +76,26 @@ class ModbusGenerator:
         check(profile, block, self._where)
         channels = channels_of(profile, block, self._where)
         data = await access.image(profile.traits(channels))
-        identity = identity_of(profile, block, traits_of(profile, data, channels), self._where)
+        traits = traits_of(profile, data, channels)
+        identity = identity_of(profile, block, traits, await self._calibration(block), self._where)
         self._status = profile.status_decoder(channels)
         self._requests = tuple(
             (read(each.space, each.address, each.length), each.length if each.space.of_bits else 0)
             for each in self._status.reads
         )
         return identity
+
+    async def _calibration(self, block: bytes) -> dict[str, date | None]:
+        """Its days, of a generator whose map is new enough to have them."""
+        profile = self._profile
+        stated = profile.file.calibration
+        if stated is None or version_of(profile, block)[1] < stated.since:
+            return {}
+        try:
+            return calibration_of(profile, await self._access.image(profile.calibration), self._where)
+        except DeviceRefused as refused:
+            refused.keys = ("calibration",)
+            raise
 
     async def read(self) -> Reading:
         if self._status is None:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 from rfctl.errors import WrongDevice
 from rfctl.generator import ChannelTraits, Identity
 from rfctl.link.registers import RegisterType, WordOrder, decode
+from rfctl.model.told_date import date_of
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from rfctl.model.capability import Capability
     from rfctl.profile.item import Item
     from rfctl.profile.profile import Profile
@@ -19,22 +22,24 @@ if TYPE_CHECKING:
 _PROFILE_REMEDY = "Check the address, the unit and the profile of the station file."
 
 
-def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...], where: str) -> Identity:
+def identity_of(
+    profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...], days: dict[str, date | None], where: str
+) -> Identity:
     """Read the identity.
 
     Args:
         profile: The register map.
         block: The image of the identity, checked already.
         traits: Traits of the channels.
+        days: Of the calibration, as ``calibration_of``.
         where: The generator's place, for messages.
 
     Raises:
         WrongDevice: The backend register has a value that stands for nothing.
     """
-    version = int(_number(profile, block, "map_version"))
     return Identity(
         map_id=int(_number(profile, block, "map_id")),
-        map_version=(version >> 8, version & 0xFF),
+        map_version=version_of(profile, block),
         simulated=_simulated(profile, block, where),
         model=_text(profile, block, "model"),
         serial=_text(profile, block, "serial"),
@@ -48,7 +53,15 @@ def identity_of(profile: Profile, block: bytes, traits: tuple[ChannelTraits, ...
         capabilities=_capabilities(profile, block),
         time_scale=_time_scale(profile, block),
         channel_off=bool(profile.file.sequence.channel_off),
+        calibration_done=days.get("done"),
+        calibration_due=days.get("due"),
     )
+
+
+def version_of(profile: Profile, block: bytes) -> tuple[int, int]:
+    """Version of the map, major and minor."""
+    version = int(_number(profile, block, "map_version"))
+    return version >> 8, version & 0xFF
 
 
 def check(profile: Profile, block: bytes, where: str) -> None:
@@ -71,11 +84,10 @@ def check(profile: Profile, block: bytes, where: str) -> None:
                 remedy=_PROFILE_REMEDY,
                 keys=("profile.word_order",) if swapped else (f"identity.{name}",),
             )
-    version = int(_number(profile, block, "map_version"))
-    if version >> 8 != schema.map_version.major:
+    major, minor = version_of(profile, block)
+    if major != schema.map_version.major:
         raise WrongDevice(
-            f"map version {version >> 8}.{version & 0xFF}, expected {schema.map_version.major}.x "
-            f"by profile {profile.name}",
+            f"map version {major}.{minor}, expected {schema.map_version.major}.x by profile {profile.name}",
             where=where,
             remedy="Use a profile of that version.",
             keys=("identity.map_version",),
@@ -112,6 +124,28 @@ def traits_of(profile: Profile, data: bytes, channels: int) -> tuple[ChannelTrai
             values[name] = _stated(item) if place is None else _value(item, image.data(place, data), place.order)
         found.append(ChannelTraits(**values))
     return tuple(found)
+
+
+def calibration_of(profile: Profile, data: bytes, where: str) -> dict[str, date | None]:
+    """Day of the calibration and last day on which it holds, from the image of the calibration; None where not known.
+
+    Raises:
+        WrongDevice: A number that is no date.
+    """
+    days: dict[str, date | None] = {}
+    for name, place in profile.calibration_places.items():
+        number = _value(place.item, profile.calibration.data(place, data), place.order)
+        try:
+            days[name] = None if math.isnan(number) else date_of(int(number))
+        except ValueError as problem:
+            raise WrongDevice(
+                f"calibration {name} in register {profile.layout.number(place.space, place.address)} is {number:.0f}, "
+                f"which is no date: {problem}",
+                where=where,
+                remedy="A date is year x 10000 + month x 100 + day, or 0. Check the profile, or have the date set.",
+                keys=(f"calibration.{name}",),
+            ) from None
+    return days
 
 
 def _simulated(profile: Profile, block: bytes, where: str) -> bool:

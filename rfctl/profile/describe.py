@@ -50,6 +50,12 @@ def map_rows(file: ProfileFile, layout: Layout) -> tuple[MapRow, ...]:
         _row(f"traits.{name}", item, layout, traits.table, traits.address or 0, traits.stride)
         for name, item in traits.items.items()
     ]
+    stated = file.calibration
+    if stated is not None:
+        days = {"done": stated.done, "due": stated.due}
+        rows += [
+            _row(f"calibration.{name}", day, layout, stated.table) for name, day in days.items() if day is not None
+        ]
     start = status.address or 0
     for table, names, path, base, stride in (
         (status, HEAD, "status", start, None),

@@ -11,7 +11,7 @@ from rfctl.errors import ConfigError
 from rfctl.link.registers import Space
 from rfctl.model.shipped import find
 from rfctl.model.strict_toml import parse, validate
-from rfctl.profile import identity, needs, sequences
+from rfctl.profile import calibration, identity, needs, sequences
 from rfctl.profile.addressing import to_wire
 from rfctl.profile.blocks import Image, Layout, Place, Read
 from rfctl.profile.describe import MapRow, map_rows, sequence_lines
@@ -151,6 +151,16 @@ class Profile:
         """Where each trait lies, channel by channel; nothing for one that is stated."""
         return identity.trait_places(self.file, self.layout, channels)
 
+    @cached_property
+    def calibration(self) -> Image:
+        """The requests that read the dates of the calibration; none where the generator does not tell them."""
+        return calibration.image(self.file, self.layout)
+
+    @cached_property
+    def calibration_places(self) -> dict[str, Place]:
+        """Where ``done`` and ``due`` lie, as far as they are told."""
+        return calibration.places(self.file, self.layout)
+
     @property
     def refusals(self) -> Read:
         """The request that reads the reason of the last refusal, of a map that has one."""
@@ -223,6 +233,7 @@ def load(name_or_path: str, *, relative_to: Path | None = None) -> Profile:
     profile = Profile(path, hashlib.sha256(path.read_bytes()).hexdigest(), file)
     sequences.check(file, profile.write_table(), where)
     identity.check(file, profile.layout)
+    calibration.check(file, profile.layout)
     profile.status_decoder(file.profile.channels)
     needs.check(file, where)
     return profile

@@ -127,6 +127,34 @@ class Traits(Strict):
         return {name: item for name, item in self if isinstance(item, Item)}
 
 
+class Day(Item):
+    """A date in one number: year x 10000 + month x 100 + day, 0 where the generator does not know it."""
+
+    @model_validator(mode="after")
+    def _holds_a_date(self) -> Day:
+        if self.address is None:
+            raise ValueError("a date has an address: dates that no generator tells belong into the station file")
+        if self.type.startswith("text:") or self.kind.real or self.kind.registers != 2:
+            raise ValueError("a date is a whole number of two registers, u32 or i32")
+        return self
+
+
+class Calibration(Strict):
+    """The generator's own word on its calibration, read at connect in requests of its own.
+
+    Attributes:
+        table: Address space.
+        since: The minor version of the map that brought it; an older generator is not asked.
+        done: Day of the calibration.
+        due: Last day on which it holds.
+    """
+
+    table: Table | None = None
+    since: Annotated[int, Field(ge=0, le=255)] = 0
+    done: Day | None = None
+    due: Day
+
+
 Words = Annotated[tuple[Item, ...], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
 """Words of bits, the lowest first."""
 
@@ -222,6 +250,7 @@ class ProfileFile(Strict):
     known: Tried
     identity: Identity
     traits: Traits
+    calibration: Calibration | None = None
     status: Status
     faults: Faults
     refusals: Refusals | None = None

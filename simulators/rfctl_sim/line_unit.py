@@ -139,13 +139,15 @@ class LineUnit:
         _require(not words)
         generator, wrong = self.generator, self.effects.identity
         scaled = "" if generator.time_scale == 1.0 else f"time_scale={held(generator.time_scale)} "
+        days = {"calibration_done": generator.calibration_date, "calibration_due": generator.calibration_due}
+        calibrated = "".join(f"{name}={day:08d} " for name, day in days.items() if day)
         return (
             f"protocol={'another' if self.effects.wrong_map_id else 'rfctl-line'} version=1.0 probe=1234.5 "
             f"backend={'device' if 'backend' in wrong else 'simulator'} model={_word(wrong.get('model', MODEL))} "
             f"serial={generator.serial} firmware={_word(wrong.get('firmware', FIRMWARE))} "
             f"channels={len(generator.channels)} rated_power_w={held(generator.firmware.conventions.rated_power_w)} "
             f"reply_ms={REPLY_MS} sample_period_ms={SAMPLE_NS // NS_PER_MS} lease_default_ms={LEASE_DEFAULT_MS} "
-            f"{scaled}pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 "
+            f"{scaled}{calibrated}pad_monitored={int(generator.pad.monitored)} output_multiplexed=0 "
             f"capabilities={CAPABILITIES}"
         )
 

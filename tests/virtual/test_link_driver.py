@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import TYPE_CHECKING
 
 import pytest
@@ -120,6 +121,75 @@ async def test_identify_refuses_another_machine_before_any_write(
             await driver.identify()
         assert caught.value.remedy
         assert peer.writes == []
+
+
+CALIBRATION = bytes.fromhex("0400f40004")
+
+
+def dates(registers: dict[int, int], done: int, due: int, version: int = 0x0102) -> None:
+    """Of the calibration, of a generator with this version of the map."""
+    registers[2] = version
+    put(registers, 244, struct.pack(">II", done, due))
+
+
+@pytest.mark.parametrize(
+    ("done", "due", "expected"),
+    [
+        (20260105, 20360105, (date(2026, 1, 5), date(2036, 1, 5))),
+        (0, 20280229, (None, date(2028, 2, 29))),
+        (20000101, 21991231, (date(2000, 1, 1), date(2199, 12, 31))),
+        (0, 0, (None, None)),
+    ],
+)
+async def test_the_generator_s_own_calibration_is_read_in_one_request(
+    clock: Clock, done: int, due: int, expected: tuple[date | None, date | None]
+) -> None:
+    async with driven(clock) as (driver, peer, _):
+        dates(peer.input, done, due)
+        who = await driver.identify()
+        assert (who.calibration_done, who.calibration_due) == expected
+        assert [request.pdu for request in peer.requests].count(CALIBRATION) == 1
+
+
+@pytest.mark.parametrize("version", [0x0100, 0x0101])
+async def test_a_generator_of_an_older_map_is_not_asked_for_its_calibration(clock: Clock, version: int) -> None:
+    async with driven(clock) as (driver, peer, _):
+        dates(peer.input, 20260105, 20360105, version)
+        who = await driver.identify()
+        assert (who.calibration_done, who.calibration_due) == (None, None)
+        assert CALIBRATION not in [request.pdu for request in peer.requests]
+
+
+@pytest.mark.parametrize(
+    ("done", "due", "says"),
+    [
+        (20260105, 20261399, "calibration due in register 246 is 20261399, which is no date: month must be"),
+        (20260230, 20360105, "calibration done in register 244 is 20260230, which is no date: day is"),
+        (20260105, 260105, "is 260105, which is no date: year 26 is not one of 2000 to 2199"),
+        (20260105, 22000101, "year 2200 is not one of"),
+        (0x01352289, 0xFFFFFFFF, "which is no date"),
+    ],
+)
+async def test_a_calibration_that_is_no_date_is_refused_with_place_and_value(
+    clock: Clock, done: int, due: int, says: str
+) -> None:
+    async with driven(clock) as (driver, peer, _):
+        dates(peer.input, done, due)
+        with pytest.raises(WrongDevice, match=says) as caught:
+            await driver.identify()
+        assert caught.value.keys[0].startswith("calibration.")
+        assert peer.writes == []
+
+
+async def test_a_generator_that_refuses_the_registers_of_its_map_is_refused(clock: Clock) -> None:
+    async with driven(clock) as (driver, peer, _):
+        dates(peer.input, 20260105, 20360105)
+        answer = peer.answer
+        refusal = bytes.fromhex("8402")
+        peer.answer = lambda request: [frame(request, refusal)] if request.pdu == CALIBRATION else answer(request)
+        with pytest.raises(DeviceRefused, match="reading 4 input registers from 244") as caught:
+            await driver.identify()
+        assert caught.value.keys == ("calibration",)
 
 
 async def test_words_in_the_other_order_are_seen_by_the_probes(clock: Clock) -> None:

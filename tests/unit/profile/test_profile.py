@@ -96,6 +96,32 @@ def test_the_map_is_described_row_by_row() -> None:
         (changed('intent = "renew"', 'intent = "read"'), "write.lease_renew.intent: "),
         (changed(FIRE, FIRE.replace('"lesion"', '"leson"')), "write.fire.permit: "),
         (changed("[energise.lesion]", "[energise.lession]"), "energise.lession"),
+        (changed('due = { address = 246, type = "u32" }\n', ""), "calibration.due: missing. Add it."),
+        (
+            changed('due = { address = 246, type = "u32" }', 'due = { address = 246, type = "u16" }'),
+            "calibration.due: a date is a whole number of two registers, u32 or i32",
+        ),
+        (
+            changed('due = { address = 246, type = "u32" }', 'due = { address = 246, type = "f32" }'),
+            "calibration.due: a date is a whole number",
+        ),
+        (
+            changed('due = { address = 246, type = "u32" }', 'due = { address = 246, type = "text:4" }'),
+            "calibration.due: a date is a whole number",
+        ),
+        (
+            changed('due = { address = 246, type = "u32" }', 'due = { stated = 20360105, type = "u32" }'),
+            "calibration.due: a date has an address",
+        ),
+        (
+            changed('due = { address = 246, type = "u32" }', 'due = { address = 245, type = "u32" }'),
+            "calibration.due: registers 245 to 246 overlap those of calibration.done, 244 to 245",
+        ),
+        (
+            changed('[calibration]\ntable = "input"\n', "[calibration]\n"),
+            "calibration.done.address: no table: say input, holding",
+        ),
+        (changed("since = 2", "since = 256"), "calibration.since: must be at most 255"),
         (changed(KNOWN, ""), "known: missing. Add it."),
         (changed('firmware = ["sim 0.1"]', "firmware = []"), "known[0].firmware: "),
         (changed('firmware = ["sim 0.1"]', 'firmware = ["sim 0.1", ""]'), "known[0].firmware[1]: "),

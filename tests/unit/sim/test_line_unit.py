@@ -248,3 +248,11 @@ def test_a_wrong_identity_is_told_in_words_too(bench: Bench) -> None:
     told = str(bench.ask("IDENT"))
     assert "backend=device model=another_generator" in told
     assert "firmware=sim_9.9" in told
+
+
+def test_the_days_of_the_calibration_are_told_where_they_are_known(bench: Bench) -> None:
+    assert " calibration_done=20260105 calibration_due=20360105 " in str(bench.ask("IDENT"))
+    bench.generator.calibration_date = 0
+    told = str(bench.ask("IDENT"))
+    assert "calibration_done" not in told
+    assert " calibration_due=20360105 " in told
