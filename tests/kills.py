@@ -70,6 +70,11 @@ def nothing(*_arguments: Any, **_named: Any) -> None:
     """Does nothing, whatever it is asked."""
 
 
+def none(*_arguments: Any, **_named: Any) -> tuple[()]:
+    """Finds none."""
+    return ()
+
+
 def no(*_arguments: Any, **_named: Any) -> bool:
     """Holds never."""
     return False
@@ -265,8 +270,12 @@ KILLS: dict[str, Kill] = {
     "mode.cooled": Kill(instead(KERNEL + "rows_later:MODES", frozenset()), REFUSED_MODE + "[cooled]"),
     "mode.pulsed": Kill(instead(KERNEL + "rows_later:MODES", frozenset()), REFUSED_MODE + "[pulsed]"),
     "calibration.due": Kill(
-        instead("rfctl.station.calibration:require", nothing),
+        instead("rfctl.station.calibration:of_station", none),
         BEFORE + "test_with_a_calibration_that_ran_out_nothing_is_energised",
+    ),
+    "calibration.own": Kill(
+        instead("rfctl.station.calibration:of_generator", none),
+        BEFORE + "test_a_generator_whose_own_calibration_ran_out_is_not_energised",
     ),
     "station.isolation": Kill(
         instead("rfctl.station.station_file:Station.patient", property(no)),

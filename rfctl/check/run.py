@@ -15,6 +15,7 @@ from rfctl.check.findings import Finding, Findings
 from rfctl.check.subject import Subject
 from rfctl.errors import DeviceError, RefusedError, WrongDevice
 from rfctl.model.capability import Capability
+from rfctl.profile.profile import Profile
 from rfctl.record import epochs
 from rfctl.record.opening import ThrowAway
 from rfctl.record.writer import RecordWriter
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from rfctl.station.station_file import Station
 
 WITH_ENERGY = ("lease renewed", "lease expiry", "arm", "fire", "meters", "off while on", "token fires once")
+
+NAMED = {"profile": "word order", "identity": "probes", "calibration": "calibration"}
+"""What a generator that is not the profile's has failed, by the table of the profile that says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ async def _run(
     if energise:
         require_layers(station)
         require_accounts(station)
-        calibration.require(station, clock.utc(), out)
+        calibration.of_station(station, clock.utc(), out)
     findings = Findings(profile.path)
     record = None
     with at_the_bedside(station.state_folder, clock):
@@ -116,6 +120,7 @@ async def _run(
             stack.callback(connection.off)
             if await _connected(connection, findings):
                 subject = Subject(connection, profile, clock, station.medium, findings)
+                _judge_calibration(subject, station, out)
                 await _look_and_set(subject)
                 record = await _with_energy(subject, station, out, acts) if energise and not findings.failed else None
                 if not energise:
@@ -133,7 +138,7 @@ async def _connected(connection: Connection, findings: Findings) -> bool:
         await connection.open()
     except WrongDevice as wrong:
         table = wrong.keys[0].split(".")[0] if wrong.keys else ""
-        check = {"profile": "word order", "identity": "probes"}.get(table, "identity")
+        check = NAMED.get(table, "identity")
         findings.bad(check, wrong.what, "the generator that the profile describes", *(wrong.keys or ("identity",)))
         return False
     except DeviceError as problem:
@@ -144,6 +149,23 @@ async def _connected(connection: Connection, findings: Findings) -> bool:
         return False
     findings.good("probes and word order", "as the profile expects")
     return True
+
+
+def _judge_calibration(subject: Subject, station: Station, out: Path) -> None:
+    """What the generator itself says of its calibration; the word of the station file is not the generator's."""
+    findings, identity = subject.findings, subject.identity
+    try:
+        told = calibration.of_generator(station, identity, subject.clock.utc(), out)
+    except RefusedError as refused:
+        profile = subject.profile
+        keys = ("calibration.due", "calibration.done") if isinstance(profile, Profile) else ()
+        findings.bad("calibration", refused.what, "one that holds today", *keys)
+        return
+    if not told:
+        findings.not_run("calibration", "this generator does not tell of it")
+    for each in told:
+        days = [f"{name} {each[name]}" for name in ("done", "due") if name in each]
+        findings.good("calibration", ", ".join(days), "one that holds today")
 
 
 async def _look_and_set(subject: Subject) -> None:

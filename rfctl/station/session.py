@@ -254,9 +254,8 @@ async def _procedure(
         record.append("identity", clock.monotonic_ns(), _identity_members(connection, order.profile))
         if order.plan.sites:
             known.require(order.profile, connection.identity)
-            calibrated = calibration.require(order.station, clock.utc(), order.out)
-            if calibrated is not None:
-                record.append("calibration", clock.monotonic_ns(), calibrated)
+            for found in calibration.require(order.station, connection.identity, clock.utc(), order.out):
+                record.append("calibration", clock.monotonic_ns(), found)
         setup = _setup(order, connection, clock)
         record.append("setup", clock.monotonic_ns(), members_of(setup))
         await record.durable()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from rfctl.cli.login import began
 from rfctl.cli.main import main
 from rfctl.errors import EXIT_DEVICE, EXIT_STOPPED, EXIT_USAGE, ConfigError, RefusedError
+from rfctl.generator import Identity
 from rfctl.kernel.events import Stopped
 from rfctl.station import calibration, station_file
 from rfctl.station.service import STANDING_BY
@@ -29,6 +30,23 @@ NOBODY = "tcp:127.0.0.1:1"
 CALIBRATION = "\n[calibration]\ndone = 2026-03-01\ndue = 2027-03-01\n"
 ALL_OFF = bytes.fromhex("0600000001")
 LAYERS = '\n[relay]\nlink = "rtu:/dev/null"\nhold_up_ms = 60\n\n[guard]\n'
+
+SILENT = Identity(
+    map_id=1,
+    map_version=(1, 0),
+    simulated=False,
+    model="bench",
+    serial="1",
+    firmware="1",
+    channels=1,
+    rated_power_w=50.0,
+    reply_ms=10,
+    sample_period_ms=20,
+    pad_monitored=False,
+    traits=(),
+    capabilities=frozenset(),
+)
+"""A generator that tells nothing of its calibration."""
 
 
 def device(folder: Path, *, medium: str = "load", more: str = "", isolation: str = "") -> Station:
@@ -55,10 +73,65 @@ def device(folder: Path, *, medium: str = "load", more: str = "", isolation: str
 def test_a_calibration_holds_from_its_day_to_the_day_it_is_due(tmp_path: Path, now: datetime, says: str) -> None:
     station = device(tmp_path, more=CALIBRATION)
     if not says:
-        calibration.require(station, now, tmp_path)
+        calibration.require(station, SILENT, now, tmp_path)
         return
-    with pytest.raises(RefusedError, match=says):
-        calibration.require(station, now, tmp_path)
+    with pytest.raises(RefusedError, match=f"the station file says that the calibration .*{says}"):
+        calibration.require(station, SILENT, now, tmp_path)
+
+
+@pytest.mark.requirement("calibration.own")
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize(
+    ("done", "due", "says"),
+    [
+        (date(2026, 6, 1), date(2026, 6, 1), ""),
+        (None, date(2026, 6, 1), ""),
+        (date(2026, 6, 1), None, ""),
+        (date(2025, 1, 1), date(2026, 5, 31), "ran out: due 2026-05-31, today is 2026-06-01 by the clock"),
+        (None, date(2026, 5, 31), "ran out: due 2026-05-31"),
+        (date(2026, 6, 2), date(2027, 1, 1), "dated 2026-06-02, in the future: today is 2026-06-01 by the clock"),
+        (date(2026, 6, 2), None, "dated 2026-06-02"),
+    ],
+)
+def test_the_generator_s_own_calibration_is_judged_beside_the_certificate(
+    tmp_path: Path, *, simulated: bool, done: date | None, due: date | None, says: str
+) -> None:
+    station, now = device(tmp_path, more=CALIBRATION), datetime(2026, 6, 1, 12, tzinfo=UTC)
+    station = replace(station, simulated=simulated)
+    identity = replace(SILENT, calibration_done=done, calibration_due=due)
+    if says:
+        with pytest.raises(RefusedError, match=f"the generator says that the calibration .*{says}"):
+            calibration.require(station, identity, now, tmp_path)
+        return
+    by_station, by_generator = calibration.require(station, identity, now, tmp_path)
+    days = {name: str(day) for name, day in (("done", done), ("due", due)) if day is not None}
+    assert by_generator == {"source": "generator", **days, "today": "2026-06-01", "by": "the clock"}
+    assert (by_station["source"], by_station["due"]) == ("station file", "2027-03-01")
+
+
+@pytest.mark.requirement("calibration.own")
+def test_a_clock_that_was_set_back_renews_no_calibration_of_the_generator_s_own(tmp_path: Path) -> None:
+    station, now = device(tmp_path, more=CALIBRATION), datetime(2026, 6, 1, tzinfo=UTC)
+    (tmp_path / "bench-20261101T120000Z-a1b2c3").mkdir()
+    with pytest.raises(RefusedError, match=r"the generator says .* by the record bench-20261101T120000Z-a1b2c3"):
+        calibration.require(station, replace(SILENT, calibration_due=date(2026, 10, 1)), now, tmp_path)
+
+
+@pytest.mark.requirement("calibration.own")
+@pytest.mark.parametrize("address", ["tcp:127.0.0.1:0", "linetcp:127.0.0.1:0"])
+async def test_a_generator_whose_own_calibration_ran_out_is_not_energised(
+    tmp_path: Path, clock: Clock, address: str
+) -> None:
+    async with station_bench(tmp_path, clock, address=address) as bench:
+        bench.simulator.faults.start("calibration_expired", due=20200131)
+        refused = await bench.begin()
+        assert not [event for event in bench.simulator.events if event.kind in {"rf_on", "stimulation_on"}]
+        watched = replace(bench.order(), plan=STANDING_BY, operator=Looking(clock.monotonic_ns() + 10**9))
+        result = await bench.begin(watched)
+    assert (refused.exit_code, refused.document["outcome"]) == (EXIT_STOPPED, "refused")
+    assert "the generator says that the calibration ran out: due 2020-01-31, today is " in refused.error
+    assert "Have it calibrated, so that it tells a new date." in refused.error
+    assert (result.document["ending"], result.document["off_verified"]) == ("stopped by somebody", True)
 
 
 @pytest.mark.requirement("calibration.due")
@@ -66,19 +139,19 @@ def test_a_clock_that_was_set_back_renews_no_calibration(tmp_path: Path) -> None
     station, now = device(tmp_path, more=CALIBRATION), datetime(2026, 6, 1, tzinfo=UTC)
     for name in ("bench-20270301T120000Z-a1b2c3", "other-20270401T000000Z-a1b2c3", "bench-99999999T000000Z-a1b2c3"):
         (tmp_path / name).mkdir()
-    calibration.require(station, now, tmp_path)
+    calibration.require(station, SILENT, now, tmp_path)
     (tmp_path / "bench-20270302T000000Z-a1b2c3").mkdir()
     with pytest.raises(RefusedError, match="by the record bench-20270302T000000Z-a1b2c3"):
-        calibration.require(station, now, tmp_path)
+        calibration.require(station, SILENT, now, tmp_path)
 
 
 @pytest.mark.requirement("calibration.due")
 def test_a_device_has_to_state_its_calibration_and_a_simulator_does_not(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"\[calibration\] is missing"):
-        calibration.require(device(tmp_path), datetime(2026, 6, 1, tzinfo=UTC), tmp_path)
+        calibration.require(device(tmp_path), SILENT, datetime(2026, 6, 1, tzinfo=UTC), tmp_path)
     (tmp_path / "station.toml").write_text(station_text(NOBODY), encoding="utf-8")
     simulated = station_file.load(str(tmp_path / "station.toml"))
-    calibration.require(simulated, datetime(2026, 6, 1, tzinfo=UTC), tmp_path)
+    assert calibration.require(simulated, SILENT, datetime(2026, 6, 1, tzinfo=UTC), tmp_path) == ()
 
 
 @pytest.mark.requirement("calibration.due")

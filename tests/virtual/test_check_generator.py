@@ -13,7 +13,7 @@ from rfctl.check import junit
 from rfctl.check.energy import wrong_meters
 from rfctl.check.findings import Verdict
 from rfctl.check.run import run
-from rfctl.errors import ConfigError, LinkClosed
+from rfctl.errors import ConfigError, LinkClosed, RefusedError
 from rfctl.model.permit import Intent
 from rfctl.model.shipped import shipped_root
 from rfctl.model.toml_lines import line_of
@@ -53,10 +53,11 @@ async def check(
     energise: bool = False,
     backend: str = "simulated",
     medium: str = "tissue",
+    more: str = "",
 ) -> Report:
     """Check a generator against a profile with this text."""
     (folder / "profile.toml").write_text(text or REFERENCE.read_text(encoding="utf-8"), encoding="utf-8")
-    station = STATION.format(name="bench", link=link, backend=backend, medium=medium)
+    station = STATION.format(name="bench", link=link, backend=backend, medium=medium) + more
     (folder / "station.toml").write_text(station, encoding="utf-8")
     loaded = station_file.load(str(folder / "station.toml"))
     described = any_profile.load(loaded.profile, relative_to=folder)
@@ -316,6 +317,62 @@ async def test_a_generator_that_the_profile_was_not_tried_on_is_looked_at_and_no
         assert failed.expected == "what the profile was tried on: 'rfctl reference' with firmware 'sim 0.1'"
         assert named(report) == [line_of(REFERENCE.read_text(encoding="utf-8"), key)]
         assert report.record is None
+
+
+@pytest.mark.requirement("calibration.own")
+async def test_a_generator_whose_own_calibration_ran_out_is_looked_at_and_not_turned_on(
+    clock: Clock, tmp_path: Path
+) -> None:
+    simulator = await start(clock, tissue="poles", seed=1)
+    try:
+        simulator.faults.start("calibration_expired", due=20200131)
+        reports = [await check(tmp_path, clock, link=simulator.address, energise=on) for on in (False, True)]
+        assert not [event for event in simulator.events if event.kind in {"rf_on", "stimulation_on"}]
+    finally:
+        await simulator.close()
+    for report in reports:
+        (failed,) = (finding for finding in report.findings if finding.verdict is Verdict.FAIL)
+        assert failed.check == "calibration"
+        assert failed.seen.startswith("the generator says that the calibration ran out: due 2020-01-31, today is ")
+        text = REFERENCE.read_text(encoding="utf-8")
+        assert named(report) == [line_of(text, "calibration.due"), line_of(text, "calibration.done")]
+        assert report.record is None
+
+
+@pytest.mark.requirement("calibration.due")
+async def test_with_energy_the_certificate_has_to_hold_and_without_it_is_not_asked_for(
+    clock: Clock, tmp_path: Path
+) -> None:
+    past = "\n[calibration]\ndone = 2001-03-01\ndue = 2002-03-01\n"
+    with pytest.raises(RefusedError, match="the station file says that the calibration ran out: due 2002-03-01"):
+        await check(tmp_path, clock, energise=True, more=past)
+    assert not (await check(tmp_path, clock, more=past)).failed
+
+
+async def test_a_generator_says_until_when_it_is_calibrated_or_that_it_does_not_tell(
+    clock: Clock, tmp_path: Path
+) -> None:
+    for text, verdict, seen in (
+        ("", Verdict.PASS, "done 2026-01-05, due 2036-01-05"),
+        (
+            (REFERENCE.parent / "kestrel-2.toml").read_text(encoding="utf-8"),
+            Verdict.NOT_RUN,
+            "this generator does not tell of it",
+        ),
+    ):
+        link = "sim:rfctl_sim?generator=kestrel-2" if text else "sim:reference"
+        report = await check(tmp_path, clock, text, link=link)
+        (finding,) = (finding for finding in report.findings if finding.check == "calibration")
+        assert (finding.verdict, finding.seen) == (verdict, seen)
+
+
+async def test_a_calibration_that_is_no_date_names_its_line(clock: Clock, tmp_path: Path) -> None:
+    text, numbers = edited(("calibration.due", "address = 246", "address = 242"))
+    report = await check(tmp_path, clock, text, energise=True)
+    (failed,) = (finding for finding in report.findings if finding.verdict is Verdict.FAIL)
+    assert failed.check == "calibration"
+    assert "which is no date" in failed.seen
+    assert named(report) == numbers
 
 
 async def test_a_generator_that_ignores_off_fails_and_is_told_so(clock: Clock, tmp_path: Path) -> None:

@@ -90,9 +90,13 @@ def test_each_session_says_until_when_the_generator_is_calibrated_and_whose_day_
     three: tuple[list[Result], epochs.Signer, Path],
 ) -> None:
     found = [entry for entry in entries(three[2] / "out" / "log" / "record") if entry.kind == "calibration"]
-    assert [entry.epoch for entry in found] == [1, 2, 3]
-    for entry in found:
-        assert entry.members | {"today": ""} == {"done": DONE, "due": DUE, "today": "", "by": "the clock"}
+    assert [entry.epoch for entry in found] == [1, 1, 2, 2, 3, 3]
+    stated = (
+        {"source": "station file", "done": DONE, "due": DUE},
+        {"source": "generator", "done": "2026-01-05", "due": "2036-01-05"},  # what the simulator tells
+    )
+    for entry, told in zip(found, stated * 3, strict=True):
+        assert entry.members | {"today": ""} == told | {"today": "", "by": "the clock"}
         assert entry.wall.startswith(str(entry.members["today"]))
 
 

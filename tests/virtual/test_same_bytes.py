@@ -31,7 +31,7 @@ def procedure(folder: Path, address: str, seed: int) -> Crossed:
         return [(frame.monotonic_ns, frame.direction, frame.data) for frame in simulator.wire]
 
     folder.mkdir()
-    return run_virtual(run(), utc_start=datetime(2026, 1, 1, tzinfo=UTC))
+    return run_virtual(run(), utc_start=datetime(2026, 2, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize("address", ["tcp:127.0.0.1:0", "pty:"])
