@@ -277,6 +277,10 @@ KILLS: dict[str, Kill] = {
         instead("rfctl.station.calibration:of_generator", none),
         BEFORE + "test_a_generator_whose_own_calibration_ran_out_is_not_energised",
     ),
+    "profile.pinned": Kill(
+        instead("rfctl.station.known:require_map", nothing),
+        BEFORE + "test_by_a_profile_that_was_changed_since_nothing_is_energised",
+    ),
     "station.isolation": Kill(
         instead("rfctl.station.station_file:Station.patient", property(no)),
         BEFORE + "test_tissue_on_a_device_needs_a_stated_isolation",

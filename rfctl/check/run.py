@@ -19,7 +19,7 @@ from rfctl.profile.profile import Profile
 from rfctl.record import epochs
 from rfctl.record.opening import ThrowAway
 from rfctl.record.writer import RecordWriter
-from rfctl.station import calibration, registry
+from rfctl.station import calibration, known, registry
 from rfctl.station.attendance import at_the_bedside
 from rfctl.station.connection import Connection, TooSlow
 from rfctl.station.signals import StopSignals
@@ -105,6 +105,7 @@ async def _run(
     if energise:
         require_layers(station)
         require_accounts(station)
+        known.require_map(station, profile)
         calibration.of_station(station, clock.utc(), out)
     findings = Findings(profile.path)
     record = None

@@ -39,7 +39,7 @@ def check(*, file: Path, as_json: bool) -> None:
     if as_json:
         members: dict[str, Any] = {"path": str(file.resolve()), "kind": kind, "valid": True}
         if profile is not None:
-            members["map"] = [row._asdict() for row in rows]
+            members |= {"sha256": profile.sha256, "map": [row._asdict() for row in rows]}
         if isinstance(profile, Profile):
             members |= {
                 "frozen_in_hold": profile.frozen_in_hold,
@@ -50,7 +50,7 @@ def check(*, file: Path, as_json: bool) -> None:
         return
     click.echo(f"{file}: valid {kind}")
     if profile is not None:
-        click.echo()
+        click.echo(f"sha256 {profile.sha256}\n")
         for line in _table([HEADINGS, *(_cells(row) for row in rows)]):
             click.echo(line)
     if isinstance(profile, Profile):

@@ -253,6 +253,7 @@ async def _procedure(
         await connection.open()
         record.append("identity", clock.monotonic_ns(), _identity_members(connection, order.profile))
         if order.plan.sites:
+            known.require_map(order.station, order.profile)
             known.require(order.profile, connection.identity)
             for found in calibration.require(order.station, connection.identity, clock.utc(), order.out):
                 record.append("calibration", clock.monotonic_ns(), found)

@@ -63,6 +63,7 @@ class GeneratorSection(strict_toml.Strict):
 
     link: str
     profile: str = "rfctl-reference"
+    profile_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     temperature_control: Literal["auto", "device", "host"] = "auto"
     neighbours: tuple[NeighbourSection, ...] = ()
 
@@ -197,6 +198,7 @@ class Station:
         medium: What the electrodes stand in.
         link: ``tcp:HOST:PORT``, ``rtu:PATH``, ``rtutcp:HOST:PORT``, or as in rfctl.station.simulated_link.
         profile: Name or path of the generator's profile.
+        profile_sha256: Digest of the one profile that may be energised by, hexadecimal; None: not stated.
         temperature_control: Who controls the tip temperature; ``auto``: the generator if it can, else the station.
         neighbours: Other units on the generator's line, which are only read.
         record_folder: Where records go.
@@ -237,6 +239,7 @@ class Station:
     keys: Path | None = None
     isolation: str | None = None
     calibration: CalibrationSection | None = None
+    profile_sha256: str | None = None
 
     @property
     def patient(self) -> bool:
@@ -298,6 +301,7 @@ def load(name_or_path: str) -> Station:
         guard=file.guard,
         isolation=file.station.isolation,
         calibration=file.calibration,
+        profile_sha256=file.generator.profile_sha256,
     )
 
 
@@ -336,7 +340,8 @@ def require_layers(station: Station) -> None:
     """What the medium demands beside this software is there. Asked before anything may be energised, never by a stop.
 
     Raises:
-        ConfigError: Tissue on a device without relay and guard, or without a stated isolation.
+        ConfigError: Tissue on a device without relay and guard, without a stated isolation, or without the digest of
+            the profile that was tried.
     """
     if station.patient and station.guard is None:
         raise ConfigError(
@@ -350,6 +355,13 @@ def require_layers(station: Station) -> None:
             "port of patient equipment can carry leakage current to a patient",
             where=station.id,
             remedy="Isolate the line, and state how: isolation = 'isolated adapter', 'network isolator' or 'fibre'.",
+        )
+    if station.patient and station.profile_sha256 is None:
+        raise ConfigError(
+            "station.medium is 'tissue' on a device, and generator.profile_sha256 is missing: a register map that is "
+            "changed afterwards would go unnoticed",
+            where=station.id,
+            remedy="State the digest that rfctl config check prints for the profile that was tried on this generator.",
         )
 
 

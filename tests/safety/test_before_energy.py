@@ -47,6 +47,7 @@ SILENT = Identity(
     capabilities=frozenset(),
 )
 """A generator that tells nothing of its calibration."""
+PINNED = "0123456789abcdef" * 4
 
 
 def device(folder: Path, *, medium: str = "load", more: str = "", isolation: str = "") -> Station:
@@ -55,6 +56,20 @@ def device(folder: Path, *, medium: str = "load", more: str = "", isolation: str
         text = text.replace("[station]\n", f'[station]\nisolation = "{isolation}"\n')
     (folder / "station.toml").write_text(text, encoding="utf-8")
     return station_file.load(str(folder / "station.toml"))
+
+
+def patient(folder: Path) -> Station:
+    """Tissue on a device, with everything that is asked for."""
+    device(folder, medium="tissue", more=LAYERS, isolation="fibre")
+    return pinned(folder, PINNED)
+
+
+def pinned(folder: Path, digest: str) -> Station:
+    """The station file of before, with the digest of its profile."""
+    path = folder / "station.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[generator]\n", f'[generator]\nprofile_sha256 = "{digest}"\n'), encoding="utf-8")
+    return station_file.load(str(path))
 
 
 @pytest.mark.requirement("calibration.due")
@@ -213,6 +228,28 @@ async def test_a_generator_that_the_profile_was_tried_on_is_known_in_the_record(
     assert identity["known"] is True
 
 
+@pytest.mark.requirement("profile.pinned")
+async def test_by_a_profile_that_was_changed_since_nothing_is_energised(tmp_path: Path, clock: Clock) -> None:
+    async with station_bench(tmp_path, clock) as bench:
+        order = bench.order(plan=plan_text(set_temperature_c=45, hold_s=3))
+        digest = order.profile.sha256
+        result = await bench.begin(replace(order, station=replace(order.station, profile_sha256=PINNED)))
+        assert set(bench.written()) == {ALL_OFF}
+        assert (result.exit_code, result.document["outcome"]) == (EXIT_USAGE, "refused")
+        assert f"its digest is {digest}, generator.profile_sha256 is {PINNED}" in result.error
+        result = await bench.begin(replace(order, station=replace(order.station, profile_sha256=digest)))
+        assert result.document["outcome"] == "complete"
+
+
+@pytest.mark.requirement("profile.pinned")
+def test_tissue_on_a_device_needs_the_digest_of_its_profile(tmp_path: Path) -> None:
+    station = device(tmp_path, medium="tissue", more=LAYERS, isolation="fibre")
+    with pytest.raises(ConfigError, match=r"generator\.profile_sha256 is missing"):
+        station_file.require_layers(station)
+    with pytest.raises(ConfigError, match=r"generator\.profile_sha256"):
+        pinned(tmp_path, "no digest")
+
+
 def test_a_calibration_that_ends_before_it_begins_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="due 2026-01-01 is not after done 2026-03-01"):
         device(tmp_path, more="\n[calibration]\ndone = 2026-03-01\ndue = 2026-01-01\n")
@@ -222,7 +259,7 @@ def test_a_calibration_that_ends_before_it_begins_is_a_mistake(tmp_path: Path) -
 def test_tissue_on_a_device_needs_a_stated_isolation(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"station\.isolation is missing: a mains-earthed computer"):
         station_file.require_layers(device(tmp_path, medium="tissue", more=LAYERS))
-    station_file.require_layers(device(tmp_path, medium="tissue", more=LAYERS, isolation="fibre"))
+    station_file.require_layers(patient(tmp_path))
     station_file.require_layers(device(tmp_path, medium="phantom"))
     with pytest.raises(ConfigError, match=r"station\.isolation"):
         device(tmp_path, medium="tissue", more=LAYERS, isolation="none")
@@ -233,7 +270,7 @@ def test_tissue_on_a_device_needs_a_stated_isolation(tmp_path: Path) -> None:
 def test_a_start_on_a_patient_asks_whether_the_alarm_is_heard(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str, heard: bool
 ) -> None:
-    device(tmp_path, medium="tissue", more=LAYERS, isolation="fibre")
+    patient(tmp_path)
     (tmp_path / "plan.toml").write_text(plan_text(), encoding="utf-8")
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
     with pytest.raises(SystemExit) as ended:

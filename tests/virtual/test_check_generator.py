@@ -405,6 +405,9 @@ async def test_too_much_power_ends_the_part_with_an_output_on(clock: Clock, tmp_
 async def test_nothing_is_turned_on_where_layers_are_missing_or_nobody_answers(clock: Clock, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="relay and a guard are mandatory"):
         await check(tmp_path, clock, link="tcp:127.0.0.1:1", backend="device", energise=True)
+    pinned = f'tcp:127.0.0.1:1"\nprofile_sha256 = "{"0" * 64}'
+    with pytest.raises(ConfigError, match="is not the one that bench was set up with"):
+        await check(tmp_path, clock, link=pinned, energise=True)
     with pytest.raises(LinkClosed):
         await check(tmp_path, clock, link="tcp:127.0.0.1:1")
     report = await check(tmp_path, clock, link="sim:reference")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import struct
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from rfctl.cli.config import check
 from rfctl.errors import ConfigError
 from rfctl.link.registers import WordOrder
 from rfctl.link.write_table import Limit
@@ -47,6 +50,10 @@ def without(table: str) -> str:
 def test_the_shipped_profile_is_found_by_name_and_digested() -> None:
     assert (SHIPPED.name, SHIPPED.driver, SHIPPED.unit) == ("rfctl-reference", "rfctl_modbus", 1)
     assert SHIPPED.sha256 == hashlib.sha256(SHIPPED.path.read_bytes()).hexdigest()
+    said = CliRunner().invoke(check, [str(SHIPPED.path)])
+    assert said.output.splitlines()[1] == f"sha256 {SHIPPED.sha256}"
+    as_json = CliRunner().invoke(check, [str(SHIPPED.path), "--json"])
+    assert json.loads(as_json.output)["sha256"] == SHIPPED.sha256
 
 
 def test_its_table_writes_to_four_channels_and_has_one_off_for_all() -> None:
