@@ -50,7 +50,7 @@ test: lint tools
 
 # What tests use beside Python, a program or a file, each with its Debian package.
 TOOLS := pdftotext:poppler-utils mosquitto:mosquitto mbpoll:mbpoll zbarimg:zbar-tools gcc:build-essential strace:strace \
-	/usr/include/modbus/modbus.h:libmodbus-dev /usr/include/openssl/evp.h:libssl-dev
+	faketime:faketime /usr/include/modbus/modbus.h:libmodbus-dev /usr/include/openssl/evp.h:libssl-dev
 
 tools:
 	@for tool in $(TOOLS); do \

@@ -35,6 +35,8 @@ class Rig:
     folder: Path
     backdoor: str
     server: asyncio.subprocess.Process
+    runner: tuple[str, ...] = ()
+    """Runs the commands; empty for nobody."""
     limit: Callable[[], None] | None = None
     """Called in each process before its command begins."""
     serial: bool = False
@@ -64,6 +66,7 @@ class Rig:
         """A command of the project in the station's folder."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
+            *self.runner,
             RFCTL,
             *arguments,
             cwd=self.folder,
