@@ -68,7 +68,8 @@ MINUTES ?= 600
 assure: .venv/installed mutate
 	$(BIN)/python -m tests.assurance run --mode safety --minutes $(MINUTES) 2> build/assurance.log
 	$(BIN)/python -m tests.assurance run --mode liveness --minutes $(MINUTES) 2>> build/assurance.log
-	$(BIN)/python -m benchmarks.nuisance 10000 --minutes $(MINUTES)
+	$(BIN)/python -m tests.assurance faults --minutes $(MINUTES)
+	$(BIN)/python -m tests.assurance normal --minutes $(MINUTES)
 
 # Every state of a procedure under every fault of the catalogue, half an hour: docs/fault-campaign.md.
 .PHONY: faults

@@ -1,8 +1,10 @@
-"""``python -m tests.assurance``: run seeds or faults, go on where an earlier run stopped, replay one.
+"""``python -m tests.assurance``: run seeds, faults and normal procedures, go on where a run stopped, replay one.
 
 python -m tests.assurance run --mode safety --seeds 10000 --minutes 30
 python -m tests.assurance replay --mode safety 4711
 python -m tests.assurance faults --minutes 30
+python -m tests.assurance normal --minutes 30
+python -m tests.assurance page        write the page of what is known, run nothing
 """
 
 from __future__ import annotations
@@ -10,47 +12,27 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from benchmarks import nuisance
 from rfctl.clock import NS_PER_S, wall_ns
-from rfctl.safety.tree import tree_hash
 from tests.assurance.faults import run_faults
+from tests.assurance.page import FAULTS, PAGE, ROOT, Result, page, publish, results, sources
 from tests.assurance.run import run
 from tests.assurance.worlds import Mode, world
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-RESULT, PAGE = ROOT / "tests" / "assurance" / "result.json", ROOT / "docs" / "assurance.md"
+KEPT = ROOT / "build" / "assurance"
+SEEDS = {Mode.SAFETY: 10_000, Mode.LIVENESS: 1_000}
+PROCEDURES = 10_000
 BATCH = 25
 Found = tuple[int, list[str]]
-FOLDERS = ("rfctl", "drivers", "simulators", "config")
-FILES = (
-    "requirements.lock",
-    "tests/station_bench.py",
-    "tests/intents.py",
-    "tests/assurance/oracle.py",
-    "tests/assurance/run.py",
-    "tests/assurance/worlds.py",
-)
-HEAD = """# Sessions by seed
-
-A seed says everything of a session: plan, generator, how it is reached, and what goes wrong with it and around it, and
-when. A whole station runs it in virtual time against a simulated generator, and what held is judged at the generator's
-output stages and by its dose meter. In *safety* anything may go wrong, and the output has to be off in time. In
-*liveness* only that goes wrong which a service has to bear, and each lesion has to be completed without a trip.
-
-`make assure` runs them, goes on where it stopped, and writes this page with the hash of the sources that were run. A
-seed that shows a violation is run again by `python -m tests.assurance replay --mode safety NUMBER`. A part of them is
-in `make test`.
-
-| mode | sessions | with a violation | sources |
-|---|---|---|---|
-"""
 
 
 def of_batch(mode: Mode, seeds: list[int]) -> list[Found]:
@@ -68,7 +50,7 @@ def violations_of(mode: Mode, seed: int) -> list[str]:
 
 
 def kept(file: Path, tree: str) -> dict[int, list[str]]:
-    """What earlier runs on the same tree found."""
+    """What an earlier run on the same tree found that was broken off."""
     found: dict[int, list[str]] = {}
     if file.exists():
         lines = file.read_text(encoding="utf-8").splitlines()
@@ -77,15 +59,23 @@ def kept(file: Path, tree: str) -> dict[int, list[str]]:
     return found
 
 
+def committed(mode: Mode, tree: str) -> dict[int, list[str]]:
+    """The seeds in which all held, by the result that is in the repository, if it is about the same tree."""
+    result = results().get(mode)
+    if result is None or result.sources != tree:
+        return {}
+    return {seed: [] for seed in range(result.runs) if seed not in result.violated}
+
+
 def batches(seeds: list[int]) -> Iterator[list[int]]:
     for at in range(0, len(seeds), BATCH):
         yield seeds[at : at + BATCH]
 
 
-def run_seeds(mode: Mode, count: int, minutes: float, file: Path) -> int:
+def run_seeds(mode: Mode, count: int, minutes: float, file: Path, *, again: bool) -> int:
     """Run what is missing of the seeds, within the time. Returns: exit code."""
-    tree = sources()
-    found = kept(file, tree)
+    tree = sources(mode)
+    found = {} if again else committed(mode, tree) | kept(file, tree)
     file.parent.mkdir(parents=True, exist_ok=True)
     missing = [seed for seed in range(count) if seed not in found]
     end_ns = wall_ns() + round(minutes * 60 * NS_PER_S)
@@ -105,30 +95,21 @@ def run_seeds(mode: Mode, count: int, minutes: float, file: Path) -> int:
             if waiting and wall_ns() < end_ns:
                 running.append(pool.submit(of_batch, mode, waiting.pop(0)))
     bad = [seed for seed, violations in sorted(found.items()) if violations]
-    publish(mode, len(found), bad, tree)
+    publish(mode, Result(len(found), list(bad), tree))
     print(f"{mode}: {len(found)} of {count} seeds, {len(bad)} with a violation")
     return 1 if bad or len(found) < count else 0
 
 
-def sources() -> str:
-    """Hash of what a result proves: everything that runs in a session by seed."""
-    return tree_hash(ROOT, FOLDERS, FILES)
-
-
-def publish(mode: Mode, sessions: int, violated: list[int], tree: str) -> None:
-    """Write the result beside that of the other mode, and the page."""
-    results = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
-    results[str(mode)] = {"sessions": sessions, "violated": violated, "sources_sha256": tree}
-    RESULT.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    PAGE.write_text(page(results), encoding="utf-8")
-
-
-def page(results: dict[str, Any]) -> str:
-    """docs/assurance.md, of the results."""
-    return HEAD + "".join(
-        f"| {mode} | {told['sessions']:,} | {len(told['violated'])} | {told['sources_sha256'][:12]} |\n"
-        for mode, told in sorted(results.items())
-    )
+def run_normal(count: int, minutes: float) -> int:
+    """Run normal procedures, unless as many are in the repository, of these sources. Returns: exit code."""
+    told = nuisance.committed()
+    if told is None or told["procedures"] < count or told["nuisance_trips"]:
+        command = [sys.executable, "-m", "benchmarks.nuisance", str(count), "--minutes", str(minutes)]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        PAGE.write_text(page(), encoding="utf-8")
+        return code
+    print(f"normal: {told['procedures']} of {count} procedures, 0 trips")
+    return 0
 
 
 def replay(mode: Mode, seed: int) -> int:
@@ -143,24 +124,34 @@ def replay(mode: Mode, seed: int) -> int:
 
 def main() -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m tests.assurance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.assurance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("run", "replay"):
         command = commands.add_parser(name)
         command.add_argument("--mode", type=Mode, choices=list(Mode), default=Mode.SAFETY)
         if name == "run":
-            command.add_argument("--seeds", type=int, default=10_000)
+            command.add_argument("--seeds", type=int, help="10,000 in safety, 1,000 in liveness")
             command.add_argument("--minutes", type=float, default=600.0)
+            command.add_argument("--again", action="store_true", help="what was found before does not count")
         else:
             command.add_argument("seed", type=int)
-    commands.add_parser("faults").add_argument("--minutes", type=float, default=600.0)
+    for name in (FAULTS, "normal"):
+        commands.add_parser(name).add_argument("--minutes", type=float, default=600.0)
+    commands.add_parser("page")
     given = parser.parse_args()
-    if given.command == "faults":
-        kept_in, page = ROOT / "build" / "assurance" / "faults.jsonl", ROOT / "docs" / "fault-campaign.md"
-        return run_faults(given.minutes, kept_in, page, tree_hash(ROOT))
+    if given.command == FAULTS:
+        return run_faults(given.minutes, KEPT / "faults.jsonl")
+    if given.command == "normal":
+        return run_normal(PROCEDURES, given.minutes)
+    if given.command == "page":
+        PAGE.write_text(page(), encoding="utf-8")
+        return 0
     if given.command == "replay":
         return replay(given.mode, given.seed)
-    return run_seeds(given.mode, given.seeds, given.minutes, ROOT / "build" / "assurance" / f"{given.mode}.jsonl")
+    count = SEEDS[given.mode] if given.seeds is None else given.seeds
+    return run_seeds(given.mode, count, given.minutes, KEPT / f"{given.mode}.jsonl", again=given.again)
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from rfctl.clock import NS_PER_S, wall_ns
+from tests.assurance.page import FAULTS, ROOT, Result, publish, results, sources
 from tests.faults.expected import EXPECTED, UNWANTED_S
 from tests.faults.states import STATES, Shown, as_json, strike, violations
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+PAGE = ROOT / "docs" / "fault-campaign.md"
 BATCH = 26
 HEAD = """# Every state under every fault
 
@@ -22,7 +24,8 @@ Each fault of the simulator's catalogue strikes a procedure in each of its state
 work. Times are those of the output stage; nothing is believed from the station. "RF" and "stimulation" are the longest
 times that an output was on under the fault, beside their limits; "unwanted" is the longest that any output was on while
 the station wanted none, limit {unwanted:g} s. Where a limit is "-", the output may go on, and why is said beside it.
-`python -m tests.assurance faults` runs it and writes this page; a part of it is in `make test`.
+`make faults` runs it and writes this page, and [the hash of the sources](assurance.md) that ran; a part of it is in
+`make test`.
 
 {cells} cells of {all} ({states} states, {faults} faults), {bad} with a violation.
 
@@ -58,8 +61,12 @@ def kept(file: Path, tree: str) -> dict[tuple[str, str], Shown]:
     return {(each.state, each.fault): each for each in shown}
 
 
-def run_faults(minutes: float, file: Path, page: Path, tree: str) -> int:
+def run_faults(minutes: float, file: Path) -> int:
     """Run what is missing of the cells, within the time, and write the page. Returns: exit code."""
+    tree = sources(FAULTS)
+    if results().get(FAULTS) == Result(len(cells()), [], tree):
+        print(f"faults: {len(cells())} of {len(cells())} cells, 0 with a violation")
+        return 0
     found = kept(file, tree)
     file.parent.mkdir(parents=True, exist_ok=True)
     end_ns = wall_ns() + round(minutes * 60 * NS_PER_S)
@@ -76,9 +83,10 @@ def run_faults(minutes: float, file: Path, page: Path, tree: str) -> int:
                 for violation in violations(shown):
                     print(f"{shown.state}, {shown.fault}: {violation}", flush=True)
             out.flush()
-    page.write_text(page_of(found), encoding="utf-8")
-    bad = sum(bool(violations(shown)) for shown in found.values())
-    print(f"faults: {len(found)} of {len(cells())} cells, {bad} with a violation")
+    PAGE.write_text(page_of(found), encoding="utf-8")
+    bad = [f"{shown.state}, {shown.fault}" for shown in found.values() if violations(shown)]
+    publish(FAULTS, Result(len(found), list(bad), tree))
+    print(f"faults: {len(found)} of {len(cells())} cells, {len(bad)} with a violation")
     return 1 if bad or missing else 0
 
 

@@ -1,7 +1,9 @@
 """``python -m tests.mutation``: change one thing after the other, and see which test notices it.
 
-python -m tests.mutation                        go on where the last run stopped, and write docs/mutation.md
+python -m tests.mutation                        try the modules whose code is not that of tests/mutation/results.json, go
+                                                on where the last run stopped, and write docs/mutation.md
 python -m tests.mutation --minutes 30 rfctl.link.gate
+python -m tests.mutation --again rfctl.guard    try all of a module once more, say after its tests have changed
 python -m tests.mutation --page rfctl.link      write the page of what is known, name what was not noticed, try nothing
 """
 
@@ -53,6 +55,12 @@ def result(module: str) -> Result | None:
     return Result(digest(module), len(keys), left)
 
 
+def settled() -> set[str]:
+    """The modules whose result, as it is kept, is about the code as it is and leaves nothing unexplained."""
+    why = reasons().keys()
+    return {module for module, each in results().items() if each.code == digest(module) and each.left.keys() <= why}
+
+
 def main() -> int:
     """The command line. Returns: 1 where a mutant was not noticed and nobody says why, 0 otherwise."""
     parser = argparse.ArgumentParser(
@@ -61,20 +69,22 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600.0, help="begin no mutant later")
     parser.add_argument("--seconds", type=float, default=15.0, help="of tests for each mutant, the quick ones first")
     parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--again", action="store_true", help="what was found before does not count")
     parser.add_argument("--page", action="store_true", help="try nothing")
     parser.add_argument("modules", nargs="*", help="dotted names, or how they begin; all")
     given = parser.parse_args()
     every = [module for modules in SUBJECTS.values() for module in modules]
     wanted = [module for module in every if module.startswith(tuple(given.modules) or "")]
+    to_try = set(wanted) if given.again else set(wanted) - settled()
     end_ns = until_ns(given.minutes)
     for tests, modules in SUBJECTS.items():
-        mine = [module for module in modules if module in wanted]
+        mine = [module for module in modules if module in to_try]
         if not mine or given.page:
             continue
         FATES.mkdir(parents=True, exist_ok=True)
         before: set[tuple[str, str]] = set()
         for module in mine:
-            kept = known(module)
+            kept = [] if given.again else known(module)
             before |= {(fate.mutant, fate.source) for fate in kept}
             (FATES / f"{module}.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in kept), encoding="utf-8")
         campaign = Campaign(mine, before, end_ns, round(given.seconds * NS_PER_S), given.jobs, found)

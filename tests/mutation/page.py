@@ -20,8 +20,9 @@ HEAD = """# Mutation testing
 The code of the modules below is changed in one small place after the other: a comparison, a number, an `and` for an
 `or`, a condition or a statement left out. The tests that run through that place have to go red. A mutant that no test
 notices is a test that is missing, or code that nobody needs, unless it changes nothing that could be noticed; each of
-these is below, with the reason. `make mutate` tries them, goes on where it stopped, and writes this page; for all of
-them it needs some hours. Tables of limits are not changed here: each row has its boundary pair and its kill proof.
+these is below, with the reason. `make mutate` tries the modules that have been changed since this page, goes on where
+it stopped, and writes the page; `python -m tests.mutation --again` tries all of them, for some hours. Tables of limits
+are not changed here: each row has its boundary pair and its kill proof.
 
 A result is about the code with the hash beside it; comments and docstrings are none of it. *Of earlier code*: the
 module has been changed since, and only the functions that are as they were still count. A test holds that this page

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from rfctl.model.reading import Reading
 from rfctl.station.connection import Connection
 from rfctl_modbus.driver import ModbusGenerator
-from tests.assurance.__main__ import PAGE, RESULT, page
+from tests.assurance.__main__ import committed
+from tests.assurance.faults import cells
+from tests.assurance.page import FAULTS, PAGE, Result, page, results, sources
 from tests.assurance.run import run
 from tests.assurance.worlds import Kind, Mode, Trouble, World, world
 from tests.station_bench import plan_text
@@ -68,7 +68,24 @@ def test_the_oracle_sees_a_lesion_that_was_not_completed() -> None:
     )
 
 
-def test_the_result_that_is_kept_has_no_violation_and_is_what_the_page_shows() -> None:
-    results = json.loads(RESULT.read_text(encoding="utf-8"))
-    assert {mode: told["violated"] for mode, told in results.items()} == {str(mode): [] for mode in Mode}
-    assert PAGE.read_text(encoding="utf-8") == page(results)
+def test_the_results_that_are_kept_have_no_violation() -> None:
+    found = results()
+    assert {name: each.violated for name, each in found.items()} == {**{str(mode): [] for mode in Mode}, FAULTS: []}
+    assert (found[Mode.SAFETY].runs, found[FAULTS].runs) == (10_000, len(cells()))
+
+
+def test_the_page_is_as_it_would_be_written_now() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "python -m tests.assurance page"
+
+
+def test_a_result_of_other_sources_is_said_to_be_one_and_counts_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert committed(Mode.SAFETY, sources(Mode.SAFETY)).keys() == set(range(10_000))
+    assert committed(Mode.SAFETY, "another tree") == {}
+    monkeypatch.setattr("tests.assurance.page.sources", lambda _: "another tree")
+    assert page().count(", of earlier sources |") == len(results())
+
+
+def test_a_seed_with_a_violation_is_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.assurance.__main__.results", lambda: {"safety": Result(5, [3], "tree")})
+    assert committed(Mode.SAFETY, "tree").keys() == {0, 1, 2, 4}
+    assert committed(Mode.LIVENESS, "tree") == {}
