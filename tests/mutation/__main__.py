@@ -1,7 +1,7 @@
 """``python -m tests.mutation``: change one thing after the other, and see which test notices it.
 
-python -m tests.mutation                        try the modules whose code is not that of tests/mutation/results.json, go
-                                                on where the last run stopped, and write docs/mutation.md
+python -m tests.mutation                        try the modules whose code is not that of tests/mutation/results.json,
+                                                go on where the last run stopped, and write docs/mutation.md
 python -m tests.mutation --minutes 30 rfctl.link.gate
 python -m tests.mutation --again rfctl.guard    try all of a module once more, say after its tests have changed
 python -m tests.mutation --page rfctl.link      write the page of what is known, name what was not noticed, try nothing
