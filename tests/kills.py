@@ -98,7 +98,7 @@ FAULTS, PROCEDURE, ENDINGS = (
     "tests/unit/kernel/test_endings.py::",
 )
 
-SET_OTHERWISE = DRIVER + "test_a_stimulator_that_is_set_otherwise_is_not_turned_on"
+SET_OTHERWISE = DRIVER + "test_a_stimulator_that_is_set_otherwise_is_refused"
 BEFORE = "tests/safety/test_before_energy.py::"
 REFUSED_MODE = BEFORE + "test_a_plan_of_a_mode_without_interlocks_is_refused"
 LETS_GO = "tests/unit/guard/test_guard_step.py::test_it_lets_go_for_good_and_the_contact_opens_within_500_ms"
@@ -246,7 +246,7 @@ KILLS: dict[str, Kill] = {
     ),
     "stimulation.zero-first": Kill(
         instead("rfctl_modbus.access:Access.compare", nothing_later),
-        DRIVER + "test_stimulation_does_not_start_while_an_amplitude_stands",
+        DRIVER + "test_a_stimulator_whose_amplitude_stands_is_refused",
     ),
     "record.never-awaited": Kill(
         around("rfctl.station.procedure:Procedure._handle", deeds.after_the_disk),

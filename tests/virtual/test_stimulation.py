@@ -87,6 +87,36 @@ async def _a_stimulator_that_does_otherwise(tmp_path: Path, case: Case) -> None:
     assert off_s <= case.limit_s
 
 
+SETTINGS = (
+    ("stimulation_wrong_rate", {"rate_hz": 2.0}, "stimulation_rate_hz of channel 1: wrote 50, read back 2"),
+    ("stimulation_wrong_width", {"width_us": 100.0}, "stimulation_width_us of channel 1: wrote 1000, read back 100"),
+    ("stimulation_wrong_unit", {}, "mode of channel 1: wrote 1, read back 2"),
+    (
+        "set_point_corrupted",
+        {"register": "stimulation_limit", "factor": 2.0},
+        "stimulation_limit of channel 1: wrote 1, read back 2",
+    ),
+)
+
+
+@pytest.mark.parametrize(("fault", "parameters", "text"), SETTINGS, ids=lambda part: str(part)[:24])
+def test_a_stimulator_that_holds_other_settings_than_were_written_is_never_turned_on(
+    tmp_path: Path, fault: str, parameters: dict[str, Any], text: str
+) -> None:
+    run_virtual(_a_stimulator_that_holds_other_settings(tmp_path, fault, parameters, text))
+
+
+async def _a_stimulator_that_holds_other_settings(
+    tmp_path: Path, fault: str, parameters: dict[str, Any], text: str
+) -> None:
+    async with station_bench(tmp_path, VirtualClock.running()) as bench:
+        bench.simulator.faults.start(fault, channel=1, **parameters)
+        result = await bench.begin(bench.order(plan=plan(), script=script()))
+        assert not [event for event in bench.simulator.events if event.kind in {"stimulation_on", "rf_on"}]
+    assert text in result.error
+    assert result.exit_code == EXIT_DEVICE
+
+
 def test_on_a_line_as_slow_as_is_taken_the_checks_and_the_lesion_are_completed(tmp_path: Path) -> None:
     """Two transactions of a cycle may take 100 ms; claim, settings and read-back are a dozen."""
     with mock.patch("rfctl_sim.answers.REPLY_MS", round(SLOW_S * 1000)):
